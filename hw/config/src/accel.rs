@@ -1,0 +1,351 @@
+//! What a user writes ([`AccelConfig`]), its check, and every size derived from it ([`Elaborated`]).
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::fault;
+use crate::protect::Code;
+
+/// The accelerator's configuration. Read from TOML or named in [`crate::presets`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccelConfig {
+    /// Name, used for files and modules: a letter or digit, then letters, digits, `-`, `_`.
+    pub name: String,
+    /// Clock to aim for on an FPGA, in MHz; simulation ignores it.
+    pub clock_mhz: u32,
+    /// The array of PEs.
+    pub array: ArrayConfig,
+    /// Depths of the on-chip memories.
+    pub memory: MemoryConfig,
+    /// Protection of the weight memory.
+    #[serde(default)]
+    pub protection: ProtectionConfig,
+    /// The bit-flip injector in the weight-memory read port.
+    #[serde(default)]
+    pub injector: InjectorConfig,
+}
+
+/// Shape of the weight-stationary array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArrayConfig {
+    /// Input channels held at once, 2 to 16.
+    pub rows: u32,
+    /// Output channels held at once, 2 to 16.
+    pub cols: u32,
+}
+
+/// Depths of the memories, in words of the width given with each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryConfig {
+    /// Weight memory, words of `cols` weights.
+    pub weight_words: u32,
+    /// Each of the two feature-map memories, words of `rows` bytes (one pixel of `rows` channels).
+    pub map_words: u32,
+    /// Accumulators of each column, i32.
+    pub accumulator_words: u32,
+    /// Biases and scales, words of one output fold (`cols` channels).
+    pub parameter_words: u32,
+    /// Descriptors of the layer program.
+    pub program_descriptors: u32,
+}
+
+/// Protection of the weight memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProtectionConfig {
+    /// The code of the codec slot.
+    #[serde(default)]
+    pub code: Code,
+    /// Weights in one codeword: 1, 2, 4 or 8.
+    #[serde(default = "default_weights_per_codeword")]
+    pub weights_per_codeword: u32,
+}
+
+const fn default_weights_per_codeword() -> u32 {
+    8
+}
+
+impl Default for ProtectionConfig {
+    fn default() -> Self {
+        Self { code: Code::None, weights_per_codeword: default_weights_per_codeword() }
+    }
+}
+
+/// The injector: in the Verilog or left out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InjectorConfig {
+    /// Whether weight reads pass through an injector.
+    pub weights: bool,
+}
+
+impl Default for InjectorConfig {
+    fn default() -> Self {
+        Self { weights: true }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A number is outside its range.
+    #[error("`{field}` is {value}, must be {low} to {high}")]
+    Range {
+        /// Field, as written in TOML.
+        field: &'static str,
+        /// Value found.
+        value: u32,
+        /// Lowest value allowed.
+        low: u32,
+        /// Highest value allowed.
+        high: u32,
+    },
+    /// A number is not one of a short list.
+    #[error("`{field}` is {value}, must be one of {allowed}")]
+    Choice {
+        /// Field, as written in TOML.
+        field: &'static str,
+        /// Value found.
+        value: u32,
+        /// The list.
+        allowed: &'static str,
+    },
+    /// The name cannot be a file and module name.
+    #[error("`name` is {0:?}, must be 1 to 40 letters, digits, `-` or `_`, the first a letter or digit")]
+    Name(String),
+    /// The text is not a configuration.
+    #[error("not a configuration: {0}")]
+    Toml(String),
+    /// No preset has this name.
+    #[error("no preset `{name}`; there are: {known}")]
+    UnknownPreset {
+        /// Name asked for.
+        name: String,
+        /// Names that exist.
+        known: String,
+    },
+}
+
+impl AccelConfig {
+    /// Reads a configuration from TOML text. Unknown keys are errors.
+    ///
+    /// # Errors
+    /// [`ConfigError::Toml`] with line and key.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|e| ConfigError::Toml(e.to_string().trim_end().to_owned()))
+    }
+
+    /// Writes the configuration as TOML; [`AccelConfig::from_toml`] reads it back equal.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration is plain data")
+    }
+
+    /// Checks every field and derives all sizes.
+    ///
+    /// # Errors
+    /// The first field out of range.
+    pub fn validate(&self) -> Result<Elaborated, ConfigError> {
+        let first_ok = self.name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+        let rest_ok = self.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !first_ok || !rest_ok || self.name.len() > 40 {
+            return Err(ConfigError::Name(self.name.clone()));
+        }
+        let memory = &self.memory;
+        for (field, value, low, high) in [
+            ("clock_mhz", self.clock_mhz, 1, 1000),
+            ("array.rows", self.array.rows, 2, 16),
+            ("array.cols", self.array.cols, 2, 16),
+            ("memory.weight_words", memory.weight_words, 64, 1 << 17),
+            ("memory.map_words", memory.map_words, 64, 1 << 17),
+            ("memory.accumulator_words", memory.accumulator_words, 16, 1 << 14),
+            ("memory.parameter_words", memory.parameter_words, 16, 1 << 14),
+            ("memory.program_descriptors", memory.program_descriptors, 4, 256),
+        ] {
+            if !(low..=high).contains(&value) {
+                return Err(ConfigError::Range { field, value, low, high });
+            }
+        }
+        if ![1, 2, 4, 8].contains(&self.protection.weights_per_codeword) {
+            return Err(ConfigError::Choice {
+                field: "protection.weights_per_codeword",
+                value: self.protection.weights_per_codeword,
+                allowed: "1, 2, 4, 8",
+            });
+        }
+        Ok(Elaborated::new(self.clone()))
+    }
+
+    /// Returns the SHA-256 of the configuration's canonical JSON, as hexadecimal. The name counts too.
+    pub fn hash(&self) -> String {
+        let json = serde_json::to_string(self).expect("a configuration is plain data");
+        Sha256::digest(json.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+/// A checked configuration with every derived width, depth and latency. Nothing is derived twice elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elaborated {
+    /// The configuration it was derived from.
+    pub config: AccelConfig,
+    /// Input channels held at once.
+    pub rows: u32,
+    /// Output channels held at once.
+    pub cols: u32,
+    /// Lanes of the weight memory; a lane holds one codeword per word.
+    pub lanes: u32,
+    /// Weights in one codeword.
+    pub lane_weights: u32,
+    /// Cells (stored bits) of one codeword, check bits included.
+    pub codeword_bits: u32,
+    /// Address width of the weight memory.
+    pub weight_address_bits: u32,
+    /// Address width of a feature-map memory.
+    pub map_address_bits: u32,
+    /// Address width of a column's accumulator memory.
+    pub accumulator_address_bits: u32,
+    /// Address width of the bias and scale memories.
+    pub parameter_address_bits: u32,
+    /// 32-bit host words in one weight word, rounded up to a power of two for addressing.
+    pub weight_stride: u32,
+    /// 32-bit host words that carry one weight word, `ceil(cols / 4)`.
+    pub weight_pieces: u32,
+    /// 32-bit host words in one feature-map word, rounded up to a power of two for addressing.
+    pub map_stride: u32,
+    /// 32-bit host words that carry one feature-map word, `ceil(rows / 4)`.
+    pub map_pieces: u32,
+    /// Columns rounded up to a power of two, the host's stride in parameter and accumulator memory.
+    pub column_stride: u32,
+    /// Cycles from a weight-word read to the word at the array's top: memory, injector, codec.
+    pub weight_latency: u32,
+    /// Cycles that the injector adds to a read.
+    pub injector_latency: u32,
+    /// Cycles that the codec slot adds to a read.
+    pub codec_latency: u32,
+    /// Shortest pass of a tile, in cycles: the accumulator's read-modify-write must finish before the same word is read again.
+    pub min_pass_cycles: u32,
+    /// Cycles for which the injector's generators are seeded before a layer starts.
+    pub seed_cycles: u32,
+    /// First 32 bits of the configuration's hash, as read from the register CONFIG_HASH.
+    pub config_hash: u32,
+}
+
+/// Cycles from address to data of a block RAM with its output register.
+pub const MEMORY_LATENCY: u32 = 2;
+/// Cycles from the issue of a pixel's accumulator read to the end of its write, see [`Elaborated::min_pass_cycles`].
+pub const ACCUMULATE_LATENCY: u32 = 4;
+
+const fn address_bits(depth: u32) -> u32 {
+    32 - (depth - 1).leading_zeros()
+}
+
+impl Elaborated {
+    fn new(config: AccelConfig) -> Self {
+        let ArrayConfig { rows, cols } = config.array;
+        let lane_weights = config.protection.weights_per_codeword;
+        let lanes = cols.div_ceil(lane_weights);
+        let codeword_bits = config.protection.code.codeword_bits(8 * lane_weights);
+        let injector_latency = if config.injector.weights { fault::INJECTOR_LATENCY } else { 0 };
+        let codec_latency = config.protection.code.latency();
+        let config_hash = u32::from_str_radix(&config.hash()[..8], 16).expect("hexadecimal digits");
+        Self {
+            rows,
+            cols,
+            lanes,
+            lane_weights,
+            codeword_bits,
+            weight_address_bits: address_bits(config.memory.weight_words),
+            map_address_bits: address_bits(config.memory.map_words),
+            accumulator_address_bits: address_bits(config.memory.accumulator_words),
+            parameter_address_bits: address_bits(config.memory.parameter_words),
+            weight_pieces: cols.div_ceil(4),
+            weight_stride: cols.div_ceil(4).next_power_of_two(),
+            map_pieces: rows.div_ceil(4),
+            map_stride: rows.div_ceil(4).next_power_of_two(),
+            column_stride: cols.next_power_of_two(),
+            weight_latency: MEMORY_LATENCY + injector_latency + codec_latency,
+            injector_latency,
+            codec_latency,
+            min_pass_cycles: ACCUMULATE_LATENCY,
+            seed_cycles: 3 * codeword_bits * lanes,
+            config_hash,
+            config,
+        }
+    }
+
+    /// Returns the cycles of a descriptor that belong to no pass: pipeline fill, drain and hand-over.
+    pub const fn layer_overhead_cycles(&self) -> u32 {
+        self.drain_cycles() - 1
+    }
+
+    /// Returns the cycles from the last pixel of a layer to the end of its last write.
+    pub const fn drain_cycles(&self) -> u32 {
+        // Command register, feeder, array diagonal, then accumulate, requantise and pool, and the split writes.
+        1 + (self.weight_latency + 1) + self.rows + self.cols + 12 + self.split_writes()
+    }
+
+    /// Returns the most memory words that one output pixel of `cols` channels can be spread over: `rows` and `cols` need not divide each other.
+    pub const fn split_writes(&self) -> u32 {
+        // The first channel of an output fold starts at a multiple of gcd(rows, cols) within a word.
+        let offset = self.rows - gcd(self.rows, self.cols);
+        (offset + self.cols).div_ceil(self.rows)
+    }
+}
+
+const fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+    use proptest::prelude::*;
+
+    #[test]
+    fn toml_survives_a_round_trip() {
+        for preset in presets::all() {
+            assert_eq!(AccelConfig::from_toml(&preset.to_toml()), Ok(preset));
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let text = presets::find("8x8").unwrap().to_toml().replace("rows = 8", "rows = 8\nrow = 8");
+        let message = AccelConfig::from_toml(&text).unwrap_err().to_string();
+        assert!(message.contains("`row`") && message.contains("`rows`"), "{message}");
+    }
+
+    #[test]
+    fn a_field_out_of_range_is_named_with_its_range() {
+        let mut config = presets::find("8x8").unwrap();
+        config.array.rows = 17;
+        assert_eq!(config.validate().unwrap_err().to_string(), "`array.rows` is 17, must be 2 to 16");
+    }
+
+    #[test]
+    fn the_hash_tells_configurations_apart() {
+        let mut hashes: Vec<_> = presets::all().iter().map(AccelConfig::hash).collect();
+        hashes.sort();
+        hashes.dedup();
+        assert_eq!(hashes.len(), presets::all().len());
+    }
+
+    proptest! {
+        /// Every output fold of every legal array: the words it touches never exceed `split_writes`, and the bound is met.
+        #[test]
+        fn split_writes_is_the_exact_bound(rows in 2u32..=16, cols in 2u32..=16) {
+            let mut config = presets::find("8x8").unwrap();
+            config.array = ArrayConfig { rows, cols };
+            let elaborated = config.validate().unwrap();
+            let most = (0..rows).map(|fold| {
+                let first = fold * cols;
+                (first + cols - 1) / rows - first / rows + 1
+            }).max().unwrap();
+            prop_assert_eq!(elaborated.split_writes(), most);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Parameters of the injector: generator constants, thresholds and keys. The draws themselves are stated twice elsewhere,
+//! in `hw/gen` and in `sw/golden`; `docs/fault-model.md` holds the equations.
+
+/// Cycles from the injector's input to its output.
+pub const INJECTOR_LATENCY: u32 = 2;
+
+/// One component of a combined Tausworthe generator: `b = ((z << q) ^ z) >> r; z = ((z & mask) << s) ^ b`.
+///
+/// A component with `k` state bits follows a primitive trinomial; `r = k - s`, `mask` keeps the upper `k` bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tausworthe {
+    /// State bits; the register is 32 bits and its lowest `32 - k` bits carry no state.
+    pub k: u32,
+    /// The trinomial is `x^k + x^q + 1`.
+    pub q: u32,
+    /// Positions of the sequence that one step advances.
+    pub s: u32,
+}
+
+impl Tausworthe {
+    /// Returns the right shift of the feedback.
+    pub const fn r(self) -> u32 {
+        self.k - self.s
+    }
+
+    /// Returns the mask of the bits that carry state.
+    pub const fn mask(self) -> u32 {
+        u32::MAX << (32 - self.k)
+    }
+}
+
+/// The cell generators: taus88, period about 2^88, maximally equidistributed.
+/// Source: P. L'Ecuyer, Math. Comp. 65 (1996) 203-213, figure 1.
+pub const CELL_GENERATOR: [Tausworthe; 3] =
+    [Tausworthe { k: 31, q: 13, s: 12 }, Tausworthe { k: 29, q: 2, s: 4 }, Tausworthe { k: 28, q: 3, s: 17 }];
+
+/// The seeding generator: LFSR113, period about 2^113. Source: P. L'Ecuyer, Math. Comp. 68 (1999) 261-269, figure 1.
+pub const SEED_GENERATOR: [Tausworthe; 4] = [
+    Tausworthe { k: 31, q: 6, s: 18 },
+    Tausworthe { k: 29, q: 2, s: 2 },
+    Tausworthe { k: 28, q: 13, s: 7 },
+    Tausworthe { k: 25, q: 3, s: 13 },
+];
+
+/// Set in every seed word, so that no component starts in its all-zero state.
+pub const SEED_BIT: u32 = 1 << 31;
+
+/// A bit-error rate outside `[0, 1]`.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("bit-error rate {0} is outside [0, 1]; write a probability such as 1e-4")]
+pub struct RateError(pub f64);
+
+/// Thresholds of one codeword's draws. A draw `u` succeeds when `u <= threshold`, so `threshold = T - 1` of (F6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Whether anything is injected. False at p = 0, and where the whole word's rate rounds to zero.
+    pub enable: bool,
+    /// First level: the word has a candidate flip.
+    pub word: u32,
+    /// Second level, one entry per size of [`node_sizes`].
+    pub nodes: Vec<NodeThresholds>,
+}
+
+/// Thresholds of a node that is known to hold at least one flip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeThresholds {
+    /// `u <= both`: both halves hold a flip.
+    pub both: u32,
+    /// `both < u <= left`: the lower half alone. Above: the upper half alone.
+    pub left: u32,
+}
+
+impl Thresholds {
+    /// Returns the thresholds for bit-error rate `p` and codewords of `codeword_bits` cells, Eqs. (1) to (3) of `docs/fault-model.md`.
+    ///
+    /// # Errors
+    /// [`RateError`] if `p` is not a probability.
+    pub fn new(p: f64, codeword_bits: u32) -> Result<Self, RateError> {
+        if !(0.0..=1.0).contains(&p) {
+            return Err(RateError(p));
+        }
+        let any = |cells: u32| -(f64::from(cells) * (-p).ln_1p()).exp_m1();
+        let word = scaled(any(codeword_bits));
+        let enable = word > 0;
+        let nodes = node_sizes(codeword_bits)
+            .into_iter()
+            .map(|size| {
+                let (lower, upper) = halves(size);
+                let left = if enable { any(lower) / any(size) } else { 0.0 };
+                NodeThresholds { both: minus_one(scaled(left * any(upper))), left: minus_one(scaled(left)) }
+            })
+            .collect();
+        Ok(Self { enable, word: minus_one(word), nodes })
+    }
+}
+
+/// `round(p * 2^32)`, in `0..=2^32`.
+fn scaled(p: f64) -> u64 {
+    (p * 4_294_967_296.0).round() as u64
+}
+
+/// A threshold register holds `T - 1`; a conditional rate below 2^-33 is taken as 2^-32.
+fn minus_one(t: u64) -> u32 {
+    (t.max(1) - 1) as u32
+}
+
+/// Returns how a node of `size` cells splits: cells of its lower and of its upper half.
+pub const fn halves(size: u32) -> (u32, u32) {
+    (size / 2, size - size / 2)
+}
+
+/// Returns the distinct sizes, largest first, of the nodes of more than one cell in the tree over `codeword_bits` cells.
+pub fn node_sizes(codeword_bits: u32) -> Vec<u32> {
+    let mut sizes = vec![codeword_bits];
+    let mut i = 0;
+    while i < sizes.len() {
+        let (lower, upper) = halves(sizes[i]);
+        for size in [upper, lower] {
+            if size > 1 && !sizes.contains(&size) {
+                sizes.push(size);
+            }
+        }
+        i += 1;
+    }
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes
+}
+
+/// Returns the seeding generator's start for one (run seed, layer, read group), Eq. (4) of `docs/fault-model.md`:
+/// two outputs of SplitMix64 from a state mixed of the three.
+pub fn stream_key(seed: u64, layer: u32, group: u32) -> [u32; 4] {
+    let state = mix(seed.wrapping_add(WEYL)) ^ (u64::from(layer) << 32 | u64::from(group));
+    let first = mix(state.wrapping_add(WEYL));
+    let second = mix(state.wrapping_add(WEYL.wrapping_mul(2)));
+    [first as u32, (first >> 32) as u32, second as u32, (second >> 32) as u32]
+}
+
+const WEYL: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The output function of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+const fn mix(z: u64) -> u64 {
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The published first outputs of SplitMix64 from seed 0.
+    #[test]
+    fn mix_gives_the_published_splitmix64_outputs() {
+        assert_eq!(mix(WEYL), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(mix(WEYL.wrapping_mul(2)), 0x6e78_9e6a_a1b9_65f4);
+    }
+
+    #[test]
+    fn a_rate_of_one_flips_always_and_zero_never() {
+        let always = Thresholds::new(1.0, 64).unwrap();
+        assert!(always.enable && always.word == u32::MAX && always.nodes.iter().all(|n| n.both == u32::MAX));
+        assert!(!Thresholds::new(0.0, 64).unwrap().enable);
+    }
+
+    #[test]
+    fn rates_that_are_no_probability_are_refused() {
+        for p in [-1e-9, 1.5, f64::NAN, f64::INFINITY] {
+            assert!(Thresholds::new(p, 64).is_err(), "{p}");
+        }
+    }
+
+    /// The tree gives each cell the rate p: P(cell) is the product of the conditional rates on the way to it.
+    #[test]
+    fn every_cell_of_the_tree_flips_at_the_requested_rate() {
+        for n in [8, 13, 22, 32, 39, 64, 72] {
+            for p in [0.5, 1e-1, 1e-3, 1e-6] {
+                let thresholds = Thresholds::new(p, n).unwrap();
+                let sizes = node_sizes(n);
+                // Half a step of the first threshold, relative to the rate it stands for, and a margin for the others.
+                let tolerance = 1e-6 + 1.0 / (8_589_934_592.0 * p * f64::from(n));
+                let rate = |t: u32| (f64::from(t) + 1.0) / 4_294_967_296.0;
+                let mut stack = vec![(n, rate(thresholds.word))];
+                while let Some((size, reach)) = stack.pop() {
+                    if size == 1 {
+                        assert!((reach / p - 1.0).abs() < tolerance, "n {n}, p {p}: {reach}");
+                        continue;
+                    }
+                    let node = thresholds.nodes[sizes.iter().position(|&s| s == size).unwrap()];
+                    let (lower, upper) = halves(size);
+                    stack.push((lower, reach * rate(node.left)));
+                    stack.push((upper, reach * (1.0 - rate(node.left) + rate(node.both))));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Configuration of the accelerator: the one home of sizes, register map, layer program and fault parameters.
+//!
+//! Invariant: knows no HDL and does no I/O.
+
+pub mod accel;
+pub mod fault;
+pub mod flip;
+pub mod manifest;
+pub mod presets;
+pub mod program;
+pub mod protect;
+pub mod regs;
+pub mod schedule;
+pub mod shape;
+
+pub use accel::{AccelConfig, ConfigError, Elaborated};

@@ -1,0 +1,40 @@
+//! Named configurations. Everything else refers to hardware by these names.
+
+use crate::accel::{
+    AccelConfig, ArrayConfig, ConfigError, InjectorConfig, MemoryConfig, ProtectionConfig,
+};
+use crate::protect::Code;
+
+/// Returns every preset, smallest array first.
+///
+/// From `8x8` up the weight memory holds all of `vgg-a8`; the smaller arrays stream it.
+pub fn all() -> Vec<AccelConfig> {
+    vec![
+        preset(4, 4, [4096, 4096, 1024, 1024]),
+        preset(8, 4, [8192, 8192, 1024, 1024]),
+        preset(8, 8, [18432, 8192, 1024, 1024]),
+        preset(16, 16, [9216, 8192, 1024, 512]),
+    ]
+}
+
+/// Returns the preset of this name.
+///
+/// # Errors
+/// [`ConfigError::UnknownPreset`], with the names that exist.
+pub fn find(name: &str) -> Result<AccelConfig, ConfigError> {
+    all().into_iter().find(|p| p.name == name).ok_or_else(|| ConfigError::UnknownPreset {
+        name: name.to_owned(),
+        known: all().into_iter().map(|p| p.name).collect::<Vec<_>>().join(", "),
+    })
+}
+
+fn preset(rows: u32, cols: u32, [weight_words, map_words, accumulator_words, parameter_words]: [u32; 4]) -> AccelConfig {
+    AccelConfig {
+        name: format!("{rows}x{cols}"),
+        clock_mhz: 80,
+        array: ArrayConfig { rows, cols },
+        memory: MemoryConfig { weight_words, map_words, accumulator_words, parameter_words, program_descriptors: 64 },
+        protection: ProtectionConfig { code: Code::None, weights_per_codeword: cols.min(8) },
+        injector: InjectorConfig { weights: true },
+    }
+}

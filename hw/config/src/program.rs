@@ -1,0 +1,122 @@
+//! The layer program: one descriptor of 16 host words for each run of a layer. This file is the only home of its layout.
+
+use serde::{Deserialize, Serialize};
+
+/// Host words of one descriptor.
+pub const DESCRIPTOR_WORDS: u32 = 16;
+
+/// One field of a descriptor: `word`, lowest bit, width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Word of the descriptor, 0 to 15.
+    pub word: u32,
+    /// Lowest bit within the word.
+    pub low: u32,
+    /// Bits.
+    pub bits: u32,
+}
+
+macro_rules! descriptor {
+    ($($(#[$doc:meta])* $name:ident: $word:literal, $low:literal, $bits:literal;)*) => {
+        /// One run of one layer over the images of one read group.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Descriptor {
+            $($(#[$doc])* pub $name: u32,)*
+        }
+
+        /// Every field with its place, in order.
+        pub const FIELDS: &[(&str, Field)] = &[
+            $((stringify!($name), Field { word: $word, low: $low, bits: $bits }),)*
+        ];
+
+        impl Descriptor {
+            /// Returns the 16 host words.
+            ///
+            /// # Panics
+            /// If a field does not fit its bits; the schedule promises that.
+            pub fn encode(&self) -> [u32; DESCRIPTOR_WORDS as usize] {
+                let mut words = [0u32; DESCRIPTOR_WORDS as usize];
+                $(
+                    assert!(u64::from(self.$name) < 1u64 << $bits, "descriptor field {} = {} does not fit {} bits",
+                        stringify!($name), self.$name, $bits);
+                    words[$word] |= self.$name << $low;
+                )*
+                words
+            }
+        }
+    };
+}
+
+descriptor! {
+    /// Layer number, for the flip records.
+    layer: 0, 0, 8;
+    /// 1: a 2x2 max pool follows.
+    pool: 0, 8, 1;
+    /// 1: negative values become 0 in the requantiser.
+    relu: 0, 9, 1;
+    /// 1: the accumulators are the result and stay where they are (the head).
+    raw: 0, 10, 1;
+    /// Feature-map memory to read, 0 = A, 1 = B; the other one is written.
+    source: 0, 11, 1;
+    /// 1: nine taps (3x3), 0: one tap.
+    taps9: 0, 12, 1;
+    /// Read group, for the flip records.
+    group: 0, 16, 16;
+    /// Rows of the ifmap.
+    height: 1, 0, 8;
+    /// Columns of the ifmap.
+    width: 1, 8, 8;
+    /// Images of the read group.
+    images: 1, 16, 8;
+    /// Cycles between two pixels of a pass whose sums leave the array, so that split writes keep up.
+    emit_interval: 1, 24, 8;
+    /// Input folds.
+    c_folds: 2, 0, 16;
+    /// Output folds.
+    k_folds: 2, 16, 16;
+    /// Rows in use in the last input fold.
+    rows_last: 3, 0, 8;
+    /// Columns in use in the last output fold.
+    cols_last: 3, 8, 8;
+    /// Word address of the first image's ifmap.
+    source_base: 4, 0, 32;
+    /// Words from one image's ifmap to the next.
+    source_image: 5, 0, 32;
+    /// Words from one input fold to the next, `H * W`.
+    source_plane: 6, 0, 32;
+    /// Word address of the first image's ofmap.
+    dest_base: 7, 0, 32;
+    /// Words from one image's ofmap to the next.
+    dest_image: 8, 0, 32;
+    /// Words from one fold of the ofmap to the next.
+    dest_plane: 9, 0, 32;
+    /// First weight word, when the weights are resident.
+    weight_base: 10, 0, 32;
+    /// First word of biases and scales.
+    parameter_base: 11, 0, 16;
+    /// First accumulator word (the head of a batch keeps each group's logits apart).
+    accumulator_base: 11, 16, 16;
+    /// Start of the injector's seeding generator, four words; see [`crate::fault::stream_key`].
+    key0: 12, 0, 32;
+    /// Second key word.
+    key1: 13, 0, 32;
+    /// Third key word.
+    key2: 14, 0, 32;
+    /// Fourth key word.
+    key3: 15, 0, 32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_fields_overlap() {
+        let mut used = [0u32; DESCRIPTOR_WORDS as usize];
+        for (name, f) in FIELDS {
+            let mask = if f.bits == 32 { u32::MAX } else { ((1 << f.bits) - 1) << f.low };
+            assert_eq!(used[f.word as usize] & mask, 0, "{name}");
+            used[f.word as usize] |= mask;
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Codes of the weight memory's codec slot.
+
+use serde::{Deserialize, Serialize};
+
+/// A code of the codec slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Code {
+    /// Data only: what the injector gives reaches the PE.
+    #[default]
+    None,
+}
+
+impl Code {
+    /// Returns the cells stored for `data_bits` of data.
+    pub const fn codeword_bits(self, data_bits: u32) -> u32 {
+        match self {
+            Self::None => data_bits,
+        }
+    }
+
+    /// Returns the cycles that the decoder adds to a read.
+    pub const fn latency(self) -> u32 {
+        match self {
+            Self::None => 0,
+        }
+    }
+}

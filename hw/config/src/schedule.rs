@@ -1,0 +1,315 @@
+//! How a network runs on a configuration: folds, addresses, batch, read groups and expected cycles.
+//!
+//! Hardware batches and read groups are aligned to multiples of their size in the data set's own numbering, so what an
+//! image meets depends on its index alone and not on the range that is run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::accel::Elaborated;
+use crate::program::Descriptor;
+use crate::regs::LayerCounters;
+use crate::shape::{LayerKind, LayerShape};
+
+/// Largest hardware batch.
+pub const MAX_BATCH: u32 = 16;
+
+/// Why a network does not run on a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScheduleError {
+    /// A memory is too small.
+    #[error("layer {layer} needs {need} words of `{memory}`, the configuration has {have}; raise it or pick a larger preset")]
+    TooSmall {
+        /// Layer number, from 0.
+        layer: usize,
+        /// Field of the configuration.
+        memory: &'static str,
+        /// Words needed.
+        need: u32,
+        /// Words present.
+        have: u32,
+    },
+    /// The requested batch is not possible.
+    #[error("a batch of {asked} is not possible: it must be a power of two from 1 to {most} for this network and configuration")]
+    Batch {
+        /// Images asked for.
+        asked: u32,
+        /// Largest possible batch.
+        most: u32,
+    },
+    /// A map cannot be pooled or is too large for a descriptor.
+    #[error("layer {layer} has a {height}x{width} map; sides must be 1 to 255, and even where a pool follows")]
+    Map {
+        /// Layer number, from 0.
+        layer: usize,
+        /// Height.
+        height: u32,
+        /// Width.
+        width: u32,
+    },
+}
+
+/// One layer's part of the schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerSchedule {
+    /// The layer.
+    pub shape: LayerShape,
+    /// Input folds, `ceil(C / rows)`.
+    pub c_folds: u32,
+    /// Output folds, `ceil(K / cols)`.
+    pub k_folds: u32,
+    /// Images that share one read of the weights.
+    pub read_group: u32,
+    /// First weight word, when resident.
+    pub weight_base: u32,
+    /// Weight words of one read of the layer.
+    pub weight_words: u32,
+    /// First word of biases and scales.
+    pub parameter_base: u32,
+    /// Words of one image's ifmap.
+    pub source_image: u32,
+    /// Words of one image's ofmap; 0 for the head.
+    pub dest_image: u32,
+}
+
+/// The schedule of a network on a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Images resident at once, a power of two.
+    pub batch: u32,
+    /// Whether all weights fit the weight memory at once.
+    pub resident: bool,
+    /// The layers.
+    pub layers: Vec<LayerSchedule>,
+}
+
+impl Schedule {
+    /// Returns the schedule of `layers` on `hw`, with the largest batch that fits or with the batch asked for.
+    ///
+    /// # Errors
+    /// What does not fit, and where.
+    pub fn new(hw: &Elaborated, layers: &[LayerShape], batch: Option<u32>) -> Result<Self, ScheduleError> {
+        let memory = &hw.config.memory;
+        let mut most = MAX_BATCH;
+        for (layer, shape) in layers.iter().enumerate() {
+            check_map(layer, shape)?;
+            let ofmap = if shape.kind == LayerKind::Linear { 0 } else { image_words(hw, shape.out_channels, shape.out_pixels()) };
+            let need = image_words(hw, shape.in_channels, shape.pixels()).max(ofmap);
+            fit(layer, "memory.map_words", need, memory.map_words)?;
+            let accumulators = match shape.kind {
+                LayerKind::Conv3x3 => shape.pixels(),
+                LayerKind::Linear => shape.out_channels.div_ceil(hw.cols),
+            };
+            fit(layer, "memory.accumulator_words", accumulators, memory.accumulator_words)?;
+            while need * most > memory.map_words || heads_do_not_fit(hw, shape, most) {
+                most /= 2;
+            }
+        }
+        let batch = match batch {
+            None => most,
+            Some(asked) if asked.is_power_of_two() && asked <= most => asked,
+            Some(asked) => return Err(ScheduleError::Batch { asked, most }),
+        };
+        let mut schedule = Self { batch, resident: true, layers: Vec::new() };
+        let (mut weights, mut parameters) = (0, 0);
+        for (layer, shape) in layers.iter().enumerate() {
+            let part = layer_schedule(hw, shape, batch, weights, parameters);
+            weights += part.weight_words;
+            parameters += part.k_folds;
+            fit(layer, "memory.parameter_words", parameters, memory.parameter_words)?;
+            let descriptors: u32 = schedule.layers.iter().chain([&part]).map(|l| batch / l.read_group).sum();
+            fit(layer, "memory.program_descriptors", descriptors, memory.program_descriptors)?;
+            schedule.layers.push(part);
+        }
+        schedule.resident = weights <= memory.weight_words;
+        Ok(schedule)
+    }
+
+    /// Returns the descriptors that run every layer over `images` images, the first of which has the data set's number
+    /// `first`; with each, its layer number. All the images must lie in one aligned batch.
+    ///
+    /// # Panics
+    /// If the images do not lie in one aligned batch.
+    pub fn program(&self, hw: &Elaborated, first: u32, images: u32, seed: u64) -> Vec<(usize, Descriptor)> {
+        assert!(images > 0 && first / self.batch == (first + images - 1) / self.batch, "images must lie in one batch");
+        let mut program = Vec::new();
+        for (layer, part) in self.layers.iter().enumerate() {
+            let mut image = first;
+            while image < first + images {
+                let group = image / part.read_group;
+                let end = ((group + 1) * part.read_group).min(first + images);
+                program.push((layer, self.descriptor(hw, layer, image - first, end - image, group, seed)));
+                image = end;
+            }
+        }
+        program
+    }
+
+    fn descriptor(&self, hw: &Elaborated, layer: usize, slot: u32, images: u32, group: u32, seed: u64) -> Descriptor {
+        let part = &self.layers[layer];
+        let shape = &part.shape;
+        let conv = shape.kind == LayerKind::Conv3x3;
+        let key = crate::fault::stream_key(seed, layer as u32, group);
+        Descriptor {
+            layer: layer as u32,
+            pool: shape.pool.into(),
+            relu: conv.into(),
+            raw: (!conv).into(),
+            source: layer as u32 % 2,
+            taps9: conv.into(),
+            group,
+            height: shape.height,
+            width: shape.width,
+            images,
+            emit_interval: emit_interval(hw, shape),
+            c_folds: part.c_folds,
+            k_folds: part.k_folds,
+            rows_last: shape.in_channels - (part.c_folds - 1) * hw.rows,
+            cols_last: shape.out_channels - (part.k_folds - 1) * hw.cols,
+            source_base: slot * part.source_image,
+            source_image: part.source_image,
+            source_plane: shape.pixels(),
+            dest_base: slot * part.dest_image,
+            dest_image: part.dest_image,
+            dest_plane: shape.out_pixels(),
+            weight_base: if self.resident { part.weight_base } else { 0 },
+            parameter_base: part.parameter_base,
+            accumulator_base: if conv { 0 } else { slot * part.k_folds },
+            key0: key[0],
+            key1: key[1],
+            key2: key[2],
+            key3: key[3],
+        }
+    }
+
+    /// Returns the counters that a run of `layer` over `images` images must show while weights are never late.
+    /// `flips` is left at 0: it is the injector's.
+    pub fn expected(&self, hw: &Elaborated, layer: usize, images: u32, seeded: bool) -> LayerCounters {
+        let part = &self.layers[layer];
+        let shape = &part.shape;
+        let pixels = shape.pixels() * images;
+        let rows_of = |fold: u32| (shape.in_channels - fold * hw.rows).min(hw.rows);
+        let mut passes = Vec::new();
+        for _k_fold in 0..part.k_folds {
+            for fold in 0..part.c_folds {
+                for tap in 0..shape.kind.taps() {
+                    let last = fold + 1 == part.c_folds && tap + 1 == shape.kind.taps();
+                    let interval = if last { emit_interval(hw, shape) } else { 1 };
+                    passes.push((rows_of(fold), pixels * interval));
+                }
+            }
+        }
+        let mut cycles = passes[0].0 + if seeded { hw.seed_cycles } else { 0 };
+        let mut stall = 0;
+        for (i, &(_, pixel_cycles)) in passes.iter().enumerate() {
+            let next_rows = passes.get(i + 1).map_or(0, |p| p.0);
+            let own = pixel_cycles.max(hw.min_pass_cycles);
+            cycles += own.max(next_rows);
+            stall += next_rows.saturating_sub(own);
+        }
+        LayerCounters {
+            cycles: cycles + hw.layer_overhead_cycles(),
+            macs: (shape.macs() * u64::from(images)) as u32,
+            stall_weights: stall + passes[0].0 - 1,
+            words_read: part.weight_words,
+            cells_read: (shape.weights() * 8) as u32,
+            flips: 0,
+        }
+    }
+}
+
+fn check_map(layer: usize, shape: &LayerShape) -> Result<(), ScheduleError> {
+    let (height, width) = (shape.height, shape.width);
+    let sides = (1..=255).contains(&height) && (1..=255).contains(&width);
+    if !sides || (shape.pool && (height % 2 != 0 || width % 2 != 0)) {
+        return Err(ScheduleError::Map { layer, height, width });
+    }
+    Ok(())
+}
+
+fn fit(layer: usize, memory: &'static str, need: u32, have: u32) -> Result<(), ScheduleError> {
+    if need > have { Err(ScheduleError::TooSmall { layer, memory, need, have }) } else { Ok(()) }
+}
+
+fn image_words(hw: &Elaborated, channels: u32, pixels: u32) -> u32 {
+    channels.div_ceil(hw.rows) * pixels
+}
+
+fn heads_do_not_fit(hw: &Elaborated, shape: &LayerShape, batch: u32) -> bool {
+    shape.kind == LayerKind::Linear && shape.out_channels.div_ceil(hw.cols) * batch > hw.config.memory.accumulator_words
+}
+
+fn emit_interval(hw: &Elaborated, shape: &LayerShape) -> u32 {
+    match (shape.kind, shape.pool) {
+        (LayerKind::Linear, _) => 1,
+        (LayerKind::Conv3x3, true) => hw.split_writes().div_ceil(4),
+        (LayerKind::Conv3x3, false) => hw.split_writes(),
+    }
+}
+
+fn layer_schedule(hw: &Elaborated, shape: &LayerShape, batch: u32, weight_base: u32, parameter_base: u32) -> LayerSchedule {
+    let k_folds = shape.out_channels.div_ceil(hw.cols);
+    let mut read_group = batch;
+    while shape.kind == LayerKind::Conv3x3 && read_group * shape.pixels() > hw.config.memory.accumulator_words {
+        read_group /= 2;
+    }
+    LayerSchedule {
+        shape: *shape,
+        c_folds: shape.in_channels.div_ceil(hw.rows),
+        k_folds,
+        read_group,
+        weight_base,
+        weight_words: k_folds * shape.in_channels * shape.kind.taps(),
+        parameter_base,
+        source_image: image_words(hw, shape.in_channels, shape.pixels()),
+        dest_image: match shape.kind {
+            LayerKind::Conv3x3 => image_words(hw, shape.out_channels, shape.out_pixels()),
+            LayerKind::Linear => 0,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+    use crate::shape::Vgg;
+
+    #[test]
+    fn vgg_a8_is_resident_from_8x8_up() {
+        for (preset, resident) in [("4x4", false), ("8x4", false), ("8x8", true), ("16x16", true)] {
+            let hw = presets::find(preset).unwrap().validate().unwrap();
+            assert_eq!(Schedule::new(&hw, &Vgg::A.layers(8), None).unwrap().resident, resident, "{preset}");
+        }
+    }
+
+    #[test]
+    fn every_vgg_runs_on_8x8_and_16x16() {
+        for preset in ["8x8", "16x16"] {
+            let hw = presets::find(preset).unwrap().validate().unwrap();
+            for vgg in [Vgg::A, Vgg::B, Vgg::D, Vgg::E] {
+                for divisor in [1, 2, 4, 8] {
+                    Schedule::new(&hw, &vgg.layers(divisor), None).unwrap_or_else(|e| panic!("VGG-{vgg:?}/{divisor}: {e}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_group_never_straddles_a_batch() {
+        let hw = presets::find("8x8").unwrap().validate().unwrap();
+        let schedule = Schedule::new(&hw, &Vgg::A.layers(8), None).unwrap();
+        assert!(schedule.layers.iter().all(|l| schedule.batch.is_multiple_of(l.read_group)));
+    }
+
+    #[test]
+    fn a_map_that_does_not_fit_names_memory_and_layer() {
+        let mut config = presets::find("8x8").unwrap();
+        config.memory.map_words = 512;
+        let error = Schedule::new(&config.validate().unwrap(), &Vgg::A.layers(8), None).unwrap_err();
+        assert_eq!(
+            error,
+            ScheduleError::TooSmall { layer: 0, memory: "memory.map_words", need: 1024, have: 512 }
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! The counters of the running descriptor; saturating, cleared at its start, stored by the sequencer at its end.
+
+use hafnia_config::regs::LayerCounters;
+use rust_hdl::core::prelude::*;
+
+use crate::emit::custom;
+use crate::wire::Wire;
+
+/// See the module's text.
+#[derive(LogicBlock)]
+pub struct Counters {
+    pub clk_i: Wire<In>,
+    pub clear_i: Wire<In>,
+    /// A cycle of the descriptor passes.
+    pub run_i: Wire<In>,
+    pub pixel_i: Wire<In>,
+    pub pixel_rows_i: Wire<In>,
+    pub pixel_cols_i: Wire<In>,
+    pub stall_i: Wire<In>,
+    pub word_i: Wire<In>,
+    pub word_cols_i: Wire<In>,
+    pub flips_i: Wire<In>,
+    pub select_i: Wire<In>,
+    pub value_o: Wire<Out>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            clk_i: Wire::new(1),
+            clear_i: Wire::new(1),
+            run_i: Wire::new(1),
+            pixel_i: Wire::new(1),
+            pixel_rows_i: Wire::new(8),
+            pixel_cols_i: Wire::new(8),
+            stall_i: Wire::new(1),
+            word_i: Wire::new(1),
+            word_cols_i: Wire::new(8),
+            flips_i: Wire::new(8),
+            select_i: Wire::new(3),
+            value_o: Wire::new(32),
+        }
+    }
+}
+
+impl Logic for Counters {
+    fn update(&mut self) {}
+
+    fn hdl(&self) -> Verilog {
+        // What each counter adds, and when; in the order of `LayerCounters::NAMES`.
+        let rules = [
+            ("run_i", "9'd1"),
+            ("pixel_i", "pes"),
+            ("stall_i", "9'd1"),
+            ("word_i", "9'd1"),
+            ("word_i", "{word_cols_i[5:0], 3'd0}"),
+            ("1'b1", "{1'd0, flips_i}"),
+        ];
+        let (mut registers, mut clears, mut adds, mut cases) =
+            (String::new(), String::new(), String::new(), String::new());
+        for (i, (name, (when, amount))) in LayerCounters::NAMES.iter().zip(rules).enumerate() {
+            registers.push_str(&format!("reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{24'd0, {amount}}};\n"));
+            clears.push_str(&format!("    {name} <= 32'd0;\n"));
+            adds.push_str(&format!("    if ({when}) {name} <= {name}_next[32] ? 32'hffffffff : {name}_next[31:0];\n"));
+            cases.push_str(&format!("    3'd{i}: value = {name};\n"));
+        }
+        custom(
+            "counters",
+            "Saturating counters of the running descriptor.",
+            format!(
+                "wire [8:0] pes = {{1'd0, pixel_rows_i}} * {{1'd0, pixel_cols_i}};
+{registers}reg [31:0] value;
+assign value_o = value;
+always @(*) begin
+  case (select_i)
+{cases}    default: value = 32'd0;
+  endcase
+end
+always @(posedge clk_i) begin
+  if (clear_i) begin
+{clears}  end else begin
+{adds}  end
+end
+"
+            ),
+        )
+    }
+}

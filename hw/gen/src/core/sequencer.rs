@@ -1,0 +1,199 @@
+//! Runs the layer program: fetches descriptors, orders weight reads and pixels, stores the counters.
+//!
+//! For each output fold, for each input fold, for each tap, one pass: the tile's weights are loaded into the shadow registers,
+//! then every pixel of every image of the read group enters the array. The next tile loads while the current one computes.
+//! States: IDLE, FETCH (19 cycles), SEED (generators, only while injecting), RUN, DRAIN (pipeline and last writes), STORE.
+
+use std::cmp::Ordering;
+
+use hafnia_config::Elaborated;
+use hafnia_config::program::FIELDS;
+use rust_hdl::core::prelude::*;
+
+use super::control::Control;
+use crate::emit::custom;
+use crate::wire::Wire;
+
+/// See the module's text.
+#[derive(LogicBlock)]
+pub struct Sequencer {
+    pub clk_i: Wire<In>,
+    pub rst_i: Wire<In>,
+    pub start_i: Wire<In>,
+    pub first_i: Wire<In>,
+    pub count_i: Wire<In>,
+    pub inject_i: Wire<In>,
+    pub busy_o: Wire<Out>,
+    // Layer program
+    pub program_read_o: Wire<Out>,
+    pub program_address_o: Wire<Out>,
+    pub program_data_i: Wire<In>,
+    // Seeding
+    pub seed_load_o: Wire<Out>,
+    pub seed_key_o: Wire<Out>,
+    pub seed_shift_o: Wire<Out>,
+    // Weights
+    pub weight_ready_i: Wire<In>,
+    pub weight_read_o: Wire<Out>,
+    pub weight_address_o: Wire<Out>,
+    pub weight_row_o: Wire<Out>,
+    pub weight_live_o: Wire<Out>,
+    pub weight_index_o: Wire<Out>,
+    pub weight_cols_o: Wire<Out>,
+    // Pixels
+    pub pixel_valid_o: Wire<Out>,
+    pub pixel_switch_o: Wire<Out>,
+    pub pixel_padding_o: Wire<Out>,
+    pub pixel_address_o: Wire<Out>,
+    pub pixel_rows_o: Wire<Out>,
+    pub pixel_control_o: Wire<Out>,
+    pub pixel_row_count_o: Wire<Out>,
+    pub pixel_col_count_o: Wire<Out>,
+    pub source_o: Wire<Out>,
+    // Write-back
+    pub write_start_o: Wire<Out>,
+    pub write_base_o: Wire<Out>,
+    pub write_image_o: Wire<Out>,
+    pub write_plane_o: Wire<Out>,
+    pub images_o: Wire<Out>,
+    pub folds_o: Wire<Out>,
+    pub cols_last_o: Wire<Out>,
+    // Counters and records
+    pub layer_o: Wire<Out>,
+    pub group_o: Wire<Out>,
+    pub count_clear_o: Wire<Out>,
+    pub count_run_o: Wire<Out>,
+    pub count_stall_o: Wire<Out>,
+    pub count_select_o: Wire<Out>,
+    pub store_o: Wire<Out>,
+    pub store_index_o: Wire<Out>,
+    _text: String,
+}
+
+impl Sequencer {
+    /// Returns the sequencer of this configuration.
+    pub fn new(hw: &Elaborated) -> Self {
+        let map = hw.map_address_bits;
+        Self {
+            clk_i: Wire::new(1),
+            rst_i: Wire::new(1),
+            start_i: Wire::new(1),
+            first_i: Wire::new(8),
+            count_i: Wire::new(8),
+            inject_i: Wire::new(1),
+            busy_o: Wire::new(1),
+            program_read_o: Wire::new(1),
+            program_address_o: Wire::new(12),
+            program_data_i: Wire::new(32),
+            seed_load_o: Wire::new(1),
+            seed_key_o: Wire::new(128),
+            seed_shift_o: Wire::new(1),
+            weight_ready_i: Wire::new(1),
+            weight_read_o: Wire::new(1),
+            weight_address_o: Wire::new(hw.weight_address_bits),
+            weight_row_o: Wire::new(hw.rows),
+            weight_live_o: Wire::new(hw.cols),
+            weight_index_o: Wire::new(32),
+            weight_cols_o: Wire::new(8),
+            pixel_valid_o: Wire::new(1),
+            pixel_switch_o: Wire::new(1),
+            pixel_padding_o: Wire::new(1),
+            pixel_address_o: Wire::new(map),
+            pixel_rows_o: Wire::new(hw.rows),
+            pixel_control_o: Wire::new(Control::new(hw).bits),
+            pixel_row_count_o: Wire::new(8),
+            pixel_col_count_o: Wire::new(8),
+            source_o: Wire::new(1),
+            write_start_o: Wire::new(1),
+            write_base_o: Wire::new(map),
+            write_image_o: Wire::new(map),
+            write_plane_o: Wire::new(map),
+            images_o: Wire::new(8),
+            folds_o: Wire::new(16),
+            cols_last_o: Wire::new(8),
+            layer_o: Wire::new(8),
+            group_o: Wire::new(16),
+            count_clear_o: Wire::new(1),
+            count_run_o: Wire::new(1),
+            count_stall_o: Wire::new(1),
+            count_select_o: Wire::new(3),
+            store_o: Wire::new(1),
+            store_index_o: Wire::new(8),
+            _text: text(hw),
+        }
+    }
+}
+
+/// The fetched descriptor as named wires.
+fn fields() -> String {
+    let mut text = String::new();
+    for n in 0..16 {
+        text.push_str(&format!("reg [31:0] d{n};\n"));
+    }
+    for (name, f) in FIELDS {
+        let range = if f.bits == 1 { String::new() } else { format!("[{}:0] ", f.bits - 1) };
+        let slice = if f.bits == 1 { format!("[{}]", f.low) } else { format!("[{}:{}]", f.low + f.bits - 1, f.low) };
+        text.push_str(&format!("wire {range}f_{name} = d{}{slice};\n", f.word));
+    }
+    text
+}
+
+/// A mask of `width` bits whose lowest `count` bits are set, `count` being an 8-bit net.
+fn mask(count: &str, width: u32) -> String {
+    let bits: Vec<String> = (0..width).rev().map(|i| format!("{count} > 8'd{i}")).collect();
+    format!("{{{}}}", bits.join(", "))
+}
+
+/// Extends `net` of `bits` bits with zeros, or drops its upper bits, to `wanted` bits.
+fn resized(net: &str, bits: u32, wanted: u32) -> String {
+    match wanted.cmp(&bits) {
+        Ordering::Greater => format!("{{{}'d0, {net}}}", wanted - bits),
+        Ordering::Equal => net.to_owned(),
+        Ordering::Less => format!("{net}[{}:0]", wanted - 1),
+    }
+}
+
+fn text(hw: &Elaborated) -> String {
+    let mut shift = String::new();
+    for n in 0..15 {
+        shift.push_str(&format!("    d{n} <= d{};\n", n + 1));
+    }
+    let (a, w) = (hw.map_address_bits, hw.weight_address_bits);
+    let (acc, par) = (hw.accumulator_address_bits, hw.parameter_address_bits);
+    let seed = if hw.config.injector.weights { "inject_i ? SEED : RUN" } else { "RUN" };
+    let values = [
+        ("FIELDS", fields()),
+        ("SHIFT", shift),
+        ("MAP", a.to_string()),
+        ("MTOP", (a - 1).to_string()),
+        ("WEIGHT", w.to_string()),
+        ("WTOP", (w - 1).to_string()),
+        ("ATOP", (acc - 1).to_string()),
+        ("ACC", acc.to_string()),
+        ("PTOP", (par - 1).to_string()),
+        ("ROWSTOP", (hw.rows - 1).to_string()),
+        ("COLSTOP", (hw.cols - 1).to_string()),
+        ("ROWS", hw.rows.to_string()),
+        ("COLS", hw.cols.to_string()),
+        ("MIN_PASS", (hw.min_pass_cycles - 1).to_string()),
+        ("SEED_LAST", (hw.seed_cycles - 1).to_string()),
+        ("DRAIN_LAST", (hw.drain_cycles() - 1).to_string()),
+        ("AFTER_FETCH", seed.to_owned()),
+        ("ROWMASK", mask("pass_rows", hw.rows)),
+        ("COLMASK", mask("tile_cols", hw.cols)),
+        ("WIDTH", resized("f_width", 8, a)),
+        ("IMAGES", resized("f_images", 8, acc)),
+        ("ONEHOT", (0..hw.rows).rev().map(|r| format!("tile_row == 8'd{r}")).collect::<Vec<_>>().join(", ")),
+    ];
+    values.iter().fold(TEXT.to_owned(), |text, (key, value)| text.replace(&format!("<{key}>"), value))
+}
+
+const TEXT: &str = include_str!("sequencer.v");
+
+impl Logic for Sequencer {
+    fn update(&mut self) {}
+
+    fn hdl(&self) -> Verilog {
+        custom("sequencer", "Runs the layer program.", self._text.clone())
+    }
+}

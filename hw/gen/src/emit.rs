@@ -1,0 +1,218 @@
+//! Readable Verilog from a rust-hdl hierarchy, each distinct module once.
+//!
+//! rust-hdl's own emitter gives every instance a module of its own (16x16: more than a thousand). This one walks the same
+//! hierarchy with rust-hdl's [`Probe`], compares module texts bottom-up and keeps one of each. Rules it applies:
+//! an instance port `p` of instance `u` is the net `u_p`; ports named `clk_i` and `rst_i` connect to the parent's of the
+//! same name; blocks written with `#[hdl_gen]` are translated by rust-hdl.
+
+use std::collections::HashMap;
+
+use rust_hdl::core::prelude::*;
+use rust_hdl::core::verilog_gen::verilog_combinatorial;
+
+/// Marks the line of a custom text that carries the module's name and summary.
+const HEADER: &str = "//@ ";
+
+/// Returns a hand-written module body that the emitter will call `module` (unless another text took that name).
+pub fn custom(module: &str, summary: &str, body: String) -> Verilog {
+    Verilog::Custom(format!("{HEADER}{module}|{summary}\n{body}"))
+}
+
+/// A generated design: the text of all modules, and the ports of the top one.
+pub struct Emitted {
+    /// Verilog text, leaves first.
+    pub verilog: String,
+    /// Ports of the top module, in order: name, whether it is an input, width in bits.
+    pub ports: Vec<(String, bool, u32)>,
+    /// Names of the modules.
+    pub modules: Vec<String>,
+}
+
+/// Emits `top` as a module called `name`.
+///
+/// # Panics
+/// If rust-hdl finds an undriven input, a written input or a logic loop: a mistake in this crate.
+pub fn emit(name: &str, top: &mut dyn Block) -> Emitted {
+    top.connect_all();
+    if let Err(error) = check_all(top) {
+        panic!("the hierarchy is not sound: {error:?}");
+    }
+    let mut emitter = Emitter { top: name.to_owned(), ..Emitter::default() };
+    top.accept("top", &mut emitter);
+    let ports = emitter.top_ports.iter().map(|p| (p.name.clone(), p.input, p.width)).collect();
+    Emitted { verilog: emitter.texts.concat(), ports, modules: emitter.names }
+}
+
+#[derive(Clone)]
+struct Net {
+    name: String,
+    input: bool,
+    width: u32,
+}
+
+struct Instance {
+    name: String,
+    module: String,
+    ports: Vec<Net>,
+}
+
+struct Frame {
+    name: String,
+    ports: Vec<Net>,
+    locals: Vec<(String, u32)>,
+    constants: Vec<(String, u32, String)>,
+    instances: Vec<Instance>,
+    body: Verilog,
+}
+
+#[derive(Default)]
+struct Emitter {
+    top: String,
+    stack: Vec<Frame>,
+    texts: Vec<String>,
+    names: Vec<String>,
+    known: HashMap<String, String>,
+    top_ports: Vec<Net>,
+}
+
+impl Probe for Emitter {
+    fn visit_start_scope(&mut self, name: &str, node: &dyn Block) {
+        self.stack.push(Frame {
+            name: plain(name),
+            ports: Vec::new(),
+            locals: Vec::new(),
+            constants: Vec::new(),
+            instances: Vec::new(),
+            body: node.hdl(),
+        });
+    }
+
+    fn visit_atom(&mut self, name: &str, signal: &dyn Atom) {
+        let frame = self.stack.last_mut().expect("a signal lives in a block");
+        let (name, width) = (plain(name), signal.bits() as u32);
+        match signal.kind() {
+            AtomKind::InputParameter => frame.ports.push(Net { name, input: true, width }),
+            AtomKind::OutputParameter => frame.ports.push(Net { name, input: false, width }),
+            AtomKind::LocalSignal => frame.locals.push((name, width)),
+            AtomKind::Constant => frame.constants.push((name, width, signal.verilog().to_string())),
+            other => panic!("{name}: signals of kind {other:?} are not used in this crate"),
+        }
+    }
+
+    fn visit_end_scope(&mut self, _name: &str, _node: &dyn Block) {
+        let frame = self.stack.pop().expect("scopes are balanced");
+        let (wanted, summary, body) = split(&frame);
+        let text = module_text(&frame, &body);
+        let module = match self.known.get(&text) {
+            Some(module) => module.clone(),
+            None => self.add(if self.stack.is_empty() { self.top.clone() } else { wanted }, &summary, text),
+        };
+        match self.stack.last_mut() {
+            Some(parent) => parent.instances.push(Instance { name: frame.name, module, ports: frame.ports }),
+            None => self.top_ports = frame.ports,
+        }
+    }
+}
+
+impl Emitter {
+    fn add(&mut self, wanted: String, summary: &str, text: String) -> String {
+        let mut module = wanted.clone();
+        let mut n = 2;
+        while self.names.contains(&module) {
+            module = format!("{wanted}_{n}");
+            n += 1;
+        }
+        let comment = if summary.is_empty() { String::new() } else { format!("// {summary}\n") };
+        self.texts.push(format!("{comment}module {module} {text}endmodule\n\n"));
+        self.names.push(module.clone());
+        self.known.insert(text, module.clone());
+        module
+    }
+}
+
+/// Splits a block's text into module name, summary and body.
+fn split(frame: &Frame) -> (String, String, String) {
+    match &frame.body {
+        Verilog::Custom(text) => match text.strip_prefix(HEADER).and_then(|t| t.split_once('\n')) {
+            Some((header, body)) => {
+                let (module, summary) = header.split_once('|').unwrap_or((header, ""));
+                (module.to_owned(), summary.to_owned(), plain(body))
+            }
+            // rust-hdl's flip-flop is the only block whose text has no header.
+            None => (format!("register_{}", frame.ports[0].width), String::new(), plain(text)),
+        },
+        Verilog::Combinatorial(code) => {
+            let text = plain(&verilog_combinatorial(code));
+            let clocked = text.lines().filter(|l| !l.trim().ends_with("_clock = clk_i;"));
+            (frame.name.clone(), String::new(), clocked.fold(String::new(), |text, line| text + line + "\n"))
+        }
+        _ => panic!("{}: only custom and combinatorial blocks are used in this crate", frame.name),
+    }
+}
+
+fn module_text(frame: &Frame, body: &str) -> String {
+    // `#[hdl_gen]` and rust-hdl's flip-flops assign from always blocks, so what they drive must be `reg`.
+    let generated = matches!(frame.body, Verilog::Combinatorial(_));
+    let assigned_in_always = generated || !matches!(&frame.body, Verilog::Custom(t) if t.starts_with(HEADER));
+    let mut text = String::from("(\n");
+    let ports: Vec<String> = frame
+        .ports
+        .iter()
+        .map(|p| {
+            let kind = match (p.input, assigned_in_always) {
+                (true, _) => "input wire",
+                (false, true) => "output reg",
+                (false, false) => "output wire",
+            };
+            format!("  {kind} {}{}", range(p.width), p.name)
+        })
+        .collect();
+    text.push_str(&ports.join(",\n"));
+    text.push_str("\n);\n");
+    for (name, width, value) in &frame.constants {
+        text.push_str(&format!("localparam {}{name} = {value};\n", range(*width)));
+    }
+    for (name, width) in &frame.locals {
+        text.push_str(&format!("reg {}{name};\n", range(*width)));
+    }
+    for instance in &frame.instances {
+        text.push_str(&instance_text(instance, generated));
+    }
+    text.push_str(body);
+    text
+}
+
+fn instance_text(instance: &Instance, driven_in_always: bool) -> String {
+    let mut text = String::new();
+    // rust-hdl's flip-flops call their clock `clock`.
+    let shared = |p: &Net| match p.name.as_str() {
+        "clk_i" | "clock" => Some("clk_i"),
+        "rst_i" => Some("rst_i"),
+        _ => None,
+    };
+    for p in instance.ports.iter().filter(|p| shared(p).is_none()) {
+        let kind = if p.input && driven_in_always { "reg" } else { "wire" };
+        text.push_str(&format!("{kind} {}{}_{};\n", range(p.width), instance.name, p.name));
+    }
+    let connections: Vec<String> = instance
+        .ports
+        .iter()
+        .map(|p| {
+            let net = shared(p).map_or_else(|| format!("{}_{}", instance.name, p.name), str::to_owned);
+            format!("  .{}({net})", p.name)
+        })
+        .collect();
+    text.push_str(&format!("{} {} (\n{}\n);\n", instance.module, instance.name, connections.join(",\n")));
+    text
+}
+
+fn range(width: u32) -> String {
+    if width == 1 { String::new() } else { format!("[{}:0] ", width - 1) }
+}
+
+/// Replaces the `$` that rust-hdl puts between the parts of a name; system functions keep theirs.
+fn plain(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let inside = |i: usize| i > 0 && (bytes[i - 1].is_ascii_alphanumeric() || bytes[i - 1] == b'_');
+    text.char_indices().map(|(i, c)| if c == '$' && inside(i) { '_' } else { c }).collect()
+}

@@ -1,0 +1,138 @@
+//! The register bank, generated from `hafnia_config::regs`.
+//!
+//! A write shows one cycle after its strobe; a read value leaves two cycles after its address, as from a block RAM.
+
+use hafnia_config::Elaborated;
+use hafnia_config::regs::{Access, Register, registers};
+use rust_hdl::core::prelude::*;
+
+use crate::emit::custom;
+use crate::wire::Wire;
+
+/// See the module's text.
+#[derive(LogicBlock)]
+pub struct RegisterBank {
+    pub clk_i: Wire<In>,
+    pub rst_i: Wire<In>,
+    pub write_i: Wire<In>,
+    pub offset_i: Wire<In>,
+    pub data_i: Wire<In>,
+    pub data_o: Wire<Out>,
+    /// Whether `offset_i` names a register.
+    pub known_o: Wire<Out>,
+    pub status_i: Wire<In>,
+    pub weight_level_i: Wire<In>,
+    pub start_o: Wire<Out>,
+    pub weight_clear_o: Wire<Out>,
+    pub program_first_o: Wire<Out>,
+    pub program_count_o: Wire<Out>,
+    pub weight_stream_o: Wire<Out>,
+    pub inject_enable_o: Wire<Out>,
+    pub inject_word_o: Wire<Out>,
+    pub inject_nodes_o: Wire<Out>,
+    _text: String,
+}
+
+/// Bits of a register offset.
+pub const OFFSET_BITS: u32 = 8;
+
+impl RegisterBank {
+    /// Returns the bank of this configuration.
+    pub fn new(hw: &Elaborated) -> Self {
+        Self {
+            clk_i: Wire::new(1),
+            rst_i: Wire::new(1),
+            write_i: Wire::new(1),
+            offset_i: Wire::new(OFFSET_BITS),
+            data_i: Wire::new(32),
+            data_o: Wire::new(32),
+            known_o: Wire::new(1),
+            status_i: Wire::new(1),
+            weight_level_i: Wire::new(20),
+            start_o: Wire::new(1),
+            weight_clear_o: Wire::new(1),
+            program_first_o: Wire::new(8),
+            program_count_o: Wire::new(8),
+            weight_stream_o: Wire::new(1),
+            inject_enable_o: Wire::new(1),
+            inject_word_o: Wire::new(32),
+            inject_nodes_o: Wire::new(64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len() as u32),
+            _text: text(hw),
+        }
+    }
+}
+
+/// The net that a register is read from.
+fn source(r: &Register) -> String {
+    let zeros = |bits: u32, net: &str| if bits == 32 { net.to_owned() } else { format!("{{{}'d0, {net}}}", 32 - bits) };
+    match (r.access, r.name.as_str()) {
+        (Access::ReadOnly, "STATUS") => zeros(1, "status_i"),
+        (Access::ReadOnly, "WEIGHT_LEVEL") => zeros(20, "weight_level_i"),
+        (Access::ReadOnly, _) => format!("32'h{:08x}", r.reset),
+        (Access::ReadWrite, _) => zeros(r.bits, &r.name.to_lowercase()),
+        (Access::Trigger, _) => "32'd0".to_owned(),
+    }
+}
+
+fn text(hw: &Elaborated) -> String {
+    let list = registers(hw);
+    let (mut declared, mut reset, mut written, mut triggers, mut read) =
+        (String::new(), String::new(), String::new(), String::new(), String::new());
+    for r in &list {
+        let name = r.name.to_lowercase();
+        let range = if r.bits == 1 { String::new() } else { format!("[{}:0] ", r.bits - 1) };
+        let slice = if r.bits == 1 { "[0]".to_owned() } else { format!("[{}:0]", r.bits - 1) };
+        read.push_str(&format!("    {OFFSET_BITS}'d{}: value = {};\n", r.offset, source(r)));
+        match r.access {
+            Access::ReadOnly => {}
+            Access::ReadWrite => {
+                declared.push_str(&format!("reg {range}{name};\n"));
+                reset.push_str(&format!("    {name} <= {}'d{};\n", r.bits, r.reset));
+                written.push_str(&format!("      {OFFSET_BITS}'d{}: {name} <= data_i{slice};\n", r.offset));
+            }
+            Access::Trigger => {
+                declared.push_str(&format!("reg {name};\n"));
+                triggers.push_str(&format!(
+                    "  {name} <= ~rst_i & write_i & (offset_i == {OFFSET_BITS}'d{}) & data_i[0];\n",
+                    r.offset
+                ));
+            }
+        }
+    }
+    let exported = ["start", "weight_clear", "program_first", "program_count", "weight_stream"];
+    let mut outputs: String = exported.iter().map(|n| format!("assign {n}_o = {n};\n")).collect();
+    outputs.push_str(&injector_outputs(hw, &list));
+    format!(
+        "{declared}reg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\
+         assign known_o = known;\nassign data_o = value_2;\n\
+         always @(*) begin\n  known = 1'b1;\n  case (offset_i)\n{read}    default: begin\n      value = 32'd0;\n      known = 1'b0;\n    end\n  endcase\nend\n\
+         always @(posedge clk_i) begin\n  value_1 <= value;\n  value_2 <= value_1;\n{triggers}  if (rst_i) begin\n{reset}  end else if (write_i) begin\n    case (offset_i)\n{written}      default: ;\n    endcase\n  end\nend\n"
+    )
+}
+
+fn injector_outputs(hw: &Elaborated, list: &[Register]) -> String {
+    if !hw.config.injector.weights {
+        let bits = 64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len();
+        return format!(
+            "assign inject_enable_o = 1'b0;\nassign inject_word_o = 32'd0;\nassign inject_nodes_o = {bits}'d0;\n"
+        );
+    }
+    let nodes: Vec<String> = list
+        .iter()
+        .filter(|r| r.name.starts_with("INJECT_BOTH") || r.name.starts_with("INJECT_LEFT"))
+        .map(|r| r.name.to_lowercase())
+        .rev()
+        .collect();
+    format!(
+        "assign inject_enable_o = inject_enable;\nassign inject_word_o = inject_word;\nassign inject_nodes_o = {{{}}};\n",
+        nodes.join(", ")
+    )
+}
+
+impl Logic for RegisterBank {
+    fn update(&mut self) {}
+
+    fn hdl(&self) -> Verilog {
+        custom("register_bank", "Register bank; see registers.md.", self._text.clone())
+    }
+}

@@ -1,0 +1,15 @@
+//! Generates the accelerator: readable Verilog, manifest, register documentation and FuseSoC core file.
+//!
+//! Invariant: a pure function of the configuration, and the only user of rust-hdl. The same configuration gives the same
+//! bytes. Blocks state structure and text; their behaviour is simulated as Verilog and compared with integer references.
+
+mod core;
+mod emit;
+mod host;
+mod inject;
+mod mem;
+mod output;
+mod top;
+mod wire;
+
+pub use output::{Generated, WriteError, generate};

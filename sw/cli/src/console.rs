@@ -1,0 +1,81 @@
+//! What every subcommand shares: results, progress and errors.
+
+use std::io::IsTerminal as _;
+use std::io::Write as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// Where results and progress go.
+pub struct Console {
+    /// One JSON object instead of text.
+    pub json: bool,
+}
+
+/// Why a command could not run: the message and, where there is more to say, the next step.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A failure with its next step.
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: Some(help.into()) }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            // Many errors already repeat their cause in their own text.
+            if !message.contains(&cause.to_string()) {
+                message.push_str(&format!("\n  because: {cause}"));
+            }
+            source = cause.source();
+        }
+        Self { message, help: None }
+    }
+}
+
+impl Console {
+    /// Prints `text`, or `value` as JSON when asked. A closed pipe is no error.
+    pub fn result(&self, text: &str, value: &impl Serialize) {
+        let mut out = std::io::stdout().lock();
+        let line = if self.json {
+            serde_json::to_string(value).expect("results are plain data")
+        } else {
+            text.trim_end().to_owned()
+        };
+        let _ = writeln!(out, "{line}");
+    }
+
+    /// Prints a note on stderr.
+    pub fn note(&self, text: &str) {
+        eprintln!("{text}");
+    }
+
+    /// Prints why the command could not run.
+    pub fn failure(&self, failure: &Failure) {
+        let mut report = miette::MietteDiagnostic::new(&failure.message);
+        if let Some(help) = &failure.help {
+            report = report.with_help(help);
+        }
+        eprintln!("{:?}", miette::Report::new(report));
+    }
+
+    /// Returns a progress bar with rate and time left, drawn on stderr while that is a terminal.
+    pub fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
+        let style = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} ETA {eta}";
+        let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target)
+            .with_style(ProgressStyle::with_template(style).expect("the template is fixed"))
+            .with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+}

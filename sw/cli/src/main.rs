@@ -1,0 +1,66 @@
+//! The `hafnia` command. Results on stdout, progress on stderr; exit 0 done, 1 the compared results differ, 2 could not run.
+//!
+//! Invariant: one file per subcommand, no logic of its own.
+
+mod console;
+mod data;
+mod doctor;
+mod generate;
+mod quantize;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use console::{Console, Failure};
+
+/// How much memory noise can an int8 neural network take, and which protection is worth its price?
+#[derive(Parser)]
+#[command(name = "hafnia", version, propagate_version = true)]
+struct Cli {
+    /// Print one JSON object on stdout instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List every external tool: found, version, what is lost without it, how to get it.
+    Doctor(doctor::Args),
+    /// Fetch or check CIFAR-10.
+    Data(data::Args),
+    /// Turn a trained fp32 network into an int8 model file.
+    Quantize(quantize::Args),
+    /// Write the Verilog of an accelerator, its manifest, register documentation and FuseSoC core file.
+    Generate(generate::Args),
+}
+
+/// How a command ended that could run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Done; compared results are equal.
+    Done,
+    /// The compared results differ.
+    Differs,
+}
+
+fn main() -> ExitCode {
+    // clap ends with 2 on a wrong command line and with 0 on help, as this command does.
+    let cli = Cli::parse();
+    let console = Console { json: cli.json };
+    let outcome: Result<Status, Failure> = match cli.command {
+        Command::Doctor(args) => doctor::run(&args, &console),
+        Command::Data(args) => data::run(&args, &console),
+        Command::Quantize(args) => quantize::run(&args, &console),
+        Command::Generate(args) => generate::run(&args, &console),
+    };
+    match outcome {
+        Ok(Status::Done) => ExitCode::SUCCESS,
+        Ok(Status::Differs) => ExitCode::from(1),
+        Err(failure) => {
+            console.failure(&failure);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A session with one accelerator and one network.
+
+use hafnia_config::fault::Thresholds;
+use hafnia_config::flip::Flip;
+use hafnia_config::program::Descriptor;
+use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, registers};
+use hafnia_config::schedule::Schedule;
+use hafnia_config::shape::LayerKind;
+use hafnia_config::{Elaborated, fault};
+use hafnia_golden::clean::LayerOutput;
+use hafnia_golden::network::Network;
+use ndarray::{Array1, Array3};
+
+use crate::{DriverError, Transport, pack};
+
+/// How much of a batch is read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The logits; the whole program runs without the host.
+    Logits,
+    /// Every layer's ofmap: the host stops after each layer to read it.
+    EveryLayer,
+}
+
+/// What one hardware batch gave.
+#[derive(Clone, Debug, Default)]
+pub struct BatchRun {
+    /// Ofmaps `[layer][image]`, the head's logits last; with [`Depth::Logits`] only the head's.
+    pub outputs: Vec<Vec<LayerOutput>>,
+    /// Flips in read order, if the transport records them.
+    pub flips: Vec<Flip>,
+    /// Counters of each descriptor, with its layer.
+    pub counters: Vec<(usize, LayerCounters)>,
+    /// First and last clock cycle of each descriptor's run on the transport, where it knows them.
+    pub cycles: Vec<(u64, u64)>,
+}
+
+/// A session. Opening it checks ID, VERSION and CONFIG_HASH, so every later call may assume them.
+pub struct Accel<'a, T> {
+    link: T,
+    hw: &'a Elaborated,
+    network: &'a Network,
+    schedule: &'a Schedule,
+    thresholds: Thresholds,
+    /// Weight words of each layer.
+    weights: Vec<Vec<u32>>,
+}
+
+impl<'a, T: Transport> Accel<'a, T> {
+    /// Opens a session and loads the network: biases and scales always, weights where they are resident.
+    ///
+    /// # Errors
+    /// If what answers is not an accelerator of this configuration, or the link fails.
+    pub fn open(link: T, hw: &'a Elaborated, network: &'a Network, schedule: &'a Schedule) -> Result<Self, DriverError> {
+        let weights = network.layers.iter().map(|l| pack::weights(hw, l)).collect();
+        let thresholds = Thresholds::new(0.0, hw.codeword_bits).expect("zero is a rate");
+        let mut accel = Self { link, hw, network, schedule, thresholds, weights };
+        accel.check_identity()?;
+        accel.load()?;
+        Ok(accel)
+    }
+
+    /// Returns the link, for what only its kind can do.
+    pub fn link(&mut self) -> &mut T {
+        &mut self.link
+    }
+
+    fn register(&self, name: &str) -> u32 {
+        let list = registers(self.hw);
+        let register = list.iter().find(|r| r.name == name);
+        Region::Registers.base() + register.expect("the driver names registers of the map").offset
+    }
+
+    fn write_register(&mut self, name: &str, value: u32) -> Result<(), DriverError> {
+        let address = self.register(name);
+        self.link.write(address, &[value])
+    }
+
+    fn read_register(&mut self, name: &str) -> Result<u32, DriverError> {
+        let mut word = [0];
+        let address = self.register(name);
+        self.link.read(address, &mut word)?;
+        Ok(word[0])
+    }
+
+    fn check_identity(&mut self) -> Result<(), DriverError> {
+        let got = self.read_register("ID")?;
+        if got != ID_VALUE {
+            return Err(DriverError::NotHafnia { got, want: ID_VALUE });
+        }
+        let got = self.read_register("VERSION")?;
+        if got != VERSION_VALUE {
+            return Err(DriverError::WrongVersion { got, want: VERSION_VALUE });
+        }
+        let (got, want) = (self.read_register("CONFIG_HASH")?, self.hw.config_hash);
+        if got != want {
+            return Err(DriverError::WrongConfig { got, want, preset: self.hw.config.name.clone() });
+        }
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<(), DriverError> {
+        for (layer, part) in self.network.layers.iter().zip(&self.schedule.layers) {
+            let address = Region::Parameters.base() + part.parameter_base * self.hw.column_stride * 2;
+            self.link.write(address, &pack::parameters(self.hw, layer))?;
+        }
+        self.write_register("WEIGHT_STREAM", u32::from(!self.schedule.resident))?;
+        if self.schedule.resident {
+            for (words, part) in self.weights.iter().zip(&self.schedule.layers) {
+                let address = Region::Weights.base() + part.weight_base * self.hw.weight_stride;
+                self.link.write(address, &pack::spread(words, self.hw.weight_pieces, self.hw.weight_stride))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the injector's thresholds.
+    ///
+    /// # Errors
+    /// [`DriverError::NoInjector`] if there is noise to set and the configuration left the injector out.
+    pub fn set_noise(&mut self, thresholds: Thresholds) -> Result<(), DriverError> {
+        if self.hw.config.injector.weights {
+            self.write_register("INJECT_ENABLE", thresholds.enable.into())?;
+            self.write_register("INJECT_WORD", thresholds.word)?;
+            for (size, node) in fault::node_sizes(self.hw.codeword_bits).into_iter().zip(&thresholds.nodes) {
+                self.write_register(&format!("INJECT_BOTH_{size}"), node.both)?;
+                self.write_register(&format!("INJECT_LEFT_{size}"), node.left)?;
+            }
+        } else if thresholds.enable {
+            return Err(DriverError::NoInjector(self.hw.config.name.clone()));
+        }
+        self.thresholds = thresholds;
+        Ok(())
+    }
+
+    /// Runs images of one hardware batch. `first` is the data set's number of the first image, `images` are quantised
+    /// ifmaps `[C, H, W]`, `seed` is the run seed.
+    ///
+    /// # Errors
+    /// If the link fails or the program does not end.
+    pub fn batch(&mut self, first: u32, images: &[Array3<i8>], seed: u64, depth: Depth) -> Result<BatchRun, DriverError> {
+        let program = self.schedule.program(self.hw, first, images.len() as u32, seed);
+        let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
+        self.link.write(Region::Program.base(), &words)?;
+        for (i, image) in images.iter().enumerate() {
+            let address = self.schedule.layers[0].source_image * i as u32 * self.hw.map_stride;
+            self.link.write(Region::MapA.base() + address, &pack::map(self.hw, image))?;
+        }
+        let mut run = BatchRun::default();
+        let layers = self.network.layers.len();
+        let first_layer = if depth == Depth::EveryLayer { 0 } else { layers - 1 };
+        let mut start = 0;
+        for layer in first_layer..layers {
+            let end = start + program[start..].iter().take_while(|(l, _)| *l <= layer).count();
+            self.run_descriptors(start as u32, &program[start..end], &mut run)?;
+            run.outputs.push(self.read_outputs(layer, images.len(), &program)?);
+            start = end;
+        }
+        Ok(run)
+    }
+
+    fn run_descriptors(&mut self, first: u32, part: &[(usize, Descriptor)], run: &mut BatchRun) -> Result<(), DriverError> {
+        let budget: u64 = part
+            .iter()
+            .map(|(l, d)| {
+                let expected = self.schedule.expected(self.hw, *l, d.images, self.thresholds.enable);
+                // A word over the bus may take as long as its pieces, their handshake and the poll between them.
+                u64::from(expected.cycles) + 64 * u64::from(expected.words_read)
+            })
+            .sum::<u64>()
+            + 10_000;
+        let stream: Vec<u32> = match self.schedule.resident {
+            true => Vec::new(),
+            false => part.iter().flat_map(|(l, _)| self.weights[*l].iter().copied()).collect(),
+        };
+        self.write_register("PROGRAM_FIRST", first)?;
+        self.write_register("PROGRAM_COUNT", part.len() as u32)?;
+        let begin = self.link.cycle();
+        self.write_register("START", 1)?;
+        if stream.is_empty() || self.link.capabilities().weight_stream {
+            self.link.finish(&stream, budget)?;
+        } else {
+            self.feed_over_bus(&stream, budget)?;
+        }
+        if let (Some(begin), Some(end)) = (begin, self.link.cycle()) {
+            run.cycles.push((begin, end));
+        }
+        run.flips.extend(self.link.take_flips());
+        for (i, (layer, _)) in part.iter().enumerate() {
+            let mut words = [0; 6];
+            let address = Region::Counters.base() + (first + i as u32) * LayerCounters::STRIDE;
+            self.link.read(address, &mut words)?;
+            run.counters.push((*layer, LayerCounters::from_words(words)));
+        }
+        Ok(())
+    }
+
+    /// Fills the ring of streamed weights while the program runs: as many words as there is room for, then again.
+    fn feed_over_bus(&mut self, stream: &[u32], budget: u64) -> Result<(), DriverError> {
+        // The bus stalls when fewer than this many words are free, so the last few are never offered.
+        const MARGIN: u32 = 8;
+        let pieces = self.hw.weight_pieces as usize;
+        let depth = self.hw.config.memory.weight_words;
+        let mut rest = stream;
+        for _poll in 0..budget {
+            if rest.is_empty() {
+                return self.link.finish(&[], budget);
+            }
+            let level = self.read_register("WEIGHT_LEVEL")?;
+            let room = (depth.saturating_sub(level + MARGIN) as usize).min(rest.len() / pieces).min(4096);
+            let (now, later) = rest.split_at(room * pieces);
+            for word in now.chunks_exact(pieces) {
+                self.link.write(Region::Weights.base(), word)?;
+            }
+            rest = later;
+        }
+        Err(DriverError::Hang { cycles: budget, status: format!("{} streamed weight words not taken", rest.len() / pieces) })
+    }
+
+    fn read_outputs(&mut self, layer: usize, images: usize, program: &[(usize, Descriptor)]) -> Result<Vec<LayerOutput>, DriverError> {
+        let part = &self.schedule.layers[layer];
+        if part.shape.kind == LayerKind::Linear {
+            return self.read_logits(layer, images, program);
+        }
+        let region = if layer.is_multiple_of(2) { Region::MapB } else { Region::MapA };
+        let mut words = vec![0; (part.dest_image * self.hw.map_stride) as usize];
+        let mut outputs = Vec::with_capacity(images);
+        for i in 0..images as u32 {
+            self.link.read(region.base() + i * part.dest_image * self.hw.map_stride, &mut words)?;
+            outputs.push(LayerOutput::Map(pack::unmap(self.hw, part, &words)));
+        }
+        Ok(outputs)
+    }
+
+    fn read_logits(&mut self, layer: usize, images: usize, program: &[(usize, Descriptor)]) -> Result<Vec<LayerOutput>, DriverError> {
+        let part = &self.schedule.layers[layer];
+        let (classes, cols, stride) =
+            (part.shape.out_channels as usize, self.hw.cols as usize, self.hw.column_stride as usize);
+        let mut outputs = Vec::with_capacity(images);
+        for (_, d) in program.iter().filter(|(l, _)| *l == layer) {
+            // Output folds one after the other, images within.
+            let mut words = vec![0; part.k_folds as usize * d.images as usize * stride];
+            self.link.read(Region::Accumulators.base() + d.accumulator_base * stride as u32, &mut words)?;
+            for i in 0..d.images as usize {
+                let logit = |k: usize| words[(k / cols * d.images as usize + i) * stride + k % cols] as i32;
+                outputs.push(LayerOutput::Logits(Array1::from_iter((0..classes).map(logit))));
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::fake::FakeTransport;
+    use hafnia_config::presets;
+    use hafnia_config::shape::LayerShape;
+    use hafnia_golden::network::Layer;
+    use ndarray::Array4;
+
+    fn head_only() -> Network {
+        let shape = LayerShape {
+            kind: LayerKind::Linear,
+            in_channels: 4,
+            out_channels: 10,
+            height: 1,
+            width: 1,
+            pool: false,
+        };
+        let layer = Layer { shape, weights: Array4::ones((10, 4, 1, 1)), bias: Array1::zeros(10), scale: Vec::new() };
+        Network::new("head".into(), vec![[0; 256]; 4], vec![layer]).unwrap()
+    }
+
+    fn open(change: impl Fn(&mut FakeTransport)) -> Result<u32, DriverError> {
+        let hw = presets::find("8x8").unwrap().validate().unwrap();
+        let network = head_only();
+        let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap();
+        let mut fake = FakeTransport::new(&hw);
+        change(&mut fake);
+        let mut accel = Accel::open(fake, &hw, &network, &schedule)?;
+        accel.batch(0, &[Array3::zeros((4, 1, 1))], 1, Depth::Logits)?;
+        Ok(accel.link().starts)
+    }
+
+    #[test]
+    fn a_batch_starts_the_program_once() {
+        assert_eq!(open(|_| ()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_foreign_device_is_refused() {
+        let error = open(|f| f.set_register(0, 0xdead_beef)).unwrap_err();
+        assert!(matches!(error, DriverError::NotHafnia { got: 0xdead_beef, .. }), "{error}");
+    }
+
+    #[test]
+    fn another_configuration_is_refused_by_name() {
+        let error = open(|f| f.set_register(2, 1)).unwrap_err().to_string();
+        assert!(error.contains("0x00000001") && error.contains("`8x8`"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_never_ends_is_an_error() {
+        assert!(matches!(open(|f| f.hangs = true).unwrap_err(), DriverError::Hang { .. }));
+    }
+}

@@ -1,0 +1,47 @@
+//! What can go wrong between host and accelerator.
+
+/// An error of the driver.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// What answers is not this accelerator.
+    #[error("register ID reads 0x{got:08x}, expected 0x{want:08x}: no accelerator answers at this address; check the connection and the bitstream")]
+    NotHafnia {
+        /// Value read.
+        got: u32,
+        /// Value expected.
+        want: u32,
+    },
+    /// The accelerator speaks another register map.
+    #[error("the accelerator has register map 0x{got:08x}, this driver speaks 0x{want:08x}; rebuild the hardware with this version of hafnia")]
+    WrongVersion {
+        /// Value read.
+        got: u32,
+        /// Value expected.
+        want: u32,
+    },
+    /// The accelerator was built from another configuration.
+    #[error("the accelerator was built from configuration 0x{got:08x}, not from `{preset}` (0x{want:08x}); load the matching build or pass its preset")]
+    WrongConfig {
+        /// Hash read.
+        got: u32,
+        /// Hash expected.
+        want: u32,
+        /// Name of the configuration asked for.
+        preset: String,
+    },
+    /// Noise was asked of hardware without an injector.
+    #[error("configuration `{0}` leaves the injector out, so it cannot flip bits; set `injector.weights = true` and rebuild, or use a bit-error rate of 0")]
+    NoInjector(String),
+    /// The layer program did not end.
+    #[error("the layer program did not end within {cycles} cycles; status: {status}")]
+    Hang {
+        /// Cycles or polls waited.
+        cycles: u64,
+        /// What was seen last.
+        status: String,
+    },
+    /// The transport failed.
+    #[error("{0}")]
+    Transport(Box<dyn std::error::Error + Send + Sync>),
+}

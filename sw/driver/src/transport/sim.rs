@@ -1,0 +1,76 @@
+//! The verilated accelerator, reached over its Wishbone and weight-stream ports.
+
+use hafnia_config::flip::Flip;
+use hafnia_verilate::Dut;
+
+use super::{Capabilities, Transport};
+use crate::DriverError;
+
+/// A simulated accelerator.
+pub struct SimTransport {
+    /// The simulated hardware, for traces and measurements.
+    pub dut: Dut,
+    /// Whether weights may come through the weight-stream port; if not, they go over the bus as on a board without SDRAM.
+    pub weight_stream: bool,
+}
+
+impl SimTransport {
+    /// Resets the simulated hardware and returns a link to it.
+    ///
+    /// # Errors
+    /// [`DriverError::Transport`] if the simulation fails.
+    pub fn new(mut dut: Dut) -> Result<Self, DriverError> {
+        dut.reset(4).map_err(failed)?;
+        dut.record_flips(true);
+        Ok(Self { dut, weight_stream: true })
+    }
+}
+
+fn failed(error: hafnia_verilate::Error) -> DriverError {
+    DriverError::Transport(Box::new(error))
+}
+
+impl Transport for SimTransport {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { weight_stream: self.weight_stream, flip_records: true }
+    }
+
+    fn write(&mut self, address: u32, words: &[u32]) -> Result<(), DriverError> {
+        self.dut.burst_write(address, words, true).map_err(failed)
+    }
+
+    fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), DriverError> {
+        self.dut.burst_read(address, words, true).map_err(failed)
+    }
+
+    fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<(), DriverError> {
+        let outcome = self.dut.run(max_cycles, stream).map_err(failed)?;
+        if outcome.still_busy {
+            let status = format!("busy, {} stream words taken", outcome.stream_words_taken);
+            return Err(DriverError::Hang { cycles: max_cycles, status });
+        }
+        Ok(())
+    }
+
+    fn take_flips(&mut self) -> Vec<Flip> {
+        let mut flips = Vec::new();
+        for event in self.dut.take_flips() {
+            for (w, (&mask, &before)) in event.mask.iter().zip(&event.before).enumerate() {
+                for bit in (0..32).filter(|bit| mask >> bit & 1 == 1) {
+                    flips.push(Flip {
+                        layer: event.layer,
+                        group: event.group,
+                        word: event.address,
+                        bit: 32 * w as u32 + bit,
+                        before: before >> bit & 1 == 1,
+                    });
+                }
+            }
+        }
+        flips
+    }
+
+    fn cycle(&self) -> Option<u64> {
+        Some(self.dut.cycle())
+    }
+}

@@ -1,0 +1,40 @@
+//! The network without faults.
+
+use hafnia_config::shape::LayerKind;
+use ndarray::{Array1, Array3, Array4};
+
+use crate::conv::{conv_fast, max_pool, requantise};
+use crate::network::{Layer, Network};
+
+/// What one layer gives: its int8 ofmap after requantisation and pooling, or the logits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LayerOutput {
+    /// Ofmap `[K, H', W']`.
+    Map(Array3<i8>),
+    /// Logits `[K]`.
+    Logits(Array1<i32>),
+}
+
+/// Runs one layer with the given weights, which need not be the layer's own: a read may have flipped bits.
+pub fn layer(layer: &Layer, weights: &Array4<i8>, ifmap: &Array3<i8>) -> LayerOutput {
+    let acc = conv_fast(ifmap, weights, &layer.bias);
+    if layer.shape.kind == LayerKind::Linear {
+        return LayerOutput::Logits(Array1::from_iter(acc));
+    }
+    let (_, height, width) = acc.dim();
+    let map = Array3::from_shape_fn(acc.dim(), |(k, y, x)| requantise(acc[[k, y, x]], layer.scale[k], 0));
+    debug_assert_eq!(height * width, layer.shape.pixels() as usize);
+    LayerOutput::Map(if layer.shape.pool { max_pool(&map) } else { map })
+}
+
+/// Runs the network on one quantised image `[C, H, W]` and returns the logits.
+pub fn forward(network: &Network, image: &Array3<i8>) -> Vec<i32> {
+    let mut map = image.clone();
+    for l in &network.layers {
+        match layer(l, &l.weights, &map) {
+            LayerOutput::Map(next) => map = next,
+            LayerOutput::Logits(logits) => return logits.to_vec(),
+        }
+    }
+    unreachable!("a network ends with its head")
+}

@@ -1,0 +1,130 @@
+//! The two-level draw of one lane, Eqs. (1) to (3) of `docs/fault-model.md`.
+
+use hafnia_config::fault::{NodeThresholds, Thresholds, halves, node_sizes};
+
+use crate::generator::{CellGenerator, SeedGenerator};
+
+/// A node of the binary tree over a codeword's cells.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    low: u32,
+    size: u32,
+    thresholds: NodeThresholds,
+    /// Nodes of the lower and the upper half; none where a half is a single cell.
+    children: [Option<usize>; 2],
+}
+
+/// The injector of one lane: a word generator, and a generator for each node.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    word_threshold: u32,
+    word: CellGenerator,
+    nodes: Vec<Node>,
+    generators: Vec<CellGenerator>,
+}
+
+/// Returns the freshly seeded lanes of one (seed, layer, read group), given its stream key.
+///
+/// The seed words form one scan chain through all state registers: the first word ends in the last register.
+pub fn seeded_lanes(key: [u32; 4], lanes: u32, codeword_bits: u32, thresholds: &Thresholds) -> Vec<Lane> {
+    let generators = lanes * codeword_bits;
+    let mut source = SeedGenerator::new(key);
+    let mut chain: Vec<u32> = (0..3 * generators).map(|_| source.word()).collect();
+    chain.reverse();
+    let states: Vec<_> = chain.chunks_exact(3).map(|z| CellGenerator::new([z[0], z[1], z[2]])).collect();
+    states.chunks_exact(codeword_bits as usize).map(|states| Lane::new(states, codeword_bits, thresholds)).collect()
+}
+
+impl Lane {
+    fn new(states: &[CellGenerator], codeword_bits: u32, thresholds: &Thresholds) -> Self {
+        let nodes = tree(codeword_bits, thresholds);
+        Self { word_threshold: thresholds.word, word: states[0], generators: states[1..].to_vec(), nodes }
+    }
+
+    /// Draws for one codeword and returns the mask of the flipped cells, cell 0 in bit 0. Codewords have at most 128 cells.
+    pub fn draw(&mut self) -> u128 {
+        if self.word.draw() > self.word_threshold { 0 } else { self.descend(0) }
+    }
+
+    /// A node known to hold a flip draws once: lower half, upper half or both.
+    fn descend(&mut self, n: usize) -> u128 {
+        let u = self.generators[n].draw();
+        let Node { low, size, thresholds, children } = self.nodes[n];
+        let lower = u <= thresholds.left;
+        let upper = u <= thresholds.both || u > thresholds.left;
+        let mut flips = 0;
+        for (side, holds, cell) in [(0, lower, low), (1, upper, low + halves(size).0)] {
+            if holds {
+                flips |= match children[side] {
+                    Some(child) => self.descend(child),
+                    None => 1 << cell,
+                };
+            }
+        }
+        flips
+    }
+}
+
+/// The tree in breadth-first order, lower half first: node `n` owns generator `n + 1` of its lane.
+fn tree(codeword_bits: u32, thresholds: &Thresholds) -> Vec<Node> {
+    let sizes = node_sizes(codeword_bits);
+    let node = |low, size| {
+        let entry = sizes.iter().position(|&s| s == size).expect("every size is listed");
+        Node { low, size, thresholds: thresholds.nodes[entry], children: [None; 2] }
+    };
+    let mut nodes = vec![node(0, codeword_bits)];
+    let mut n = 0;
+    while n < nodes.len() {
+        let (lower, upper) = halves(nodes[n].size);
+        let low = nodes[n].low;
+        for (side, low, size) in [(0, low, lower), (1, low + lower, upper)] {
+            if size > 1 {
+                nodes[n].children[side] = Some(nodes.len());
+                nodes.push(node(low, size));
+            }
+        }
+        n += 1;
+    }
+    nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hafnia_config::fault::stream_key;
+
+    fn lane(p: f64, cells: u32, seed: u64) -> Lane {
+        let thresholds = Thresholds::new(p, cells).unwrap();
+        seeded_lanes(stream_key(seed, 0, 0), 1, cells, &thresholds).remove(0)
+    }
+
+    #[test]
+    fn a_rate_of_one_flips_every_cell() {
+        assert_eq!(lane(1.0, 13, 1).draw(), (1 << 13) - 1);
+    }
+
+    /// Rate per cell within 5 sigma, and lag 1 to 64 autocorrelation of the hits within 5 sigma (F7).
+    #[test]
+    fn hits_have_the_rate_and_no_autocorrelation() {
+        for (p, words) in [(0.5, 400_000u32), (1e-1, 400_000), (1e-2, 1_000_000), (1e-3, 4_000_000)] {
+            let mut lane = lane(p, 64, 7);
+            let masks: Vec<u64> = (0..words).map(|_| lane.draw() as u64).collect();
+            let n = f64::from(words) * 64.0;
+            let hits: f64 = masks.iter().map(|m| f64::from(m.count_ones())).sum();
+            let sigma = (n * p * (1.0 - p)).sqrt();
+            assert!((hits - n * p).abs() < 5.0 * sigma, "p {p}: {hits} hits, {} expected", n * p);
+            for cell in 0..64 {
+                let count = masks.iter().filter(|&m| m >> cell & 1 == 1).count() as f64;
+                let (mean, sigma) = (f64::from(words) * p, (f64::from(words) * p * (1.0 - p)).sqrt());
+                assert!((count - mean).abs() < 5.0 * sigma + 1.0, "p {p}, cell {cell}: {count}");
+            }
+            for lag in 1..=64 {
+                // The same cell `lag` words later, and within the word the cell `lag` places up.
+                let pairs: f64 = masks.windows(lag + 1).map(|w| f64::from((w[0] & w[lag]).count_ones())).sum();
+                let total = (masks.len() - lag) as f64 * 64.0;
+                let sigma = (total * p * p * (1.0 - p * p)).sqrt() * (1.0 + 2.0 * p).sqrt();
+                assert!((pairs - total * p * p).abs() < 5.0 * sigma + 1.0, "p {p}, lag {lag}: {pairs} pairs");
+            }
+        }
+    }
+}

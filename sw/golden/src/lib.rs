@@ -1,0 +1,12 @@
+//! The integer golden model: network, injector and counters, in the exact read order of the hardware.
+//!
+//! Equations (Q1) to (Q5) and (F1) to (F8) are those of `docs/numerics.md` and `docs/fault-model.md`.
+//! Invariant: no I/O, and no floats on the data path.
+
+pub mod clean;
+pub mod conv;
+pub mod generator;
+pub mod injector;
+pub mod network;
+pub mod read;
+pub mod run;
