@@ -276,11 +276,6 @@ impl Elaborated {
         }
     }
 
-    /// Returns the cycles of a descriptor that belong to no pass: pipeline fill, drain and hand-over.
-    pub const fn layer_overhead_cycles(&self) -> u32 {
-        self.drain_cycles() - 1
-    }
-
     /// Returns the cycles from the last pixel of a layer to the end of its last write.
     pub const fn drain_cycles(&self) -> u32 {
         // Command register, feeder, array diagonal, then accumulate, requantise and pool, and the split writes.

@@ -38,8 +38,8 @@ pub struct Latency {
     pub codec: u32,
     /// Seeding of the generators, once per descriptor while the injector is on.
     pub seed: u32,
-    /// Cycles of a descriptor beyond its passes.
-    pub layer_overhead: u32,
+    /// From the last pixel of a layer to the end of its last write.
+    pub drain: u32,
 }
 
 /// The generators, so that another program can redraw the flips.
@@ -103,7 +103,7 @@ impl Manifest {
                 injector: hw.injector_latency,
                 codec: hw.codec_latency,
                 seed: hw.seed_cycles,
-                layer_overhead: hw.layer_overhead_cycles(),
+                drain: hw.drain_cycles(),
             },
             generators: hw.config.injector.weights.then(|| Generators {
                 cell: CELL_GENERATOR.to_vec(),

@@ -1,8 +1,6 @@
 //! Named configurations. Everything else refers to hardware by these names.
 
-use crate::accel::{
-    AccelConfig, ArrayConfig, ConfigError, InjectorConfig, MemoryConfig, ProtectionConfig,
-};
+use crate::accel::{AccelConfig, ArrayConfig, ConfigError, InjectorConfig, MemoryConfig, ProtectionConfig};
 use crate::protect::Code;
 
 /// Returns every preset, smallest array first.
@@ -28,7 +26,11 @@ pub fn find(name: &str) -> Result<AccelConfig, ConfigError> {
     })
 }
 
-fn preset(rows: u32, cols: u32, [weight_words, map_words, accumulator_words, parameter_words]: [u32; 4]) -> AccelConfig {
+fn preset(
+    rows: u32,
+    cols: u32,
+    [weight_words, map_words, accumulator_words, parameter_words]: [u32; 4],
+) -> AccelConfig {
     AccelConfig {
         name: format!("{rows}x{cols}"),
         clock_mhz: 80,

@@ -76,7 +76,14 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
         register("WEIGHT_LEVEL", 9, ReadOnly, 20, 0, "Weight words in the ring, unread."),
     ];
     if hw.config.injector.weights {
-        list.push(register("INJECT_ENABLE", 10, ReadWrite, 1, 0, "1: weight reads pass through the draws; 0: unchanged."));
+        list.push(register(
+            "INJECT_ENABLE",
+            10,
+            ReadWrite,
+            1,
+            0,
+            "1: weight reads pass through the draws; 0: unchanged.",
+        ));
         list.push(register("INJECT_WORD", 11, ReadWrite, 32, 0, "Threshold of the first level: T - 1 of (F6)."));
         for (i, size) in node_sizes(hw.codeword_bits).into_iter().enumerate() {
             let offset = THRESHOLD_OFFSET + 2 * i as u32;
@@ -164,6 +171,20 @@ impl LayerCounters {
     /// Names in address order.
     pub const NAMES: [&'static str; 6] = ["cycles", "macs", "stall_weights", "words_read", "cells_read", "flips"];
 
+    /// Adds another descriptor's counters, saturating.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, value) in [
+            (&mut self.cycles, other.cycles),
+            (&mut self.macs, other.macs),
+            (&mut self.stall_weights, other.stall_weights),
+            (&mut self.words_read, other.words_read),
+            (&mut self.cells_read, other.cells_read),
+            (&mut self.flips, other.flips),
+        ] {
+            *sum = sum.saturating_add(value);
+        }
+    }
+
     /// Reads the counters in address order.
     pub const fn from_words(w: [u32; 6]) -> Self {
         Self { cycles: w[0], macs: w[1], stall_weights: w[2], words_read: w[3], cells_read: w[4], flips: w[5] }
@@ -187,7 +208,10 @@ pub fn markdown(hw: &Elaborated) -> String {
             Access::ReadWrite => "rw",
             Access::Trigger => "w1",
         };
-        text.push_str(&format!("| {} | {} | {access} | {} | 0x{:x} | {} |\n", r.offset, r.name, r.bits, r.reset, r.doc));
+        text.push_str(&format!(
+            "| {} | {} | {access} | {} | 0x{:x} | {} |\n",
+            r.offset, r.name, r.bits, r.reset, r.doc
+        ));
     }
     text.push_str("\n## Counters of one descriptor\n\n| word | name |\n|---|---|\n");
     for (i, name) in LayerCounters::NAMES.iter().enumerate() {

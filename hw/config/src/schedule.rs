@@ -18,7 +18,9 @@ pub const MAX_BATCH: u32 = 16;
 #[non_exhaustive]
 pub enum ScheduleError {
     /// A memory is too small.
-    #[error("layer {layer} needs {need} words of `{memory}`, the configuration has {have}; raise it or pick a larger preset")]
+    #[error(
+        "layer {layer} needs {need} words of `{memory}`, the configuration has {have}; raise it or pick a larger preset"
+    )]
     TooSmall {
         /// Layer number, from 0.
         layer: usize,
@@ -30,7 +32,9 @@ pub enum ScheduleError {
         have: u32,
     },
     /// The requested batch is not possible.
-    #[error("a batch of {asked} is not possible: it must be a power of two from 1 to {most} for this network and configuration")]
+    #[error(
+        "a batch of {asked} is not possible: it must be a power of two from 1 to {most} for this network and configuration"
+    )]
     Batch {
         /// Images asked for.
         asked: u32,
@@ -93,7 +97,11 @@ impl Schedule {
         let mut most = MAX_BATCH;
         for (layer, shape) in layers.iter().enumerate() {
             check_map(layer, shape)?;
-            let ofmap = if shape.kind == LayerKind::Linear { 0 } else { image_words(hw, shape.out_channels, shape.out_pixels()) };
+            let ofmap = if shape.kind == LayerKind::Linear {
+                0
+            } else {
+                image_words(hw, shape.out_channels, shape.out_pixels())
+            };
             let need = image_words(hw, shape.in_channels, shape.pixels()).max(ofmap);
             fit(layer, "memory.map_words", need, memory.map_words)?;
             let accumulators = match shape.kind {
@@ -182,40 +190,96 @@ impl Schedule {
         }
     }
 
+    /// Returns the passes of a run of `layer` over `images` images, in order.
+    fn passes(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<Pass> {
+        let part = &self.layers[layer];
+        let shape = &part.shape;
+        let taps = shape.kind.taps();
+        let mut passes = Vec::new();
+        for _k_fold in 0..part.k_folds {
+            for fold in 0..part.c_folds {
+                for tap in 0..taps {
+                    let last = fold + 1 == part.c_folds && tap + 1 == taps;
+                    let interval = if last { emit_interval(hw, shape) } else { 1 };
+                    let rows = (shape.in_channels - fold * hw.rows).min(hw.rows);
+                    passes.push(Pass { rows, own: (shape.pixels() * images * interval).max(hw.min_pass_cycles) });
+                }
+            }
+        }
+        passes
+    }
+
+    /// Returns the cycle, counted from the first of the layer's tile loads, in which each pass of a run starts; and the
+    /// cycle in which the last one ends. Weights are never late.
+    fn pass_starts(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<u32> {
+        let passes = self.passes(hw, layer, images);
+        let mut starts = vec![passes[0].rows - 1];
+        for (i, pass) in passes.iter().enumerate() {
+            let next_rows = passes.get(i + 1).map_or(0, |p| p.rows);
+            starts.push(starts[i] + pass.own.max(next_rows));
+        }
+        starts
+    }
+
     /// Returns the counters that a run of `layer` over `images` images must show while weights are never late.
     /// `flips` is left at 0: it is the injector's.
     pub fn expected(&self, hw: &Elaborated, layer: usize, images: u32, seeded: bool) -> LayerCounters {
         let part = &self.layers[layer];
         let shape = &part.shape;
-        let pixels = shape.pixels() * images;
-        let rows_of = |fold: u32| (shape.in_channels - fold * hw.rows).min(hw.rows);
-        let mut passes = Vec::new();
-        for _k_fold in 0..part.k_folds {
-            for fold in 0..part.c_folds {
-                for tap in 0..shape.kind.taps() {
-                    let last = fold + 1 == part.c_folds && tap + 1 == shape.kind.taps();
-                    let interval = if last { emit_interval(hw, shape) } else { 1 };
-                    passes.push((rows_of(fold), pixels * interval));
-                }
-            }
-        }
-        let mut cycles = passes[0].0 + if seeded { hw.seed_cycles } else { 0 };
-        let mut stall = 0;
-        for (i, &(_, pixel_cycles)) in passes.iter().enumerate() {
-            let next_rows = passes.get(i + 1).map_or(0, |p| p.0);
-            let own = pixel_cycles.max(hw.min_pass_cycles);
-            cycles += own.max(next_rows);
-            stall += next_rows.saturating_sub(own);
-        }
+        let passes = self.passes(hw, layer, images);
+        let starts = self.pass_starts(hw, layer, images);
+        let waits: u32 = passes.windows(2).map(|p| p[1].rows.saturating_sub(p[0].own)).sum();
+        let seeding = if seeded { hw.seed_cycles } else { 0 };
         LayerCounters {
-            cycles: cycles + hw.layer_overhead_cycles(),
+            cycles: seeding + starts[passes.len()] + hw.drain_cycles(),
             macs: (shape.macs() * u64::from(images)) as u32,
-            stall_weights: stall + passes[0].0 - 1,
+            stall_weights: starts[0] + waits,
             words_read: part.weight_words,
             cells_read: (shape.weights() * 8) as u32,
             flips: 0,
         }
     }
+
+    /// Returns about when, in cycles from the start of the layer's first descriptor, the values of a place are written;
+    /// good to some ten cycles while weights are never late. `batch_images` is the number of images of the batch.
+    pub fn about_written(&self, hw: &Elaborated, layer: usize, batch_images: u32, place: Place, seeded: bool) -> u64 {
+        let part = &self.layers[layer];
+        let Place { image, k_fold, pixel } = place;
+        let (group, within) = (image / part.read_group, image % part.read_group);
+        let of_group = |g: u32| part.read_group.min(batch_images - g * part.read_group);
+        let before: u64 = (0..group)
+            .map(|g| u64::from(self.expected(hw, layer, of_group(g), seeded).cycles + DESCRIPTOR_CYCLES))
+            .sum();
+        let starts = self.pass_starts(hw, layer, of_group(group));
+        let per_fold = part.c_folds * part.shape.kind.taps();
+        let last_pass = starts[((k_fold + 1) * per_fold - 1) as usize];
+        let position = (within * part.shape.pixels() + pixel * if part.shape.pool { 4 } else { 1 })
+            * emit_interval(hw, &part.shape);
+        let seeding = if seeded { hw.seed_cycles } else { 0 };
+        before + u64::from(DESCRIPTOR_CYCLES + seeding + last_pass + position + hw.drain_cycles())
+    }
+}
+
+/// A place in the ofmap of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Image within the batch.
+    pub image: u32,
+    /// Output fold.
+    pub k_fold: u32,
+    /// Pixel of the ofmap, row-major.
+    pub pixel: u32,
+}
+
+/// Cycles around a descriptor's run: its fetch and the store of its counters.
+const DESCRIPTOR_CYCLES: u32 = 27;
+
+/// One tile pass.
+struct Pass {
+    /// Weight words of its tile.
+    rows: u32,
+    /// Cycles it takes by itself.
+    own: u32,
 }
 
 fn check_map(layer: usize, shape: &LayerShape) -> Result<(), ScheduleError> {
@@ -247,7 +311,13 @@ fn emit_interval(hw: &Elaborated, shape: &LayerShape) -> u32 {
     }
 }
 
-fn layer_schedule(hw: &Elaborated, shape: &LayerShape, batch: u32, weight_base: u32, parameter_base: u32) -> LayerSchedule {
+fn layer_schedule(
+    hw: &Elaborated,
+    shape: &LayerShape,
+    batch: u32,
+    weight_base: u32,
+    parameter_base: u32,
+) -> LayerSchedule {
     let k_folds = shape.out_channels.div_ceil(hw.cols);
     let mut read_group = batch;
     while shape.kind == LayerKind::Conv3x3 && read_group * shape.pixels() > hw.config.memory.accumulator_words {
@@ -289,7 +359,8 @@ mod tests {
             let hw = presets::find(preset).unwrap().validate().unwrap();
             for vgg in [Vgg::A, Vgg::B, Vgg::D, Vgg::E] {
                 for divisor in [1, 2, 4, 8] {
-                    Schedule::new(&hw, &vgg.layers(divisor), None).unwrap_or_else(|e| panic!("VGG-{vgg:?}/{divisor}: {e}"));
+                    Schedule::new(&hw, &vgg.layers(divisor), None)
+                        .unwrap_or_else(|e| panic!("VGG-{vgg:?}/{divisor}: {e}"));
                 }
             }
         }
@@ -307,9 +378,6 @@ mod tests {
         let mut config = presets::find("8x8").unwrap();
         config.memory.map_words = 512;
         let error = Schedule::new(&config.validate().unwrap(), &Vgg::A.layers(8), None).unwrap_err();
-        assert_eq!(
-            error,
-            ScheduleError::TooSmall { layer: 0, memory: "memory.map_words", need: 1024, have: 512 }
-        );
+        assert_eq!(error, ScheduleError::TooSmall { layer: 0, memory: "memory.map_words", need: 1024, have: 512 });
     }
 }

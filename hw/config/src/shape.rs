@@ -93,12 +93,26 @@ impl Vgg {
             for i in 1..=count {
                 let pool = i == count;
                 let out_channels = width / width_divisor;
-                layers.push(LayerShape { kind: LayerKind::Conv3x3, in_channels, out_channels, height: side, width: side, pool });
+                layers.push(LayerShape {
+                    kind: LayerKind::Conv3x3,
+                    in_channels,
+                    out_channels,
+                    height: side,
+                    width: side,
+                    pool,
+                });
                 in_channels = out_channels;
             }
             side /= 2;
         }
-        layers.push(LayerShape { kind: LayerKind::Linear, in_channels, out_channels: 10, height: 1, width: 1, pool: false });
+        layers.push(LayerShape {
+            kind: LayerKind::Linear,
+            in_channels,
+            out_channels: 10,
+            height: 1,
+            width: 1,
+            pool: false,
+        });
         layers
     }
 }
@@ -110,8 +124,7 @@ mod tests {
     /// DESIGN section 10: the published sizes of the four networks.
     #[test]
     fn vgg_macs_equal_the_published_counts() {
-        for (vgg, macs) in
-            [(Vgg::A, 152_769_536), (Vgg::B, 228_267_008), (Vgg::D, 313_201_664), (Vgg::E, 398_136_320)]
+        for (vgg, macs) in [(Vgg::A, 152_769_536), (Vgg::B, 228_267_008), (Vgg::D, 313_201_664), (Vgg::E, 398_136_320)]
         {
             assert_eq!(vgg.layers(1).iter().map(LayerShape::macs).sum::<u64>(), macs, "VGG-{vgg:?}");
         }

@@ -103,7 +103,8 @@ impl Top {
             write_back: WriteBack::new(hw),
             _text: String::new(),
         };
-        top._text = top.wire_host() + &top.wire_control(hw) + &top.wire_weights(hw) + &top.wire_maps(hw) + &top.wire_array();
+        top._text =
+            top.wire_host() + &top.wire_control(hw) + &top.wire_weights(hw) + &top.wire_maps(hw) + &top.wire_array();
         top
     }
 
@@ -160,16 +161,29 @@ impl Top {
         let program_top = address_top(memory.program_descriptors * DESCRIPTOR_WORDS);
         let store_top = address_top(memory.program_descriptors * LayerCounters::STRIDE);
         let mut text = String::new();
-        for clock in [&mut self.program_store.clk_i, &mut self.counter_store.clk_i, &mut self.counters.clk_i, &mut self.sequencer.clk_i] {
+        for clock in [
+            &mut self.program_store.clk_i,
+            &mut self.counter_store.clk_i,
+            &mut self.counters.clk_i,
+            &mut self.sequencer.clk_i,
+        ] {
             clock.connect();
         }
         self.sequencer.rst_i.connect();
         for (port, name, from) in [
             (&mut self.program_store.write_i, "program_store_write_i", "host_program_write_o".to_owned()),
-            (&mut self.program_store.write_address_i, "program_store_write_address_i", format!("host_offset_o[{program_top}:0]")),
+            (
+                &mut self.program_store.write_address_i,
+                "program_store_write_address_i",
+                format!("host_offset_o[{program_top}:0]"),
+            ),
             (&mut self.program_store.write_data_i, "program_store_write_data_i", "host_data_o".to_owned()),
             (&mut self.program_store.read_i, "program_store_read_i", "sequencer_program_read_o".to_owned()),
-            (&mut self.program_store.read_address_i, "program_store_read_address_i", format!("sequencer_program_address_o[{program_top}:0]")),
+            (
+                &mut self.program_store.read_address_i,
+                "program_store_read_address_i",
+                format!("sequencer_program_address_o[{program_top}:0]"),
+            ),
             (&mut self.counter_store.write_i, "counter_store_write_i", "sequencer_store_o".to_owned()),
             (
                 &mut self.counter_store.write_address_i,
@@ -178,7 +192,11 @@ impl Top {
             ),
             (&mut self.counter_store.write_data_i, "counter_store_write_data_i", "counters_value_o".to_owned()),
             (&mut self.counter_store.read_i, "counter_store_read_i", "host_counters_read_o".to_owned()),
-            (&mut self.counter_store.read_address_i, "counter_store_read_address_i", format!("host_offset_o[{store_top}:0]")),
+            (
+                &mut self.counter_store.read_address_i,
+                "counter_store_read_address_i",
+                format!("host_offset_o[{store_top}:0]"),
+            ),
             (&mut self.counters.clear_i, "counters_clear_i", "sequencer_count_clear_o".to_owned()),
             (&mut self.counters.run_i, "counters_run_i", "sequencer_count_run_o".to_owned()),
             (&mut self.counters.pixel_i, "counters_pixel_i", "sequencer_pixel_valid_o".to_owned()),
@@ -248,7 +266,9 @@ impl Top {
         }
         let copies = copies.join(", ");
         // Map A is read when the descriptor's source is 0, and written when it is 1.
-        for (map, name, reads) in [(&mut self.map_a, "map_a", "~sequencer_source_o"), (&mut self.map_b, "map_b", "sequencer_source_o")] {
+        for (map, name, reads) in
+            [(&mut self.map_a, "map_a", "~sequencer_source_o"), (&mut self.map_b, "map_b", "sequencer_source_o")]
+        {
             map.clk_i.connect();
             for (port, field, from) in [
                 (
@@ -259,10 +279,22 @@ impl Top {
                         hw.rows
                     ),
                 ),
-                (&mut map.write_address_i, "write_address_i", format!("host_{name}_write_o ? host_map_address_o : write_back_address_o")),
-                (&mut map.write_data_i, "write_data_i", format!("host_{name}_write_o ? {{{copies}}} : write_back_data_o")),
+                (
+                    &mut map.write_address_i,
+                    "write_address_i",
+                    format!("host_{name}_write_o ? host_map_address_o : write_back_address_o"),
+                ),
+                (
+                    &mut map.write_data_i,
+                    "write_data_i",
+                    format!("host_{name}_write_o ? {{{copies}}} : write_back_data_o"),
+                ),
                 (&mut map.read_i, "read_i", format!("host_map_read_o | (feeder_read_o & {reads})")),
-                (&mut map.read_address_i, "read_address_i", "host_map_read_o ? host_map_address_o : feeder_address_o".to_owned()),
+                (
+                    &mut map.read_address_i,
+                    "read_address_i",
+                    "host_map_read_o ? host_map_address_o : feeder_address_o".to_owned(),
+                ),
             ] {
                 text.push_str(&port.drive(&format!("{name}_{field}"), &from));
             }

@@ -80,7 +80,10 @@ impl fmt::Display for Difference {
         let flip = |f: &Option<Flip>| f.map_or_else(|| "none".to_owned(), |f| f.to_string());
         match self {
             Self::Map { layer, image, channel, y, x, got, want } => {
-                write!(f, "layer {layer}, image {image} of the batch, channel {channel}, y {y}, x {x}: got {got}, want {want}")
+                write!(
+                    f,
+                    "layer {layer}, image {image} of the batch, channel {channel}, y {y}, x {x}: got {got}, want {want}"
+                )
             }
             Self::Logit { layer, image, class, got, want } => {
                 write!(f, "layer {layer} (head), image {image} of the batch, class {class}: got {got}, want {want}")

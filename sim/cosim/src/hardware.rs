@@ -7,7 +7,8 @@ use hafnia_verilate::{DEFAULT_WAIVERS, Design, Port};
 /// Returns the design of `hw`: its Verilog and the ports that the manifest lists.
 pub fn design(hw: &Elaborated) -> Design {
     let generated = generate(hw);
-    let port = |p: &hafnia_config::manifest::Port| Port { name: p.name.clone(), input: p.input, width_bits: p.width_bits };
+    let port =
+        |p: &hafnia_config::manifest::Port| Port { name: p.name.clone(), input: p.input, width_bits: p.width_bits };
     Design {
         top: generated.manifest.top.clone(),
         verilog: generated.verilog,

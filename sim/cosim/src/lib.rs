@@ -4,6 +4,8 @@
 
 pub mod compare;
 pub mod hardware;
+pub mod replay;
+pub mod run;
 pub mod verify;
 pub mod window;
 

@@ -6,9 +6,10 @@ use hafnia_config::flip::Flip;
 use hafnia_config::regs::LayerCounters;
 use hafnia_config::schedule::Schedule;
 use hafnia_driver::transport::sim::SimTransport;
-use hafnia_driver::{Accel, Depth, DriverError};
+use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
+use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::network::Network;
-use hafnia_golden::run::{Golden, aligned_batches};
+use hafnia_golden::run::{BatchResult, Golden, aligned_batches};
 use hafnia_verilate::Model;
 use ndarray::Array3;
 
@@ -79,13 +80,18 @@ pub enum Outcome {
 
 impl Verify<'_> {
     /// Runs `images` (quantised ifmaps, the first with the data set's number `first`) on a fresh instance of `model` and
-    /// on the golden model. `progress` is told the images done.
+    /// on the golden model. `progress` is told the images done. All flips are kept in the summary.
     ///
     /// # Errors
     /// If the hardware cannot be run; a difference is no error.
-    pub fn run(&self, model: &Model, first: u32, images: &[Array3<i8>], progress: &mut dyn FnMut(u32)) -> Result<Outcome, CosimError> {
-        let transport = SimTransport::new(model.dut()?)?;
-        self.run_on(transport, first, images, progress)
+    pub fn run(
+        &self,
+        model: &Model,
+        first: u32,
+        images: &[Array3<i8>],
+        progress: &mut dyn FnMut(u32),
+    ) -> Result<Outcome, CosimError> {
+        self.run_on(SimTransport::new(model.dut()?)?, first, images, progress)
     }
 
     /// The same on a transport that the caller prepared, e.g. with a trace window.
@@ -99,53 +105,69 @@ impl Verify<'_> {
         images: &[Array3<i8>],
         progress: &mut dyn FnMut(u32),
     ) -> Result<Outcome, CosimError> {
-        let timed = self.schedule.resident;
+        let mut summary = Summary::default();
+        let found = self.each_batch(transport, first, images, &mut |batch| {
+            summary.add(batch.want, batch.want.outputs[0].len() as u32);
+            progress(summary.images);
+        })?;
+        Ok(found.unwrap_or(Outcome::Equal(summary)))
+    }
+
+    /// Runs batch by batch and shows each equal batch to `sink`; stops at the first difference and returns it.
+    ///
+    /// # Errors
+    /// If the hardware cannot be run; a difference is no error.
+    pub fn each_batch(
+        &self,
+        transport: SimTransport,
+        first: u32,
+        images: &[Array3<i8>],
+        sink: &mut dyn FnMut(EqualBatch<'_>),
+    ) -> Result<Option<Outcome>, CosimError> {
         let golden = Golden::new(self.network, self.hw, self.schedule, self.thresholds.clone(), self.seed);
         let mut accel = Accel::open(transport, self.hw, self.network, self.schedule)?;
         accel.set_noise(self.thresholds.clone())?;
-        let mut summary = Summary::default();
         for range in aligned_batches(first..first + images.len() as u32, self.schedule.batch) {
             let part = &images[(range.start - first) as usize..(range.end - first) as usize];
             let got = accel.batch(range.start, part, self.seed, Depth::EveryLayer)?;
             let want = golden.batch(range.start, part);
-            if let Some(difference) = compare(&got, &want, timed) {
+            if let Some(difference) = compare(&got, &want, self.schedule.resident) {
                 let cycles = got.cycles.get(difference.layer()).copied().unwrap_or_default();
-                return Ok(Outcome::Differs { difference, first: range.start, cycles });
+                return Ok(Some(Outcome::Differs { difference, first: range.start, cycles }));
             }
-            summary.add(&want, part.len() as u32);
-            progress(summary.images);
+            sink(EqualBatch { first: range.start, got: &got, want: &want });
         }
         accel.link().dut.trace_stop()?;
-        Ok(Outcome::Equal(summary))
+        Ok(None)
     }
 }
 
+/// A batch on which hardware and golden model agree.
+pub struct EqualBatch<'a> {
+    /// Data-set number of its first image.
+    pub first: u32,
+    /// The hardware's results.
+    pub got: &'a BatchRun,
+    /// The golden model's results.
+    pub want: &'a BatchResult,
+}
+
 impl Summary {
-    fn add(&mut self, batch: &hafnia_golden::run::BatchResult, images: u32) {
-        use hafnia_golden::clean::LayerOutput;
+    fn add(&mut self, batch: &BatchResult, images: u32) {
         self.images += images;
-        self.values += batch
-            .outputs
-            .iter()
-            .flatten()
-            .map(|o| match o {
-                LayerOutput::Map(map) => map.len() as u64,
-                LayerOutput::Logits(logits) => logits.len() as u64,
-            })
-            .sum::<u64>();
+        self.values += values(batch);
         self.flips.extend(&batch.flips);
-        for (_, c) in &batch.counters {
-            let total = &mut self.counters;
-            for (sum, value) in [
-                (&mut total.cycles, c.cycles),
-                (&mut total.macs, c.macs),
-                (&mut total.stall_weights, c.stall_weights),
-                (&mut total.words_read, c.words_read),
-                (&mut total.cells_read, c.cells_read),
-                (&mut total.flips, c.flips),
-            ] {
-                *sum = sum.saturating_add(value);
-            }
+        for (_, counters) in &batch.counters {
+            self.counters.add(counters);
         }
     }
+}
+
+/// Returns the number of ofmap values and logits of a batch.
+pub fn values(batch: &BatchResult) -> u64 {
+    let length = |output: &LayerOutput| match output {
+        LayerOutput::Map(map) => map.len(),
+        LayerOutput::Logits(logits) => logits.len(),
+    };
+    batch.outputs.iter().flatten().map(|output| length(output) as u64).sum()
 }

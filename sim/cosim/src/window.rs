@@ -1,1 +1,202 @@
 //! Reads a waveform window back: the last cycles of the signals that matter.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use vcd::{Command, IdCode, Parser, ScopeItem, Value, Var};
+
+use crate::CosimError;
+
+/// Nanoseconds of one clock cycle in a waveform, see `hafnia-verilate`.
+const CYCLE_NS: u64 = 10;
+
+/// The signals worth seeing when a map differs: what entered the array, what left it, what was written where.
+pub const SIGNALS: [&str; 12] = [
+    "sequencer_pixel_valid_o",
+    "sequencer_pixel_address_o",
+    "sequencer_pixel_padding_o",
+    "sequencer_weight_read_o",
+    "sequencer_weight_index_o",
+    "flip_valid_o",
+    "flip_mask_o",
+    "feeder_x_o",
+    "array_values_o",
+    "write_back_lanes_o",
+    "write_back_address_o",
+    "write_back_data_o",
+];
+
+/// One signal over the window: its name, and one value per cycle, hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Name within the top module.
+    pub signal: String,
+    /// Values, one per cycle of [`Window::cycles`].
+    pub values: Vec<String>,
+}
+
+/// The last cycles of a waveform file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The cycles shown, in order.
+    pub cycles: Vec<u64>,
+    /// The signals shown.
+    pub rows: Vec<Row>,
+}
+
+/// Reads the values of `signals` of the top module in the cycles `from..=to` of the VCD file `path`.
+///
+/// # Errors
+/// If the file is no VCD.
+pub fn read(path: &Path, signals: &[&str], from: u64, to: u64) -> Result<Window, CosimError> {
+    let failed = |reason: std::io::Error| CosimError::Waveform { path: path.to_owned(), reason: reason.to_string() };
+    let mut parser = Parser::new(BufReader::new(File::open(path).map_err(failed)?));
+    let header = parser.parse_header().map_err(failed)?;
+    let codes = codes(&header.items, signals);
+    let mut current: HashMap<IdCode, String> = HashMap::new();
+    let mut window = Window {
+        cycles: Vec::new(),
+        rows: signals.iter().map(|s| Row { signal: (*s).to_owned(), values: Vec::new() }).collect(),
+    };
+    let mut next = from;
+    for command in parser {
+        match command.map_err(failed)? {
+            // Everything is settled in the middle of a cycle: a cycle is shown once time has passed that point.
+            Command::Timestamp(time) => {
+                while next <= to && time > next * CYCLE_NS + CYCLE_NS / 2 {
+                    window.push(next, signals, &codes, &current);
+                    next += 1;
+                }
+            }
+            Command::ChangeScalar(code, value) => {
+                current.insert(code, value.to_string());
+            }
+            Command::ChangeVector(code, vector) => {
+                current.insert(code, hexadecimal(&vector.iter().collect::<Vec<_>>()));
+            }
+            _ => {}
+        }
+    }
+    Ok(window)
+}
+
+impl Window {
+    /// Returns the cycles at positions `range` alone.
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        let rows = self.rows.iter().map(|r| Row { signal: r.signal.clone(), values: r.values[range.clone()].to_vec() });
+        Self { cycles: self.cycles[range.clone()].to_vec(), rows: rows.collect() }
+    }
+
+    fn push(
+        &mut self,
+        cycle: u64,
+        signals: &[&str],
+        codes: &HashMap<String, IdCode>,
+        current: &HashMap<IdCode, String>,
+    ) {
+        self.cycles.push(cycle);
+        for (row, signal) in self.rows.iter_mut().zip(signals) {
+            let value = codes.get(*signal).and_then(|code| current.get(code));
+            row.values.push(value.cloned().unwrap_or_else(|| "-".to_owned()));
+        }
+    }
+}
+
+/// One line per cycle, one column per signal.
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, row) in self.rows.iter().enumerate() {
+            writeln!(f, "  [{i}] {}", row.signal)?;
+        }
+        let width = |row: &Row| row.values.iter().map(String::len).max().unwrap_or(1).max(3);
+        write!(f, "  {:>10}", "cycle")?;
+        for (i, row) in self.rows.iter().enumerate() {
+            write!(f, " {:>w$}", format!("[{i}]"), w = width(row))?;
+        }
+        for (n, cycle) in self.cycles.iter().enumerate() {
+            write!(f, "\n  {cycle:>10}")?;
+            for row in &self.rows {
+                write!(f, " {:>w$}", row.values[n], w = width(row))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The codes of the wanted signals, wherever in the hierarchy they first appear.
+fn codes(items: &[ScopeItem], signals: &[&str]) -> HashMap<String, IdCode> {
+    let mut found = HashMap::new();
+    let mut queue: Vec<&ScopeItem> = items.iter().rev().collect();
+    while let Some(item) = queue.pop() {
+        match item {
+            ScopeItem::Scope(scope) => queue.extend(scope.items.iter().rev()),
+            ScopeItem::Var(Var { reference, code, .. }) if signals.contains(&reference.as_str()) => {
+                found.entry(reference.clone()).or_insert(*code);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Bits, most significant first, as hexadecimal; `x` where a digit holds an unknown bit.
+fn hexadecimal(bits: &[Value]) -> String {
+    let lead = (4 - bits.len() % 4) % 4;
+    let padded: Vec<Value> = std::iter::repeat_n(Value::V0, lead).chain(bits.iter().copied()).collect();
+    padded
+        .chunks(4)
+        .map(|nibble| {
+            let digit = nibble.iter().try_fold(0, |sum, bit| match bit {
+                Value::V0 => Some(sum << 1),
+                Value::V1 => Some(sum << 1 | 1),
+                _ => None,
+            });
+            digit.and_then(|d| char::from_digit(d, 16)).unwrap_or('x')
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    const TEXT: &str = "$timescale 1ns $end
+$scope module top $end
+$scope module hafnia $end
+$var wire 1 ! flip_valid_o $end
+$var wire 8 \" flip_mask_o [7:0] $end
+$upscope $end
+$upscope $end
+$enddefinitions $end
+#0
+0!
+b0 \"
+#15
+1!
+b10100101 \"
+#25
+0!
+#40
+";
+
+    #[test]
+    fn a_window_shows_the_settled_value_of_each_cycle() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(TEXT.as_bytes()).unwrap();
+        let window = read(file.path(), &["flip_valid_o", "flip_mask_o", "absent"], 0, 2).unwrap();
+        assert_eq!(window.cycles, [0, 1, 2]);
+        assert_eq!(window.rows[0].values, ["0", "1", "0"]);
+        assert_eq!(window.rows[1].values, ["0", "a5", "a5"]);
+        assert_eq!(window.rows[2].values, ["-", "-", "-"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_waveform_is_an_error() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"$scope module").unwrap();
+        assert!(matches!(read(file.path(), &SIGNALS, 0, 1), Err(CosimError::Waveform { .. })));
+    }
+}

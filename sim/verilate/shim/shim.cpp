@@ -4,7 +4,8 @@
 // Cycle c is the state after c rising edges; in a trace it lasts from 10 c to 10 c + 10 ns and the clock falls at 10 c + 5.
 // Every loop over cycles is in this file, so that a caller pays for one call per burst or run and not per cycle.
 //
-// `hafnia_ports.h` is generated from the list of ports: HAFNIA_PORTS(X) and one HAFNIA_HAS_* per interface.
+// `hafnia_ports.h` is generated from the list of ports: HAFNIA_PORTS(X), X taking a port's name and whether it is an
+// input, and one HAFNIA_HAS_* per interface.
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -73,7 +74,10 @@ public:
 #endif
         model = std::make_unique<Vhafnia>(&context, "");
         Vhafnia &top = *model;
-#define HAFNIA_SLOT(name) slots.push_back({&top.name, sizeof(top.name)});
+        // Inputs start at 0 even where registers start at random: no caller drives every one of them.
+#define HAFNIA_SLOT(name, input)                      \
+    slots.push_back({&top.name, sizeof(top.name)});   \
+    if (input) std::memset(&top.name, 0, sizeof(top.name));
         HAFNIA_PORTS(HAFNIA_SLOT)
         model->eval();
     }

@@ -194,8 +194,7 @@ impl Design {
         }
         text.push_str("#define HAFNIA_PORTS(X)");
         for port in &self.ports {
-            let direction = if port.input { "input" } else { "output" };
-            text.push_str(&format!(" \\\n    X({}) /* {direction}, {} bits */", port.name, port.width_bits));
+            text.push_str(&format!(" \\\n    X({}, {}) /* {} bits */", port.name, port.input, port.width_bits));
         }
         text.push('\n');
         text

@@ -232,6 +232,16 @@ fn registers_that_nothing_wrote_differ_between_seeds_only() {
 }
 
 #[test]
+fn inputs_start_at_zero_where_registers_start_at_random() {
+    for seed in 1..=8 {
+        let mut dut = model(WIDTH, Trace::None, Unknowns::Randomise { seed }).dut().unwrap();
+        for port in dut.ports().to_vec().into_iter().filter(|port| port.input) {
+            assert_eq!(dut.peek(&port.name).unwrap(), vec![0; port.words()], "{}, seed {seed}", port.name);
+        }
+    }
+}
+
+#[test]
 fn small_design_without_a_bus_is_stepped_by_its_ports() {
     let verilog = "module adder(input wire [7:0] a_i, input wire [7:0] b_i, output wire [8:0] sum_o);\n\
                    assign sum_o = {1'b0, a_i} + {1'b0, b_i};\nendmodule\n";

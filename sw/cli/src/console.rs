@@ -54,11 +54,6 @@ impl Console {
         let _ = writeln!(out, "{line}");
     }
 
-    /// Prints a note on stderr.
-    pub fn note(&self, text: &str) {
-        eprintln!("{text}");
-    }
-
     /// Prints why the command could not run.
     pub fn failure(&self, failure: &Failure) {
         let mut report = miette::MietteDiagnostic::new(&failure.message);
@@ -71,7 +66,8 @@ impl Console {
     /// Returns a progress bar with rate and time left, drawn on stderr while that is a terminal.
     pub fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
         let style = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} ETA {eta}";
-        let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target)
             .with_style(ProgressStyle::with_template(style).expect("the template is fixed"))
             .with_message(what);

@@ -6,7 +6,9 @@ mod console;
 mod data;
 mod doctor;
 mod generate;
+mod hardware;
 mod quantize;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ enum Command {
     Quantize(quantize::Args),
     /// Write the Verilog of an accelerator, its manifest, register documentation and FuseSoC core file.
     Generate(generate::Args),
+    /// Run golden model and simulated hardware side by side and compare every layer, flip and counter.
+    Verify(verify::Args),
 }
 
 /// How a command ended that could run.
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Data(args) => data::run(&args, &console),
         Command::Quantize(args) => quantize::run(&args, &console),
         Command::Generate(args) => generate::run(&args, &console),
+        Command::Verify(args) => verify::run(&args, &console),
     };
     match outcome {
         Ok(Status::Done) => ExitCode::SUCCESS,

@@ -51,7 +51,12 @@ impl<'a, T: Transport> Accel<'a, T> {
     ///
     /// # Errors
     /// If what answers is not an accelerator of this configuration, or the link fails.
-    pub fn open(link: T, hw: &'a Elaborated, network: &'a Network, schedule: &'a Schedule) -> Result<Self, DriverError> {
+    pub fn open(
+        link: T,
+        hw: &'a Elaborated,
+        network: &'a Network,
+        schedule: &'a Schedule,
+    ) -> Result<Self, DriverError> {
         let weights = network.layers.iter().map(|l| pack::weights(hw, l)).collect();
         let thresholds = Thresholds::new(0.0, hw.codeword_bits).expect("zero is a rate");
         let mut accel = Self { link, hw, network, schedule, thresholds, weights };
@@ -138,7 +143,13 @@ impl<'a, T: Transport> Accel<'a, T> {
     ///
     /// # Errors
     /// If the link fails or the program does not end.
-    pub fn batch(&mut self, first: u32, images: &[Array3<i8>], seed: u64, depth: Depth) -> Result<BatchRun, DriverError> {
+    pub fn batch(
+        &mut self,
+        first: u32,
+        images: &[Array3<i8>],
+        seed: u64,
+        depth: Depth,
+    ) -> Result<BatchRun, DriverError> {
         let program = self.schedule.program(self.hw, first, images.len() as u32, seed);
         let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
         self.link.write(Region::Program.base(), &words)?;
@@ -159,7 +170,12 @@ impl<'a, T: Transport> Accel<'a, T> {
         Ok(run)
     }
 
-    fn run_descriptors(&mut self, first: u32, part: &[(usize, Descriptor)], run: &mut BatchRun) -> Result<(), DriverError> {
+    fn run_descriptors(
+        &mut self,
+        first: u32,
+        part: &[(usize, Descriptor)],
+        run: &mut BatchRun,
+    ) -> Result<(), DriverError> {
         let budget: u64 = part
             .iter()
             .map(|(l, d)| {
@@ -214,10 +230,18 @@ impl<'a, T: Transport> Accel<'a, T> {
             }
             rest = later;
         }
-        Err(DriverError::Hang { cycles: budget, status: format!("{} streamed weight words not taken", rest.len() / pieces) })
+        Err(DriverError::Hang {
+            cycles: budget,
+            status: format!("{} streamed weight words not taken", rest.len() / pieces),
+        })
     }
 
-    fn read_outputs(&mut self, layer: usize, images: usize, program: &[(usize, Descriptor)]) -> Result<Vec<LayerOutput>, DriverError> {
+    fn read_outputs(
+        &mut self,
+        layer: usize,
+        images: usize,
+        program: &[(usize, Descriptor)],
+    ) -> Result<Vec<LayerOutput>, DriverError> {
         let part = &self.schedule.layers[layer];
         if part.shape.kind == LayerKind::Linear {
             return self.read_logits(layer, images, program);
@@ -232,7 +256,12 @@ impl<'a, T: Transport> Accel<'a, T> {
         Ok(outputs)
     }
 
-    fn read_logits(&mut self, layer: usize, images: usize, program: &[(usize, Descriptor)]) -> Result<Vec<LayerOutput>, DriverError> {
+    fn read_logits(
+        &mut self,
+        layer: usize,
+        images: usize,
+        program: &[(usize, Descriptor)],
+    ) -> Result<Vec<LayerOutput>, DriverError> {
         let part = &self.schedule.layers[layer];
         let (classes, cols, stride) =
             (part.shape.out_channels as usize, self.hw.cols as usize, self.hw.column_stride as usize);
@@ -260,14 +289,8 @@ mod tests {
     use ndarray::Array4;
 
     fn head_only() -> Network {
-        let shape = LayerShape {
-            kind: LayerKind::Linear,
-            in_channels: 4,
-            out_channels: 10,
-            height: 1,
-            width: 1,
-            pool: false,
-        };
+        let shape =
+            LayerShape { kind: LayerKind::Linear, in_channels: 4, out_channels: 10, height: 1, width: 1, pool: false };
         let layer = Layer { shape, weights: Array4::ones((10, 4, 1, 1)), bias: Array1::zeros(10), scale: Vec::new() };
         Network::new("head".into(), vec![[0; 256]; 4], vec![layer]).unwrap()
     }

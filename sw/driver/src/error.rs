@@ -5,7 +5,9 @@
 #[non_exhaustive]
 pub enum DriverError {
     /// What answers is not this accelerator.
-    #[error("register ID reads 0x{got:08x}, expected 0x{want:08x}: no accelerator answers at this address; check the connection and the bitstream")]
+    #[error(
+        "register ID reads 0x{got:08x}, expected 0x{want:08x}: no accelerator answers at this address; check the connection and the bitstream"
+    )]
     NotHafnia {
         /// Value read.
         got: u32,
@@ -13,7 +15,9 @@ pub enum DriverError {
         want: u32,
     },
     /// The accelerator speaks another register map.
-    #[error("the accelerator has register map 0x{got:08x}, this driver speaks 0x{want:08x}; rebuild the hardware with this version of hafnia")]
+    #[error(
+        "the accelerator has register map 0x{got:08x}, this driver speaks 0x{want:08x}; rebuild the hardware with this version of hafnia"
+    )]
     WrongVersion {
         /// Value read.
         got: u32,
@@ -21,7 +25,9 @@ pub enum DriverError {
         want: u32,
     },
     /// The accelerator was built from another configuration.
-    #[error("the accelerator was built from configuration 0x{got:08x}, not from `{preset}` (0x{want:08x}); load the matching build or pass its preset")]
+    #[error(
+        "the accelerator was built from configuration 0x{got:08x}, not from `{preset}` (0x{want:08x}); load the matching build or pass its preset"
+    )]
     WrongConfig {
         /// Hash read.
         got: u32,
@@ -31,7 +37,9 @@ pub enum DriverError {
         preset: String,
     },
     /// Noise was asked of hardware without an injector.
-    #[error("configuration `{0}` leaves the injector out, so it cannot flip bits; set `injector.weights = true` and rebuild, or use a bit-error rate of 0")]
+    #[error(
+        "configuration `{0}` leaves the injector out, so it cannot flip bits; set `injector.weights = true` and rebuild, or use a bit-error rate of 0"
+    )]
     NoInjector(String),
     /// The layer program did not end.
     #[error("the layer program did not end within {cycles} cycles; status: {status}")]

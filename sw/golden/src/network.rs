@@ -53,7 +53,9 @@ pub enum NetworkError {
         want: Vec<usize>,
     },
     /// Two layers that follow each other do not fit.
-    #[error("layer {layer}: takes [{want_c}, {want_h}, {want_w}], but the layer before gives [{got_c}, {got_h}, {got_w}]")]
+    #[error(
+        "layer {layer}: takes [{want_c}, {want_h}, {want_w}], but the layer before gives [{got_c}, {got_h}, {got_w}]"
+    )]
     Chain {
         /// Layer number, from 0.
         layer: usize,
@@ -71,7 +73,9 @@ pub enum NetworkError {
         want_w: u32,
     },
     /// A requantisation constant is out of range.
-    #[error("layer {layer}, channel {channel}: scale m = {m}, s = {s} is outside m in [32768, 65535], s in [1, 47] (Q3)")]
+    #[error(
+        "layer {layer}, channel {channel}: scale m = {m}, s = {s} is outside m in [32768, 65535], s in [1, 47] (Q3)"
+    )]
     Scale {
         /// Layer number, from 0.
         layer: usize,

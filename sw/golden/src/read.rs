@@ -25,7 +25,14 @@ pub struct Read {
 }
 
 /// Reads a layer's weights once. `layer` and `group` name the stream.
-pub fn read_weights(hw: &Elaborated, weights: &Array4<i8>, layer: u32, group: u32, seed: u64, thresholds: &Thresholds) -> Read {
+pub fn read_weights(
+    hw: &Elaborated,
+    weights: &Array4<i8>,
+    layer: u32,
+    group: u32,
+    seed: u64,
+    thresholds: &Thresholds,
+) -> Read {
     let (kernels, channels, taps_y, taps_x) = weights.dim();
     let (rows, cols, lane_weights) = (hw.rows as usize, hw.cols as usize, hw.lane_weights as usize);
     let mut read = Read { weights: weights.clone(), flips: Vec::new(), words: 0, cells: 0 };

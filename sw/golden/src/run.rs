@@ -35,7 +35,13 @@ pub struct BatchResult {
 
 impl<'a> Golden<'a> {
     /// Returns the model. `seed` is the run seed, `thresholds` the noise.
-    pub fn new(network: &'a Network, hw: &'a Elaborated, schedule: &'a Schedule, thresholds: Thresholds, seed: u64) -> Self {
+    pub fn new(
+        network: &'a Network,
+        hw: &'a Elaborated,
+        schedule: &'a Schedule,
+        thresholds: Thresholds,
+        seed: u64,
+    ) -> Self {
         Self { network, hw, schedule, thresholds, seed }
     }
 
@@ -51,7 +57,12 @@ impl<'a> Golden<'a> {
             let timing = self.schedule.expected(self.hw, l, descriptor.images, self.thresholds.enable);
             result.counters.push((
                 l,
-                LayerCounters { words_read: read.words, cells_read: read.cells, flips: read.flips.len() as u32, ..timing },
+                LayerCounters {
+                    words_read: read.words,
+                    cells_read: read.cells,
+                    flips: read.flips.len() as u32,
+                    ..timing
+                },
             ));
             result.flips.extend(&read.flips);
             reads.insert((l, descriptor.group), read);

@@ -65,8 +65,7 @@ impl Array {
     fn wire_edges(&mut self, hw: &Elaborated) -> String {
         self.pixel_skew.clk_i.connect();
         self.weight_skew.clk_i.connect();
-        let lanes: Vec<_> =
-            (0..hw.rows).rev().map(|r| format!("switch_i, x_i[{}:{}]", 8 * r + 7, 8 * r)).collect();
+        let lanes: Vec<_> = (0..hw.rows).rev().map(|r| format!("switch_i, x_i[{}:{}]", 8 * r + 7, 8 * r)).collect();
         let mut text = self.pixel_skew.lanes_i.drive("pixel_skew_lanes_i", &format!("{{{}}}", lanes.join(", ")));
         text.push_str(&self.weight_skew.lanes_i.drive("weight_skew_lanes_i", "weights_i"));
         let (mut x, mut switch) = (Vec::new(), Vec::new());
@@ -99,7 +98,8 @@ impl Array {
         let mut accumulators = Vec::new();
         for (c, column) in self.columns.iter_mut().enumerate() {
             column.clk_i.connect();
-            let left = |port: &str, edge: &str| if c == 0 { edge.to_owned() } else { format!("columns_{}_{port}", c - 1) };
+            let left =
+                |port: &str, edge: &str| if c == 0 { edge.to_owned() } else { format!("columns_{}_{port}", c - 1) };
             for (port, name, from) in [
                 (&mut column.x_i, "x_i", left("x_o", "x")),
                 (&mut column.switch_i, "switch_i", left("switch_o", "switch")),

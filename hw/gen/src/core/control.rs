@@ -7,7 +7,6 @@ pub struct Control {
     /// Bits of the whole word.
     pub bits: u32,
     accumulator_bits: u32,
-    parameter_bits: u32,
 }
 
 /// Bit 0: the word belongs to a pixel.
@@ -28,7 +27,7 @@ impl Control {
     /// Returns the layout of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
         let (accumulator_bits, parameter_bits) = (hw.accumulator_address_bits, hw.parameter_address_bits);
-        Self { bits: ADDRESSES + accumulator_bits + parameter_bits, accumulator_bits, parameter_bits }
+        Self { bits: ADDRESSES + accumulator_bits + parameter_bits, accumulator_bits }
     }
 
     /// Returns the slice of the accumulator address.

@@ -59,7 +59,9 @@ impl Logic for Counters {
         let (mut registers, mut clears, mut adds, mut cases) =
             (String::new(), String::new(), String::new(), String::new());
         for (i, (name, (when, amount))) in LayerCounters::NAMES.iter().zip(rules).enumerate() {
-            registers.push_str(&format!("reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{24'd0, {amount}}};\n"));
+            registers.push_str(&format!(
+                "reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{24'd0, {amount}}};\n"
+            ));
             clears.push_str(&format!("    {name} <= 32'd0;\n"));
             adds.push_str(&format!("    if ({when}) {name} <= {name}_next[32] ? 32'hffffffff : {name}_next[31:0];\n"));
             cases.push_str(&format!("    3'd{i}: value = {name};\n"));

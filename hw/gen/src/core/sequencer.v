@@ -190,7 +190,7 @@ always @(posedge clk_i) begin
 end
 
 always @(posedge clk_i) begin
-  if (begin_layer) begin
+  if (begin_layer | rst_i) begin // after reset no pass is under way, or its pixels would be written
     pass_busy <= 1'b0;
     pixels_done <= 1'b0;
     passes_done <= 1'b0;

@@ -58,7 +58,8 @@ fn text(hw: &Elaborated) -> String {
     let bytes = if aligned { cols } else { cols + rows - 1 };
     let (skip, step) = (cols / rows, cols % rows);
     let a = hw.map_address_bits;
-    let data_in = if bytes == cols { "values_i".to_owned() } else { format!("{{{}'d0, values_i}}", 8 * (bytes - cols)) };
+    let data_in =
+        if bytes == cols { "values_i".to_owned() } else { format!("{{{}'d0, values_i}}", 8 * (bytes - cols)) };
     let mask_in = if bytes == cols { "in_use".to_owned() } else { format!("{{{}'d0, in_use}}", bytes - cols) };
     let (data_in, mask_in) = if aligned {
         (data_in, mask_in)
@@ -152,6 +153,10 @@ impl Logic for WriteBack {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
-        custom("write_back", "Writes ofmap values of `cols` channels into words of `rows` channels.", self._text.clone())
+        custom(
+            "write_back",
+            "Writes ofmap values of `cols` channels into words of `rows` channels.",
+            self._text.clone(),
+        )
     }
 }

@@ -132,11 +132,8 @@ fn text(hw: &Elaborated) -> String {
     let mut exists = format!("    {}: exists = known_i;\n", region(Region::Registers));
     for (r, words) in limits {
         // A limit of 2^20 words is the whole region.
-        let within = if words == 1 << REGION_SHIFT {
-            "1'b1".to_owned()
-        } else {
-            format!("offset < {REGION_SHIFT}'d{words}")
-        };
+        let within =
+            if words == 1 << REGION_SHIFT { "1'b1".to_owned() } else { format!("offset < {REGION_SHIFT}'d{words}") };
         exists.push_str(&format!("    {}: exists = {within};\n", region(r)));
     }
     let mut text = HEAD
@@ -273,7 +270,9 @@ fn answers(hw: &Elaborated, map_bits: u32, column_bits: u32) -> String {
     } else {
         format!("{{{}'d0, accumulators_i}}", full_columns - 32 * hw.cols)
     };
-    let index = |bits: u32| if bits == 0 { "0".to_owned() } else { format!("32 * {{27'd0, {}{}}}", pad5(bits), slice("offset_2", 0, bits)) };
+    let index = |bits: u32| {
+        if bits == 0 { "0".to_owned() } else { format!("32 * {{27'd0, {}{}}}", pad5(bits), slice("offset_2", 0, bits)) }
+    };
     format!(
         "reg [2:0] valid_after;
 reg [2:0] ok_after;

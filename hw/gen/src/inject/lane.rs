@@ -135,7 +135,11 @@ impl InjectorLane {
     }
 
     fn registers(&self, generators: usize) -> String {
-        let live: Vec<String> = (0..self._weights).rev().map(|w| format!("{{8{{live_i[{w}]}}}}")).collect();
+        // A port of one bit is a scalar and takes no index.
+        let live: Vec<String> = match self._weights {
+            1 => vec!["{8{live_i}}".to_owned()],
+            weights => (0..weights).rev().map(|w| format!("{{8{{live_i[{w}]}}}}")).collect(),
+        };
         let mut text = format!(
             "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold_i);\n  code <= code_i;\n  live <= {{{}}};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",
             live.join(", ")

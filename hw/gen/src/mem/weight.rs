@@ -175,9 +175,9 @@ fn records(hw: &Elaborated) -> String {
         "reg flip_valid;\nreg [31:0] flip_index;\nreg [{bits}:0] flip_before;\nreg [{bits}:0] flip_mask;\nreg [7:0] flip_count;\n\
          reg [7:0] ones;\ninteger i;\n\
          assign weights_o = read[{bits}:0];\nassign load_o = row_{latency};\n\
-         assign flip_valid_o = flip_valid;\nassign flip_index_o = flip_index;\nassign flip_before_o = flip_before;\n\
+         // What the registers hold before reset is no flip.\nassign flip_valid_o = flip_valid & ~rst_i;\nassign flip_index_o = flip_index;\nassign flip_before_o = flip_before;\n\
          assign flip_mask_o = flip_mask;\nassign flip_count_o = flip_count;\n\
-         always @(*) begin\n  ones = 8'd0;\n  if (flip_valid) for (i = 0; i <= {bits}; i = i + 1) ones = ones + {{7'd0, flip_mask[i]}};\nend\n\
+         always @(*) begin\n  ones = 8'd0;\n  // Without this the loop variable would be a latch to yosys.\n  i = 0;\n  if (flip_valid) for (i = 0; i <= {bits}; i = i + 1) ones = ones + {{7'd0, flip_mask[i]}};\nend\n\
          always @(posedge clk_i) begin\n  row_1 <= read_i ? row_i : {rows_w}'d0;\n  live_1 <= live_i;\n  live_2 <= live_1;\n  index_1 <= index_i;\n",
         rows_w = hw.rows,
     ));

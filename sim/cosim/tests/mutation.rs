@@ -1,0 +1,139 @@
+//! Negative control of the co-simulation: a one-line fault in the generated Verilog never passes unseen.
+
+mod common;
+
+use std::sync::Mutex;
+
+use hafnia_config::Elaborated;
+use hafnia_config::fault::Thresholds;
+use hafnia_config::schedule::Schedule;
+use hafnia_cosim::{CosimError, Outcome, Verify, design};
+use hafnia_golden::network::Network;
+use hafnia_verilate::{Design, Variant};
+use ndarray::Array3;
+
+/// A planted fault.
+struct Fault {
+    name: &'static str,
+    /// Text of the generated Verilog, which is there exactly once.
+    text: &'static str,
+    /// What stands there instead.
+    instead: &'static str,
+}
+
+const fn fault(name: &'static str, text: &'static str, instead: &'static str) -> Fault {
+    Fault { name, text, instead }
+}
+
+const FAULTS: [Fault; 26] = [
+    // Requantiser
+    fault("rounding bit left out", "half = 49'd1 << (s_1 - 6'd1);", "half = 49'd0;"),
+    fault("ties toward minus infinity", "49'd1 << (s_1 - 6'd1);", "(49'd1 << (s_1 - 6'd1)) - 49'd1;"),
+    fault("saturation at 127 missing", "else if (~shifted[48] & |shifted[47:7]) clamped <= 8'sd127;", ""),
+    fault("ReLU missing", "if (shifted[48] & flags_3[2]) clamped <= 8'sd0;\n    else", ""),
+    fault("logical shift", "rounded >>> s_2", "rounded >> s_2"),
+    fault("shift too far", "rounded >>> s_2", "rounded >>> (s_2 + 6'd1)"),
+    fault("pool takes the smallest", "clamped > largest", "clamped < largest"),
+    fault("upper half of the product unsigned", "{{17{sum_i[31]}}, sum_i[31:16]}", "{17'd0, sum_i[31:16]}"),
+    // Array
+    fault("pixel skew short by one", "{lane2_2, lane1_1, lanes_i[8:0]}", "{lane2_1, lane1_1, lanes_i[8:0]}"),
+    fault("weight skew short by one", "{lane4_4, lane3_3, lane2_2", "{lane4_3, lane3_3, lane2_2"),
+    fault("two columns swapped", "{columns_1_value_o, straight_0}", "{straight_0, columns_1_value_o}"),
+    fault(
+        "stale weight in the first cycle of a tile",
+        "if (switch_i) weight <= shadow;",
+        "if (switch_q) weight <= shadow;",
+    ),
+    fault("product not sign-extended", "psum_i + {{4{product[15]}}, product}", "psum_i + {4'd0, product}"),
+    fault("bias added in the last pass", "addend = control_2[1] ?", "addend = control_2[2] ?"),
+    fault("accumulator address of the next pixel", "address_3 <= control_2[", "address_3 <= control_1["),
+    // Way of the pixels
+    fault("no padding left and right", "f_taps9 & (pads_y | pads_x)", "f_taps9 & pads_y"),
+    fault("unused rows not blanked", "{{8{rows[2]}}, {8{rows[1]}}", "{{8{1'b1}}, {8{1'b1}}"),
+    fault("next fold one lane too low", "5'd3 : lane + 5'd2;", "5'd3 : lane + 5'd1;"),
+    // Injector
+    fault("LFSR tap of a cell generator", "((a0 << 13) ^ a0)", "((a0 << 12) ^ a0)"),
+    fault("LFSR shift of the seeder", "((z3 << 3) ^ z3) >> 12", "((z3 << 3) ^ z3) >> 11"),
+    fault("seed chain skips a register", "    c3 <= b3;", "    c3 <= a3;"),
+    fault("never both halves", "draws[2] = (u <= node_thresholds_i[31:0]) | (u > ", "draws[2] = (u > "),
+    fault(
+        "threshold of another node size",
+        "draws[1] = u <= node_thresholds_i[63:32]",
+        "draws[1] = u <= node_thresholds_i[127:96]",
+    ),
+    fault("flips in columns that are not live", "    flips = flips & live;\n", ""),
+    // Counters
+    fault("every flip counted twice", "{1'd0, flips_i}", "{flips_i, 1'd0}"),
+    fault("PEs added instead of multiplied", "{1'd0, pixel_rows_i} * {1'd0", "{1'd0, pixel_rows_i} + {1'd0"),
+];
+
+/// Convolutions with and without a pool and a head, on an array whose sides do not divide each other.
+struct Bench {
+    hw: Elaborated,
+    network: Network,
+    schedule: Schedule,
+    images: Vec<Array3<i8>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let hw = common::config(3, 5, 2).validate().expect("the configuration is legal");
+        let shapes = [
+            common::conv(4, 7, 8, 8, true),
+            common::conv(7, 6, 4, 4, false),
+            common::conv(6, 5, 4, 4, true),
+            common::conv(5, 8, 2, 2, true),
+            common::head(8, 6),
+        ];
+        let network = common::network(&shapes, 1);
+        let schedule = Schedule::new(&hw, &shapes, None).expect("the network fits");
+        let images = common::images(&network, 5, 2);
+        Self { hw, network, schedule, images }
+    }
+
+    fn verify(&self, design: &Design) -> Result<Outcome, CosimError> {
+        let model = common::builder().build(design, Variant::default())?;
+        let thresholds = Thresholds::new(0.1, self.hw.codeword_bits).expect("0.1 is a rate");
+        let verify = Verify { hw: &self.hw, network: &self.network, schedule: &self.schedule, thresholds, seed: 3 };
+        verify.run(&model, 1, &self.images, &mut |_| ())
+    }
+}
+
+/// The design with the fault in it.
+fn mutant(sound: &Design, fault: &Fault) -> Design {
+    assert_eq!(sound.verilog.matches(fault.text).count(), 1, "{}: `{}` is not there once", fault.name, fault.text);
+    Design { verilog: sound.verilog.replace(fault.text, fault.instead), ..sound.clone() }
+}
+
+#[test]
+fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
+    let bench = Bench::new();
+    let sound = design(&bench.hw);
+    let outcome = bench.verify(&sound).unwrap_or_else(|error| panic!("{error}"));
+    let Outcome::Equal(summary) = outcome else { panic!("the sound design differs: {outcome:?}") };
+    assert!(summary.images == 5 && summary.flips.len() > 1000, "the run is too small to show the faults");
+
+    let queue = Mutex::new(FAULTS.iter());
+    let unseen = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().expect("taking a fault does not panic").next();
+                    let Some(fault) = next else { break };
+                    match bench.verify(&mutant(&sound, fault)) {
+                        Ok(Outcome::Differs { difference, .. }) => println!("{}: {difference}", fault.name),
+                        Ok(Outcome::Equal(_)) => {
+                            unseen.lock().expect("storing does not panic").push(fault.name.to_owned())
+                        }
+                        Err(error) => {
+                            unseen.lock().expect("storing does not panic").push(format!("{}: {error}", fault.name))
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let unseen = unseen.into_inner().expect("no thread panicked");
+    assert!(unseen.is_empty(), "faults that the comparison did not see: {unseen:#?}");
+}

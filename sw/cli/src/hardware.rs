@@ -1,0 +1,32 @@
+//! The choice of hardware that several subcommands share.
+
+use std::path::PathBuf;
+
+use hafnia_config::{AccelConfig, Elaborated, presets};
+
+use crate::console::Failure;
+
+/// Which accelerator.
+#[derive(clap::Args)]
+pub struct HardwareArgs {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    config: Option<PathBuf>,
+    /// Named configuration: 4x4, 8x4, 8x8 or 16x16.
+    #[arg(long, value_name = "NAME", default_value = "8x8")]
+    preset: String,
+}
+
+impl HardwareArgs {
+    /// Reads and checks the configuration.
+    pub fn resolve(&self) -> Result<Elaborated, Failure> {
+        let Some(path) = &self.config else {
+            return Ok(presets::find(&self.preset)?.validate()?);
+        };
+        let named = |what: String| {
+            Failure::new(format!("{}: {what}", path.display()), "correct the file and run the command again")
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
+        AccelConfig::from_toml(&text).and_then(|c| c.validate()).map_err(|e| named(e.to_string()))
+    }
+}
