@@ -1,5 +1,7 @@
 //! Codes of the weight memory's codec slot.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A code of the codec slot.
@@ -25,5 +27,14 @@ impl Code {
         match self {
             Self::None => 0,
         }
+    }
+}
+
+/// The name used in TOML.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+        })
     }
 }

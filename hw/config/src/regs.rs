@@ -171,21 +171,12 @@ impl LayerCounters {
     /// Names in address order.
     pub const NAMES: [&'static str; 6] = ["cycles", "macs", "stall_weights", "words_read", "cells_read", "flips"];
 
-    /// Adds another descriptor's counters, saturating.
-    pub fn add(&mut self, other: &Self) {
-        for (sum, value) in [
-            (&mut self.cycles, other.cycles),
-            (&mut self.macs, other.macs),
-            (&mut self.stall_weights, other.stall_weights),
-            (&mut self.words_read, other.words_read),
-            (&mut self.cells_read, other.cells_read),
-            (&mut self.flips, other.flips),
-        ] {
-            *sum = sum.saturating_add(value);
-        }
+    /// Returns the counters in address order.
+    pub const fn values(&self) -> [u32; 6] {
+        [self.cycles, self.macs, self.stall_weights, self.words_read, self.cells_read, self.flips]
     }
 
-    /// Reads the counters in address order.
+    /// Takes the counters in address order.
     pub const fn from_words(w: [u32; 6]) -> Self {
         Self { cycles: w[0], macs: w[1], stall_weights: w[2], words_read: w[3], cells_read: w[4], flips: w[5] }
     }

@@ -240,6 +240,13 @@ impl Schedule {
         }
     }
 
+    /// Returns the word of the feature-map memory that holds channel `channel` at `pixel` of image `image` of the batch, in
+    /// the ofmap of `layer`.
+    pub fn ofmap_word(&self, hw: &Elaborated, layer: usize, image: u32, channel: u32, pixel: u32) -> u32 {
+        let part = &self.layers[layer];
+        image * part.dest_image + channel / hw.rows * part.shape.out_pixels() + pixel
+    }
+
     /// Returns about when, in cycles from the start of the layer's first descriptor, the values of a place are written;
     /// good to some ten cycles while weights are never late. `batch_images` is the number of images of the batch.
     pub fn about_written(&self, hw: &Elaborated, layer: usize, batch_images: u32, place: Place, seeded: bool) -> u64 {

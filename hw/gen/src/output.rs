@@ -1,6 +1,7 @@
 //! The files of a generated accelerator.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hafnia_config::Elaborated;
@@ -26,7 +27,7 @@ pub struct Generated {
 
 /// A file could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {source}")]
+#[error("cannot write {path}: {source}; choose a folder that can be written to and has space")]
 pub struct WriteError {
     /// The file or folder.
     pub path: PathBuf,
@@ -76,7 +77,9 @@ impl Generated {
         let mut written = Vec::new();
         for (name, text) in files {
             let path = folder.join(name);
-            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(at(&path))?;
+            // A temporary file would be the owner's alone.
+            let mode = std::fs::Permissions::from_mode(0o644);
+            let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder).map_err(at(&path))?;
             file.write_all(text.as_bytes()).map_err(at(&path))?;
             file.persist(&path).map_err(|e| WriteError { path: path.clone(), source: e.error })?;
             written.push(path);

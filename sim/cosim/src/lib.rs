@@ -2,13 +2,21 @@
 //!
 //! Invariant: the only crate that knows both; it states no equation of its own, it compares.
 
-pub mod compare;
-pub mod hardware;
-pub mod replay;
-pub mod run;
-pub mod verify;
+pub mod bench;
+mod compare;
+mod error;
+mod hardware;
+mod plan;
+pub mod random;
+mod replay;
+mod run;
+mod totals;
 pub mod window;
 
 pub use compare::{Difference, compare};
+pub use error::CosimError;
 pub use hardware::design;
-pub use verify::{CosimError, Outcome, Summary, Verify};
+pub use plan::Plan;
+pub use replay::{Replay, replay};
+pub use run::{BatchReport, Engine, Found, Hardware, Trace, run};
+pub use totals::Totals;

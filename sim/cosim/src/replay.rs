@@ -3,74 +3,93 @@
 use std::path::Path;
 
 use hafnia_config::schedule::Place;
-use hafnia_driver::transport::sim::SimTransport;
-use hafnia_verilate::{Builder, Variant};
+use hafnia_verilate::{Builder, Design, Variant};
 use ndarray::Array3;
 
 use crate::compare::Difference;
-use crate::hardware::design;
-use crate::verify::{CosimError, Outcome, Verify};
+use crate::run::{BatchReport, Engine, Found, Hardware, Trace, run};
 use crate::window::{self, SIGNALS, Window};
+use crate::{CosimError, Plan};
 
-/// Cycles shown before and after the place of a difference.
+/// Cycles of the window before and after the place of a difference.
 const AROUND: u64 = 48;
-/// Cycles printed of those, around the write of the value.
-const PRINTED: usize = 12;
+/// Cycles shown: those before the write of the value, the write itself and one more.
+const SHOWN: usize = 16;
 
 /// A difference found again in a run of its batch alone, with the window of cycles around it.
 pub struct Replay {
-    /// First cycle of the window.
-    pub from: u64,
-    /// Last cycle of the window.
-    pub to: u64,
-    /// The last cycles of the signals that matter.
+    /// The waveform file and its window.
+    pub trace: Trace,
+    /// The cycles around the place of the difference, of the signals that matter.
     pub window: Window,
 }
 
-/// Runs the batch again that showed `difference`, alone and traced around the place, into the VCD file `path`.
-/// `images` are the images of that batch, the first of which has the data set's number `first`.
+/// Runs the batch again that showed a difference, alone, then once more traced around the place into the VCD file
+/// `path`. `images` are the images of that batch, the first of which has the data set's number `first`. Returns none if
+/// the difference does not show when its batch runs alone: then it depends on what ran before.
 ///
 /// # Errors
 /// If the hardware cannot be run, or the waveform not be read back.
 pub fn replay(
-    verify: &Verify<'_>,
+    plan: &Plan<'_>,
     builder: &Builder<'_>,
-    difference: &Difference,
+    design: &Design,
     first: u32,
     images: &[Array3<i8>],
     path: &Path,
 ) -> Result<Option<Replay>, CosimError> {
-    let design = design(verify.hw);
+    let once = |hardware: &Hardware| -> Result<BatchReport, CosimError> {
+        let mut last = BatchReport::default();
+        run(plan, Engine::Both(hardware), first, images, 1, &mut |batch| {
+            last = batch;
+            true
+        })?;
+        Ok(last)
+    };
     // Alone, the batch runs at other cycles than it did among others.
-    let plain = builder.build(&design, Variant::default())?;
-    let Outcome::Differs { cycles, .. } = verify.run(&plain, first, images, &mut |_| ())? else {
+    let Some(found) = once(&builder.build(design, Variant::default())?.into())?.difference else {
         return Ok(None);
     };
-    let centre = centre(verify, difference, images.len() as u32, cycles);
-    let (from, to) = (centre.saturating_sub(AROUND), centre + AROUND);
-    let traced = builder.build(&design, Variant::tracing(path))?;
-    let mut dut = traced.dut()?;
-    dut.trace_start(path, from, to + 1)?;
-    verify.run_on(SimTransport::new(dut)?, first, images, &mut |_| ())?;
-    Ok(Some(Replay { from, to, window: shown(path, from, to)? }))
+    let write = Write::of(plan, &found, images.len() as u32);
+    let trace = Trace { path: path.to_owned(), from: write.about.saturating_sub(AROUND), count: 2 * AROUND };
+    once(&Hardware { model: builder.build(design, Variant::tracing(path))?, trace: Some(trace.clone()) })?;
+    let whole = window::read(path, &SIGNALS)?;
+    let last = write.position(&whole).unwrap_or(whole.cycles.len() / 2);
+    let end = (last + 2).min(whole.cycles.len());
+    Ok(Some(Replay { trace, window: whole.slice(end.saturating_sub(SHOWN)..end) }))
 }
 
-/// The cycle around which the difference arose.
-fn centre(verify: &Verify<'_>, difference: &Difference, images: u32, (begin, end): (u64, u64)) -> u64 {
-    let Difference::Map { layer, image, channel, y, x, .. } = *difference else {
-        return end.saturating_sub(AROUND);
-    };
-    let shape = &verify.schedule.layers[layer].shape;
-    let width = if shape.pool { shape.width / 2 } else { shape.width };
-    let place =
-        Place { image: image as u32, k_fold: channel as u32 / verify.hw.cols, pixel: y as u32 * width + x as u32 };
-    begin + verify.schedule.about_written(verify.hw, layer, images, place, verify.thresholds.enable)
+/// Where a difference became visible.
+struct Write {
+    /// The cycle, good to some ten cycles.
+    about: u64,
+    /// The word of the feature-map memory; none where the difference is not in a map.
+    word: Option<u32>,
 }
 
-/// The cycles around the last write within the window, or the last ones.
-fn shown(path: &Path, from: u64, to: u64) -> Result<Window, CosimError> {
-    let whole = window::read(path, &SIGNALS, from, to)?;
-    let middle = whole.cycles.len().saturating_sub(1) / 2;
-    let start = middle.saturating_sub(PRINTED / 2);
-    Ok(whole.slice(start..(start + PRINTED).min(whole.cycles.len())))
+impl Write {
+    /// The write of a map's value; for any other difference the end of its layer's run. `images` is the number of images
+    /// of the batch.
+    fn of(plan: &Plan<'_>, found: &Found, images: u32) -> Self {
+        let (begin, end) = found.cycles;
+        let Difference::Map { layer, image, channel, y, x, .. } = found.difference else {
+            return Self { about: end.saturating_sub(AROUND), word: None };
+        };
+        let shape = &plan.schedule.layers[layer].shape;
+        let width = if shape.pool { shape.width / 2 } else { shape.width };
+        let (image, channel, pixel) = (image as u32, channel as u32, y as u32 * width + x as u32);
+        let place = Place { image, k_fold: channel / plan.hw.cols, pixel };
+        Self {
+            about: begin + plan.schedule.about_written(plan.hw, layer, images, place, plan.thresholds.enable),
+            word: Some(plan.schedule.ofmap_word(plan.hw, layer, image, channel, pixel)),
+        }
+    }
+
+    /// The position in the window of the write to this word.
+    fn position(&self, window: &Window) -> Option<usize> {
+        let row = |name: &str| window.rows.iter().find(|row| row.signal == name).map(|row| &row.values);
+        let (lanes, addresses) = (row("write_back_lanes_o")?, row("write_back_address_o")?);
+        let number = |text: &String| u32::from_str_radix(text, 16).ok();
+        (0..window.cycles.len()).find(|&i| number(&addresses[i]) == self.word && number(&lanes[i]) != Some(0))
+    }
 }

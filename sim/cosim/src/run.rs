@@ -1,18 +1,19 @@
 //! A run over images on one engine, batch by batch, in parallel and in an order that does not depend on it.
 
+use std::path::PathBuf;
+
 use hafnia_config::flip::Flip;
 use hafnia_config::regs::LayerCounters;
 use hafnia_driver::transport::sim::SimTransport;
-use hafnia_driver::{Accel, Depth};
+use hafnia_driver::{Accel, BatchRun, Depth};
 use hafnia_golden::clean::LayerOutput;
-use hafnia_golden::conv::arg_max;
 use hafnia_golden::run::{Golden, aligned_batches};
 use hafnia_verilate::Model;
 use ndarray::{Array1, Array3};
 use rayon::prelude::*;
 
 use crate::compare::{Difference, compare};
-use crate::verify::{CosimError, Verify, values};
+use crate::{CosimError, Plan};
 
 /// What computes.
 #[derive(Clone, Copy)]
@@ -20,9 +21,34 @@ pub enum Engine<'m> {
     /// The golden model.
     Golden,
     /// The simulated hardware; only the logits are read back.
-    Sim(&'m Model),
+    Sim(&'m Hardware),
     /// Both, every layer compared.
-    Both(&'m Model),
+    Both(&'m Hardware),
+}
+
+/// Simulated hardware, and whether its waveform is written.
+pub struct Hardware {
+    /// The built model; with a trace, one that was built for its format.
+    pub model: Model,
+    /// The part of the run to write as a waveform.
+    pub trace: Option<Trace>,
+}
+
+/// A waveform file and its window. Cycles count from the moment at which the network is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// VCD or FST file, by extension.
+    pub path: PathBuf,
+    /// First cycle.
+    pub from: u64,
+    /// Number of cycles.
+    pub count: u64,
+}
+
+impl From<Model> for Hardware {
+    fn from(model: Model) -> Self {
+        Self { model, trace: None }
+    }
 }
 
 /// What one hardware batch gave.
@@ -30,51 +56,51 @@ pub enum Engine<'m> {
 pub struct BatchReport {
     /// Data-set number of its first image.
     pub first: u32,
-    /// Logits of its images.
+    /// Number of its images.
+    pub images: u32,
+    /// Logits of its images; none where a test's layers end without a head.
     pub logits: Vec<Array1<i32>>,
     /// Flips in read order.
     pub flips: Vec<Flip>,
     /// Counters of each descriptor, with its layer.
     pub counters: Vec<(usize, LayerCounters)>,
-    /// Values compared, with [`Engine::Both`].
-    pub values: u64,
-    /// The first difference, with [`Engine::Both`].
-    pub difference: Option<Difference>,
+    /// With [`Engine::Both`], the number of ofmap values and logits compared.
+    pub compared: u64,
+    /// With [`Engine::Both`], the first difference.
+    pub difference: Option<Found>,
 }
 
-impl BatchReport {
-    /// Returns the class of each image.
-    pub fn classes(&self) -> impl Iterator<Item = usize> + '_ {
-        self.logits.iter().map(|logits| arg_max(logits.view()))
-    }
+/// A difference and when it showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What differs.
+    pub difference: Difference,
+    /// First and last cycle of its layer's run, counted from the moment at which the network is loaded.
+    pub cycles: (u64, u64),
 }
 
 /// Runs `images` (quantised ifmaps, the first with the data set's number `first`) and shows each batch to `sink`, in
-/// order; `sink` returns false to stop. `jobs` batches are computed at once, the simulated ones on a hardware each.
+/// order; `sink` returns false to stop. `jobs` batches are computed at once, the simulated ones on a hardware each; with
+/// a trace, one.
 ///
 /// # Errors
 /// If the hardware cannot be run.
 pub fn run(
-    plan: &Verify<'_>,
+    plan: &Plan<'_>,
     engine: Engine<'_>,
     first: u32,
     images: &[Array3<i8>],
     jobs: usize,
     sink: &mut dyn FnMut(BatchReport) -> bool,
 ) -> Result<(), CosimError> {
+    let traced = matches!(engine, Engine::Sim(hardware) | Engine::Both(hardware) if hardware.trace.is_some());
     let batches = aligned_batches(first..first + images.len() as u32, plan.schedule.batch);
-    let workers: Result<Vec<_>, _> =
-        (0..jobs.clamp(1, batches.len().max(1))).map(|_| Worker::new(plan, engine)).collect();
-    let mut workers = workers?;
-    for wave in batches.chunks(workers.len()) {
-        let reports: Result<Vec<_>, _> = workers
-            .par_iter_mut()
-            .zip(wave)
-            .map(|(worker, range)| {
-                let part = &images[(range.start - first) as usize..(range.end - first) as usize];
-                worker.batch(range.start, part)
-            })
-            .collect();
+    let jobs = if traced { 1 } else { jobs.clamp(1, batches.len().max(1)) };
+    let mut workers = (0..jobs).map(|_| Worker::new(plan, engine)).collect::<Result<Vec<_>, _>>()?;
+    for wave in batches.chunks(jobs) {
+        let part = |range: &std::ops::Range<u32>| &images[(range.start - first) as usize..(range.end - first) as usize];
+        let reports: Result<Vec<_>, _> =
+            workers.par_iter_mut().zip(wave).map(|(worker, range)| worker.batch(range.start, part(range))).collect();
         for report in reports? {
             if !sink(report) {
                 return Ok(());
@@ -88,58 +114,68 @@ pub fn run(
 struct Worker<'a> {
     golden: Option<Golden<'a>>,
     accel: Option<Accel<'a, SimTransport>>,
-    timed: bool,
-    seed: u64,
+    plan: &'a Plan<'a>,
+    /// Clock cycle at which the network was loaded.
+    loaded: u64,
 }
 
 impl<'a> Worker<'a> {
-    fn new(plan: &Verify<'a>, engine: Engine<'_>) -> Result<Self, CosimError> {
-        let golden = Golden::new(plan.network, plan.hw, plan.schedule, plan.thresholds.clone(), plan.seed);
-        let (golden, model) = match engine {
-            Engine::Golden => (Some(golden), None),
-            Engine::Sim(model) => (None, Some(model)),
-            Engine::Both(model) => (Some(golden), Some(model)),
+    fn new(plan: &'a Plan<'a>, engine: Engine<'_>) -> Result<Self, CosimError> {
+        let (golden, hardware) = match engine {
+            Engine::Golden => (true, None),
+            Engine::Sim(hardware) => (false, Some(hardware)),
+            Engine::Both(hardware) => (true, Some(hardware)),
         };
-        let accel = match model {
-            None => None,
-            Some(model) => {
-                let mut accel = Accel::open(SimTransport::new(model.dut()?)?, plan.hw, plan.network, plan.schedule)?;
-                accel.set_noise(plan.thresholds.clone())?;
-                Some(accel)
+        let golden =
+            golden.then(|| Golden::new(plan.network, plan.hw, plan.schedule, plan.thresholds.clone(), plan.seed));
+        let mut worker = Self { golden, accel: None, plan, loaded: 0 };
+        if let Some(hardware) = hardware {
+            let transport = SimTransport::new(hardware.model.dut()?)?;
+            let mut accel = Accel::open(transport, plan.hw, plan.network, plan.schedule)?;
+            accel.set_noise(plan.thresholds.clone())?;
+            let dut = &mut accel.link().dut;
+            worker.loaded = dut.cycle();
+            if let Some(Trace { path, from, count }) = &hardware.trace {
+                dut.trace_start(path, worker.loaded + from, worker.loaded + from + count)?;
             }
-        };
-        Ok(Self { golden, accel, timed: plan.schedule.resident, seed: plan.seed })
+            worker.accel = Some(accel);
+        }
+        Ok(worker)
     }
 
     fn batch(&mut self, first: u32, images: &[Array3<i8>]) -> Result<BatchReport, CosimError> {
         let want = self.golden.as_ref().map(|golden| golden.batch(first, images));
+        let Some(accel) = &mut self.accel else {
+            let want = want.expect("an engine computes");
+            return Ok(report(first, want.outputs, want.flips, want.counters));
+        };
         let depth = if want.is_some() { Depth::EveryLayer } else { Depth::Logits };
-        let got = match &mut self.accel {
-            None => None,
-            Some(accel) => Some(accel.batch(first, images, self.seed, depth)?),
-        };
-        let mut report = BatchReport { first, ..BatchReport::default() };
-        if let (Some(got), Some(want)) = (&got, &want) {
-            report.difference = compare(got, want, self.timed);
-            report.values = values(want);
+        let got = accel.batch(first, images, self.plan.seed, depth)?;
+        let (mut compared, mut found) = (0, None);
+        if let Some(want) = &want {
+            compared = values(&got);
+            found = compare(&got, want, self.plan.schedule.resident).map(|difference| {
+                let (begin, end) = got.cycles.get(difference.layer()).copied().unwrap_or_default();
+                Found { difference, cycles: (begin - self.loaded, end - self.loaded) }
+            });
         }
-        // The hardware's own results where there is hardware.
-        let (outputs, flips, counters) = match (got, want) {
-            (Some(got), _) => (got.outputs, got.flips, got.counters),
-            (None, Some(want)) => (want.outputs, want.flips, want.counters),
-            (None, None) => unreachable!("an engine computes"),
-        };
-        report.logits =
-            outputs.into_iter().next_back().map_or_else(Vec::new, |head| head.into_iter().map(logits).collect());
-        report.flips = flips;
-        report.counters = counters;
-        Ok(report)
+        Ok(BatchReport { compared, difference: found, ..report(first, got.outputs, got.flips, got.counters) })
     }
 }
 
-fn logits(output: LayerOutput) -> Array1<i32> {
-    match output {
-        LayerOutput::Logits(logits) => logits,
-        LayerOutput::Map(_) => unreachable!("the last layer is the head"),
-    }
+fn report(
+    first: u32,
+    outputs: Vec<Vec<LayerOutput>>,
+    flips: Vec<Flip>,
+    counters: Vec<(usize, LayerCounters)>,
+) -> BatchReport {
+    let head = outputs.into_iter().next_back().unwrap_or_default();
+    let images = head.len() as u32;
+    let logits = head.into_iter().filter_map(LayerOutput::into_logits).collect();
+    BatchReport { first, images, logits, flips, counters, ..BatchReport::default() }
+}
+
+/// Returns the number of ofmap values and logits of a batch.
+fn values(batch: &BatchRun) -> u64 {
+    batch.outputs.iter().flatten().map(|output| output.len() as u64).sum()
 }

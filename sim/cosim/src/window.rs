@@ -46,11 +46,11 @@ pub struct Window {
     pub rows: Vec<Row>,
 }
 
-/// Reads the values of `signals` of the top module in the cycles `from..=to` of the VCD file `path`.
+/// Reads the values of `signals` of the top module in every cycle of the VCD file `path`.
 ///
 /// # Errors
 /// If the file is no VCD.
-pub fn read(path: &Path, signals: &[&str], from: u64, to: u64) -> Result<Window, CosimError> {
+pub fn read(path: &Path, signals: &[&str]) -> Result<Window, CosimError> {
     let failed = |reason: std::io::Error| CosimError::Waveform { path: path.to_owned(), reason: reason.to_string() };
     let mut parser = Parser::new(BufReader::new(File::open(path).map_err(failed)?));
     let header = parser.parse_header().map_err(failed)?;
@@ -60,15 +60,18 @@ pub fn read(path: &Path, signals: &[&str], from: u64, to: u64) -> Result<Window,
         cycles: Vec::new(),
         rows: signals.iter().map(|s| Row { signal: (*s).to_owned(), values: Vec::new() }).collect(),
     };
-    let mut next = from;
+    // Everything is settled in the middle of a cycle: a cycle is shown once time has reached the end of that instant.
+    let settled = |cycle: u64| cycle * CYCLE_NS + CYCLE_NS / 2;
+    let (mut next, mut now) = (None, 0);
     for command in parser {
         match command.map_err(failed)? {
-            // Everything is settled in the middle of a cycle: a cycle is shown once time has passed that point.
             Command::Timestamp(time) => {
-                while next <= to && time > next * CYCLE_NS + CYCLE_NS / 2 {
-                    window.push(next, signals, &codes, &current);
-                    next += 1;
+                let next = next.get_or_insert((time + CYCLE_NS / 2 - 1) / CYCLE_NS);
+                while time > settled(*next) {
+                    window.push(*next, signals, &codes, &current);
+                    *next += 1;
                 }
+                now = time;
             }
             Command::ChangeScalar(code, value) => {
                 current.insert(code, value.to_string());
@@ -78,6 +81,9 @@ pub fn read(path: &Path, signals: &[&str], from: u64, to: u64) -> Result<Window,
             }
             _ => {}
         }
+    }
+    if let Some(next) = next.filter(|&next| now >= settled(next)) {
+        window.push(next, signals, &codes, &current);
     }
     Ok(window)
 }
@@ -186,17 +192,28 @@ b10100101 \"
     fn a_window_shows_the_settled_value_of_each_cycle() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(TEXT.as_bytes()).unwrap();
-        let window = read(file.path(), &["flip_valid_o", "flip_mask_o", "absent"], 0, 2).unwrap();
-        assert_eq!(window.cycles, [0, 1, 2]);
-        assert_eq!(window.rows[0].values, ["0", "1", "0"]);
-        assert_eq!(window.rows[1].values, ["0", "a5", "a5"]);
-        assert_eq!(window.rows[2].values, ["-", "-", "-"]);
+        let window = read(file.path(), &["flip_valid_o", "flip_mask_o", "absent"]).unwrap();
+        assert_eq!(window.cycles, [0, 1, 2, 3]);
+        assert_eq!(window.rows[0].values, ["0", "1", "0", "0"]);
+        assert_eq!(window.rows[1].values, ["0", "a5", "a5", "a5"]);
+        assert_eq!(window.rows[2].values, ["-", "-", "-", "-"]);
+    }
+
+    #[test]
+    fn a_window_starts_where_its_file_does() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(
+            TEXT.replace("#0\n", "#120\n").replace("#15", "#125").replace("#25\n0!\n#40", "#126").as_bytes(),
+        )
+        .unwrap();
+        let window = read(file.path(), &["flip_valid_o"]).unwrap();
+        assert_eq!((window.cycles, &window.rows[0].values), (vec![12], &vec!["1".to_owned()]));
     }
 
     #[test]
     fn a_file_that_is_no_waveform_is_an_error() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"$scope module").unwrap();
-        assert!(matches!(read(file.path(), &SIGNALS, 0, 1), Err(CosimError::Waveform { .. })));
+        assert!(matches!(read(file.path(), &SIGNALS), Err(CosimError::Waveform { .. })));
     }
 }

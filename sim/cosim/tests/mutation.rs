@@ -4,13 +4,9 @@ mod common;
 
 use std::sync::Mutex;
 
-use hafnia_config::Elaborated;
-use hafnia_config::fault::Thresholds;
-use hafnia_config::schedule::Schedule;
-use hafnia_cosim::{CosimError, Outcome, Verify, design};
-use hafnia_golden::network::Network;
+use common::{Bench, builder};
+use hafnia_cosim::{CosimError, Engine, Found, Hardware, Totals, design, random};
 use hafnia_verilate::{Design, Variant};
-use ndarray::Array3;
 
 /// A planted fault.
 struct Fault {
@@ -68,35 +64,18 @@ const FAULTS: [Fault; 26] = [
 ];
 
 /// Convolutions with and without a pool and a head, on an array whose sides do not divide each other.
-struct Bench {
-    hw: Elaborated,
-    network: Network,
-    schedule: Schedule,
-    images: Vec<Array3<i8>>,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let hw = common::config(3, 5, 2).validate().expect("the configuration is legal");
-        let shapes = [
-            common::conv(4, 7, 8, 8, true),
-            common::conv(7, 6, 4, 4, false),
-            common::conv(6, 5, 4, 4, true),
-            common::conv(5, 8, 2, 2, true),
-            common::head(8, 6),
-        ];
-        let network = common::network(&shapes, 1);
-        let schedule = Schedule::new(&hw, &shapes, None).expect("the network fits");
-        let images = common::images(&network, 5, 2);
-        Self { hw, network, schedule, images }
-    }
-
-    fn verify(&self, design: &Design) -> Result<Outcome, CosimError> {
-        let model = common::builder().build(design, Variant::default())?;
-        let thresholds = Thresholds::new(0.1, self.hw.codeword_bits).expect("0.1 is a rate");
-        let verify = Verify { hw: &self.hw, network: &self.network, schedule: &self.schedule, thresholds, seed: 3 };
-        verify.run(&model, 1, &self.images, &mut |_| ())
-    }
+fn bench() -> Bench {
+    let hw = common::config(3, 5, 2).validate().expect("the configuration is legal");
+    let shapes = [
+        common::conv(4, 7, 8, 8, true),
+        common::conv(7, 6, 4, 4, false),
+        common::conv(6, 5, 4, 4, true),
+        common::conv(5, 8, 2, 2, true),
+        common::head(8, 6),
+    ];
+    let network = random::network(&shapes, 1);
+    let images = random::images(&network, 5, 2);
+    Bench::new(hw, network, 1, images)
 }
 
 /// The design with the fault in it.
@@ -107,11 +86,22 @@ fn mutant(sound: &Design, fault: &Fault) -> Design {
 
 #[test]
 fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
-    let bench = Bench::new();
+    let bench = bench();
     let sound = design(&bench.hw);
-    let outcome = bench.verify(&sound).unwrap_or_else(|error| panic!("{error}"));
-    let Outcome::Equal(summary) = outcome else { panic!("the sound design differs: {outcome:?}") };
-    assert!(summary.images == 5 && summary.flips.len() > 1000, "the run is too small to show the faults");
+    let run = |design: &Design| -> Result<(Totals, Option<Found>), CosimError> {
+        let hardware: Hardware = builder().build(design, Variant::default())?.into();
+        let mut totals = Totals::default();
+        let mut found = None;
+        hafnia_cosim::run(&bench.plan(0.1, 3), Engine::Both(&hardware), 1, &bench.images, 1, &mut |batch| {
+            totals.add(&batch, &[]);
+            found = batch.difference;
+            found.is_none()
+        })?;
+        Ok((totals, found))
+    };
+    let (totals, found) = run(&sound).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(found, None);
+    assert!(totals.images == 5 && totals.counter("flips") > 1000, "the run is too small to show the faults");
 
     let queue = Mutex::new(FAULTS.iter());
     let unseen = Mutex::new(Vec::new());
@@ -121,15 +111,15 @@ fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
                 loop {
                     let next = queue.lock().expect("taking a fault does not panic").next();
                     let Some(fault) = next else { break };
-                    match bench.verify(&mutant(&sound, fault)) {
-                        Ok(Outcome::Differs { difference, .. }) => println!("{}: {difference}", fault.name),
-                        Ok(Outcome::Equal(_)) => {
-                            unseen.lock().expect("storing does not panic").push(fault.name.to_owned())
+                    let missed = match run(&mutant(&sound, fault)) {
+                        Ok((_, Some(found))) => {
+                            println!("{}: {}", fault.name, found.difference);
+                            continue;
                         }
-                        Err(error) => {
-                            unseen.lock().expect("storing does not panic").push(format!("{}: {error}", fault.name))
-                        }
-                    }
+                        Ok((_, None)) => fault.name.to_owned(),
+                        Err(error) => format!("{}: {error}", fault.name),
+                    };
+                    unseen.lock().expect("storing does not panic").push(missed);
                 }
             });
         }

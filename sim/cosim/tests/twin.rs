@@ -1,77 +1,149 @@
-//! The twin property on the digits network, and a negative control.
+//! The twin property: golden model and generated RTL give the same maps, logits, flips and counters.
 
-use std::path::Path;
+mod common;
 
-use hafnia_config::fault::Thresholds;
-use hafnia_config::presets;
+use common::{Bench, config, conv, hardware, head, preset};
+use hafnia_config::Elaborated;
 use hafnia_config::schedule::Schedule;
-use hafnia_cosim::{Outcome, Verify, design};
-use hafnia_quantize::read_model;
-use hafnia_verilate::{Builder, Unknowns, Variant};
+use hafnia_cosim::{Engine, random};
+use hafnia_driver::transport::sim::SimTransport;
+use hafnia_driver::{Accel, Depth};
+use hafnia_golden::run::{Golden, aligned_batches};
+use hafnia_verilate::Unknowns;
 
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/vgg-a8-digits/model.safetensors");
-
-/// Runs images 5 to 13 (they cross a batch) of the digits on `preset`, with `change` made to the Verilog.
-fn outcome(preset: &str, p: f64, seed: u64, unknowns: Unknowns, change: (&str, &str)) -> Outcome {
-    let hw = presets::find(preset).unwrap().validate().unwrap();
-    let network = read_model(Path::new(MODEL)).unwrap().network;
-    let images = hafnia_dataset::Dataset::digits().test().read(5, 9).unwrap();
-    let ifmaps: Vec<_> = (0..9).map(|i| network.quantise_image(images.pixels(i))).collect();
-    let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap();
-    let mut design = design(&hw);
-    if !change.0.is_empty() {
-        assert_eq!(design.verilog.matches(change.0).count(), 1, "{:?} is not in the Verilog once", change.0);
-        design.verilog = design.verilog.replace(change.0, change.1);
-    }
-    let model = Builder::new().build(&design, Variant { unknowns, ..Variant::default() }).unwrap();
-    let thresholds = Thresholds::new(p, hw.codeword_bits).unwrap();
-    let verify = Verify { hw: &hw, network: &network, schedule: &schedule, thresholds, seed };
-    verify.run(&model, 5, &ifmaps, &mut |_| ()).unwrap()
-}
-
-fn assert_equal(preset: &str, p: f64, seed: u64, unknowns: Unknowns) {
-    match outcome(preset, p, seed, unknowns, ("", "")) {
-        Outcome::Equal(summary) => {
-            // 99.9% of binomial counts lie within 3.29 standard deviations.
-            let cells = f64::from(summary.counters.cells_read);
-            let (mean, sigma) = (cells * p, (cells * p * (1.0 - p)).sqrt());
-            let flips = summary.flips.len() as f64;
-            assert!((flips - mean).abs() <= 3.29 * sigma, "{preset}, p {p}: {flips} flips in {cells} cells");
-        }
-        Outcome::Differs { difference, .. } => panic!("{preset}, p {p}, seed {seed}: {difference}"),
-    }
+/// Layers of odd numbers of channels, on maps that are not square, with and without a pool; without a head.
+fn odd_layers(hw: Elaborated) -> Bench {
+    let shapes =
+        [conv(3, 7, 6, 10, false), conv(7, 6, 6, 10, true), conv(6, 17, 3, 5, false), conv(17, 9, 3, 5, false)];
+    let network = random::network(&shapes, u64::from(hw.rows * 100 + hw.cols));
+    let images = random::images(&network, 5, 7);
+    Bench::new(hw, network, 2, images)
 }
 
 #[test]
 fn resident_8x8_equals_golden_at_every_rate() {
-    for (p, seed) in [(0.0, 1), (1e-4, 1), (1e-2, 2), (0.5, 3)] {
-        assert_equal("8x8", p, seed, Unknowns::Fast);
+    let bench = Bench::digits(preset("8x8"));
+    assert!(bench.schedule.resident);
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    for (p, seed) in [(0.0, 1), (1e-4, 1), (1e-2, 2), (0.5, 3), (1.0, 4)] {
+        bench.assert_equal(p, seed, &hardware);
     }
 }
 
 #[test]
 fn streamed_4x4_and_8x4_equal_golden() {
-    for preset in ["4x4", "8x4"] {
-        assert_equal(preset, 1e-2, 1, Unknowns::Fast);
+    for name in ["4x4", "8x4"] {
+        let bench = Bench::digits(preset(name));
+        assert!(!bench.schedule.resident);
+        bench.assert_equal(1e-2, 1, &hardware(&bench.hw, Unknowns::Fast));
     }
 }
 
 #[test]
 fn random_start_values_change_nothing() {
-    assert_equal("4x4", 1e-2, 1, Unknowns::Randomise { seed: 7 });
+    for name in ["4x4", "8x8"] {
+        let bench = Bench::digits(preset(name));
+        for seed in [2, 3, 7] {
+            bench.assert_equal(1e-2, 1, &hardware(&bench.hw, Unknowns::Randomise { seed }));
+        }
+    }
 }
 
 #[test]
-fn a_planted_fault_makes_the_comparison_fail() {
-    for change in [
-        ("rounded >>> s_2", "rounded >> s_2"),
-        ("$signed({17'd0, product_low}) + $signed(half)", "$signed({17'd0, product_low})"),
-        ("(clamped > largest)", "(clamped < largest)"),
-        ("else if (~shifted[48] & |shifted[47:7]) clamped <= 8'sd127;", ""),
-        ("x <= padding ? 32'd0 : pixel_i", "x <= pixel_i"),
-        ("wire [8:0] pes = {1'd0, pixel_rows_i} *", "wire [8:0] pes = {1'd0, pixel_rows_i} +"),
-    ] {
-        let found = outcome("4x4", 1e-1, 1, Unknowns::Fast, change);
-        assert!(matches!(found, Outcome::Differs { .. }), "{change:?} was not noticed");
+fn odd_arrays_equal_golden() {
+    for (rows, cols, lane_weights) in [(2, 2, 1), (2, 16, 8), (16, 2, 2), (3, 5, 2), (5, 3, 8), (13, 7, 4)] {
+        let bench = odd_layers(config(rows, cols, lane_weights).validate().expect("the configuration is legal"));
+        let hardware = hardware(&bench.hw, Unknowns::Fast);
+        for p in [0.0, 3e-2] {
+            bench.assert_equal(p, 9, &hardware);
+        }
     }
+}
+
+#[test]
+fn head_of_more_classes_than_columns_equals_golden() {
+    let hw = config(3, 4, 2).validate().expect("the configuration is legal");
+    let network = random::network(&[conv(2, 5, 2, 2, true), head(5, 11)], 3);
+    let images = random::images(&network, 7, 4);
+    let bench = Bench::new(hw, network, 6, images);
+    bench.assert_equal(1e-2, 1, &hardware(&bench.hw, Unknowns::Fast));
+}
+
+#[test]
+fn injector_left_out_equals_the_clean_golden_model() {
+    let mut config = config(4, 4, 4);
+    config.injector.weights = false;
+    let bench = odd_layers(config.validate().expect("the configuration is legal"));
+    bench.assert_equal(0.0, 1, &hardware(&bench.hw, Unknowns::Fast));
+}
+
+/// The whole layer program in one start, without the host between the layers.
+#[test]
+fn whole_program_gives_the_golden_logits_flips_and_counters() {
+    let bench = Bench::digits(preset("8x8"));
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    for p in [0.0, 1e-3] {
+        let plan = bench.plan(p, 5);
+        let got = bench.batches(&plan, Engine::Sim(&hardware), 1);
+        let want = bench.batches(&plan, Engine::Golden, 1);
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(&want) {
+            assert_eq!(got.logits, want.logits, "p {p}");
+            assert_eq!(got.flips, want.flips, "p {p}");
+            assert_eq!(got.counters, want.counters, "p {p}");
+        }
+    }
+}
+
+#[test]
+fn number_of_jobs_changes_nothing() {
+    let bench = Bench::digits(preset("8x8"));
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    let plan = bench.plan(1e-2, 5);
+    for engine in [Engine::Golden, Engine::Sim(&hardware)] {
+        let (one, two) = (bench.batches(&plan, engine, 1), bench.batches(&plan, engine, 2));
+        assert_eq!(one.len(), two.len());
+        for (one, two) in one.iter().zip(&two) {
+            assert_eq!((one.first, &one.logits, &one.flips), (two.first, &two.logits, &two.flips));
+        }
+    }
+}
+
+/// What an image meets depends on its number in the data set, not on the range that is run.
+#[test]
+fn image_alone_meets_the_flips_that_it_meets_among_others() {
+    let bench = Bench::digits(preset("8x8"));
+    let plan = bench.plan(1e-2, 5);
+    let all = bench.batches(&plan, Engine::Golden, 1);
+    let alone = Bench::new(preset("8x8"), bench.network.clone(), 9, bench.images[4..5].to_vec());
+    let alone = alone.batches(&alone.plan(1e-2, 5), Engine::Golden, 1);
+    // Images 5, 6 and 7 are one batch, 8 to 13 the next.
+    assert_eq!(alone[0].logits[0], all[1].logits[1]);
+}
+
+/// A board without memory of its own: the streamed weights come over the bus, late, and nothing but time changes.
+#[test]
+fn weights_streamed_over_the_bus_equal_golden() {
+    let bench = Bench::digits(preset("4x4"));
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    let plan = bench.plan(1e-2, 1);
+    let mut link = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
+    link.weight_stream = false;
+    let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
+    accel.set_noise(plan.thresholds.clone()).expect("it has an injector");
+    let golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, plan.thresholds.clone(), plan.seed);
+    let range = aligned_batches(5..6, bench.schedule.batch)[0].clone();
+    let got = accel.batch(range.start, &bench.images[..1], plan.seed, Depth::EveryLayer).expect("it runs");
+    let want = golden.batch(range.start, &bench.images[..1]);
+    assert_eq!(hafnia_cosim::compare(&got, &want, false), None);
+    let stalls: u32 = got.counters.iter().map(|(_, c)| c.stall_weights).sum();
+    let unhindered: u32 = want.counters.iter().map(|(_, c)| c.stall_weights).sum();
+    assert!(stalls > 10 * unhindered, "{stalls} cycles of waiting, {unhindered} with weights at hand");
+}
+
+#[test]
+fn batch_of_one_equals_golden() {
+    let mut bench = Bench::digits(preset("8x8"));
+    bench.schedule = Schedule::new(&bench.hw, &bench.network.shapes(), Some(1)).expect("one image fits");
+    bench.assert_equal(1e-3, 1, &hardware(&bench.hw, Unknowns::Fast));
 }

@@ -65,11 +65,10 @@ impl Default for Builder<'_> {
 }
 
 impl<'a> Builder<'a> {
-    /// A builder with the cache in `$HAFNIA_BUILD/verilated`, or else in `build/verilated` of the workspace around the
-    /// current folder, or of the current folder.
+    /// A builder with the cache in `verilated` of the [`build_folder`].
     pub fn new() -> Self {
         let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        Builder { folder: default_folder(), jobs, notice: Box::new(|_| {}) }
+        Builder { folder: build_folder().join("verilated"), jobs, notice: Box::new(|_| {}) }
     }
 
     /// Uses another cache folder.
@@ -150,12 +149,13 @@ fn without_text(design: &Design) -> Design {
     Design { top: design.top.clone(), verilog: String::new(), ports: design.ports.clone(), waivers: Vec::new() }
 }
 
-fn default_folder() -> PathBuf {
-    let build = match std::env::var_os("HAFNIA_BUILD").filter(|folder| !folder.is_empty()) {
+/// Returns the build folder: `$HAFNIA_BUILD`, or else `build` of the workspace around the current folder, or of the
+/// current folder.
+pub fn build_folder() -> PathBuf {
+    match std::env::var_os("HAFNIA_BUILD").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder),
         None => workspace().join("build"),
-    };
-    build.join("verilated")
+    }
 }
 
 /// The nearest folder around the current one whose `Cargo.toml` holds a workspace, else the current one.

@@ -25,7 +25,7 @@ mod process;
 mod toolchain;
 pub mod tools;
 
-pub use build::{Builder, Model, Notice};
+pub use build::{Builder, Model, Notice, build_folder};
 pub use design::{DEFAULT_WAIVERS, Design, NEVER_WAIVED, Port, Trace, Unknowns, Variant};
 pub use dut::{BareRun, Dut, FlipEvent, RunOutcome};
 pub use error::Error;

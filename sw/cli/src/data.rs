@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hafnia_dataset::{Archive, cache_dir, check, fetch, locate};
+use hafnia_dataset::{Archive, CheckReport, FetchStep, Layout, Origin, cache_dir, check, fetch, locate};
 use serde_json::json;
 
 use crate::Status;
@@ -16,11 +16,15 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Download CIFAR-10 from its official address into the per-user cache.
-    Fetch,
+    /// Download CIFAR-10 from its official address: checksum, progress, and a cut download goes on where it stopped.
+    Fetch {
+        /// Folder to put it in; without it the per-user cache, where the other commands look.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
     /// Check a data set: sizes, labels, counts, checksums.
     Check {
-        /// Folder, or `digits`; without it $HAFNIA_DATA, then the cache.
+        /// Folder, or `digits`; without it $HAFNIA_DATA, then the per-user cache.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
@@ -28,9 +32,15 @@ enum Action {
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     match &args.action {
-        Action::Fetch => {
-            let bar = console.bar(0, "CIFAR-10");
-            let folder = fetch(&Archive::cifar10(), &cache_dir()?, &mut |p| {
+        Action::Fetch { data } => {
+            let into = data.clone().map_or_else(cache_dir, Ok)?;
+            let bar = console.bar(0, "connecting");
+            let folder = fetch(&Archive::cifar10(), &into, &mut |p| {
+                bar.set_message(match p.step {
+                    FetchStep::Download => "downloading",
+                    FetchStep::Check => "checksum",
+                    FetchStep::Unpack => "unpacking",
+                });
                 bar.set_length(p.total.unwrap_or(p.done));
                 bar.set_position(p.done);
             })?;
@@ -39,12 +49,37 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         }
         Action::Check { data } => {
             let report = check(&locate(data.as_deref())?)?;
-            let text = serde_json::to_string_pretty(&report).expect("a report is plain data");
             if !report.is_ok() {
-                return Err(Failure::new(text, "fetch the data set again with `hafnia data fetch`"));
+                let problems: Vec<&str> = report.files.iter().filter_map(|f| f.problem.as_deref()).collect();
+                return Err(Failure::new(problems.join("\n"), "fetch the data set again with `hafnia data fetch`"));
             }
-            console.result(&text, &report);
+            console.result(&text(&report), &report);
         }
     }
     Ok(Status::Done)
+}
+
+fn text(report: &CheckReport) -> String {
+    let layout = match report.layout {
+        Layout::Binary => "binary layout",
+        Layout::Python => "Python layout",
+        Layout::BuiltIn => "built in",
+    };
+    let origin = match report.origin {
+        Origin::Official => "the official files",
+        Origin::Different => "not the official files: accuracies may differ from published ones",
+        Origin::Unknown => "nothing to compare with: only a set that `hafnia data fetch` installed can be traced",
+        Origin::BuiltIn => "part of the program",
+    };
+    let mut text = format!(
+        "data        {} ({layout}){}\nimages      {} training, {} test\norigin      {origin}\n",
+        report.name,
+        report.folder.as_ref().map_or_else(String::new, |f| format!(" in {}", f.display())),
+        report.train_images,
+        report.test_images
+    );
+    for file in &report.files {
+        text.push_str(&format!("{}  {} {} bytes\n", file.sha256, file.name, file.bytes));
+    }
+    text
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use hafnia_config::{AccelConfig, Elaborated, presets};
 
 use crate::console::Failure;
@@ -12,9 +13,13 @@ pub struct HardwareArgs {
     /// Configuration file (TOML).
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     config: Option<PathBuf>,
-    /// Named configuration: 4x4, 8x4, 8x8 or 16x16.
-    #[arg(long, value_name = "NAME", default_value = "8x8")]
+    /// Named configuration.
+    #[arg(long, value_name = "NAME", default_value = "8x8", value_parser = preset_names())]
     preset: String,
+}
+
+fn preset_names() -> PossibleValuesParser {
+    presets::all().into_iter().map(|preset| preset.name).collect::<Vec<_>>().into()
 }
 
 impl HardwareArgs {
@@ -28,5 +33,13 @@ impl HardwareArgs {
         };
         let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
         AccelConfig::from_toml(&text).and_then(|c| c.validate()).map_err(|e| named(e.to_string()))
+    }
+
+    /// Returns the flags that choose the same hardware.
+    pub fn flags(&self) -> Vec<String> {
+        match &self.config {
+            Some(path) => vec!["--config".into(), path.display().to_string()],
+            None => vec!["--preset".into(), self.preset.clone()],
+        }
     }
 }

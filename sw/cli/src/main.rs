@@ -2,12 +2,17 @@
 //!
 //! Invariant: one file per subcommand, no logic of its own.
 
+mod bench;
 mod console;
 mod data;
 mod doctor;
+mod flip_log;
 mod generate;
 mod hardware;
 mod quantize;
+mod row;
+mod run;
+mod setup;
 mod verify;
 
 use std::process::ExitCode;
@@ -36,8 +41,12 @@ enum Command {
     Quantize(quantize::Args),
     /// Write the Verilog of an accelerator, its manifest, register documentation and FuseSoC core file.
     Generate(generate::Args),
+    /// Run a network over test images on one engine: accuracy, counters, cycles, measured bit-error rate.
+    Run(run::Args),
     /// Run golden model and simulated hardware side by side and compare every layer, flip and counter.
     Verify(verify::Args),
+    /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
+    Bench(bench::Args),
 }
 
 /// How a command ended that could run.
@@ -58,7 +67,9 @@ fn main() -> ExitCode {
         Command::Data(args) => data::run(&args, &console),
         Command::Quantize(args) => quantize::run(&args, &console),
         Command::Generate(args) => generate::run(&args, &console),
+        Command::Run(args) => run::run(&args, &console),
         Command::Verify(args) => verify::run(&args, &console),
+        Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {
         Ok(Status::Done) => ExitCode::SUCCESS,

@@ -1,107 +1,195 @@
 //! `hafnia verify`.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use hafnia_config::fault::Thresholds;
-use hafnia_config::regs::LayerCounters;
-use hafnia_config::schedule::Schedule;
-use hafnia_cosim::run::{Engine, run as run_batches};
-use hafnia_cosim::{Verify, design};
-use hafnia_verilate::{Builder, Variant};
+use hafnia_cosim::{Engine, Found, Hardware, Plan, Replay, Totals, replay};
+use hafnia_verilate::{Builder, Design, build_folder};
 use serde_json::json;
 
 use crate::Status;
 use crate::console::{Console, Failure};
-use crate::hardware::HardwareArgs;
+use crate::flip_log::FlipLog;
+use crate::row::{Comparison, Row};
+use crate::setup::{Setup, SetupArgs, builder};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    hardware: HardwareArgs,
-    /// int8 model file.
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// Data set: a folder, or `digits`; without it $HAFNIA_DATA, then the cache.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Test images, FIRST:COUNT.
-    #[arg(long, value_name = "FIRST:COUNT", default_value = "0:8", value_parser = range)]
-    images: (u32, u32),
-    /// Bit-error rates, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "0")]
+    setup: SetupArgs,
+    /// Bit-error rates of each cell read, separated by commas.
+    #[arg(long, value_name = "P,...", value_delimiter = ',', default_value = "0")]
     ber: Vec<f64>,
-    /// Run seed.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Run seeds, separated by commas.
+    #[arg(long, value_name = "SEED,...", value_delimiter = ',', default_value = "1")]
+    seed: Vec<u64>,
 }
 
-fn range(text: &str) -> Result<(u32, u32), String> {
-    let parts = text.split_once(':').and_then(|(first, count)| Some((first.parse().ok()?, count.parse().ok()?)));
-    parts.filter(|&(_, count): &(u32, u32)| count > 0).ok_or_else(|| "write FIRST:COUNT, such as 0:8".to_owned())
+/// The first difference of a run: what and when, and the first image of its batch.
+struct First {
+    found: Found,
+    image: u32,
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
-    let hw = args.hardware.resolve()?;
-    let model = hafnia_quantize::read_model(&args.model)?;
-    let data = hafnia_dataset::locate(args.data.as_deref())?;
-    let (first, count) = args.images;
-    let images = data.test().read(first as usize, count as usize)?;
-    let ifmaps: Vec<_> = (0..images.len()).map(|i| model.network.quantise_image(images.pixels(i))).collect();
-    let schedule = Schedule::new(&hw, &model.network.shapes(), None)?;
-    let rates: Result<Vec<_>, _> = args.ber.iter().map(|&p| Thresholds::new(p, hw.codeword_bits)).collect();
-    let builder = Builder::new().notice(|notice| eprintln!("{notice}"));
-    let built = builder.build(&design(&hw), Variant::default())?;
-    let mut rows = Vec::new();
-    let mut text = format!(
-        "{:>10} {:>12} {:>8} {:>10} {:>14} equal\n",
-        "BER asked", "BER measured", "top-1 %", "flips", "cycles/image"
-    );
-    for (&p, thresholds) in args.ber.iter().zip(rates?) {
-        let plan = Verify { hw: &hw, network: &model.network, schedule: &schedule, thresholds, seed: args.seed };
-        let (mut correct, mut total, mut cycles) = (0, LayerCounters::default(), 0u64);
-        let (mut cells, mut flips) = (0u64, 0u64);
-        let mut difference = None;
-        let bar = console.bar(count.into(), "images");
-        run_batches(&plan, Engine::Both(&built), first, &ifmaps, 2, &mut |batch| {
-            for (i, class) in batch.classes().enumerate() {
-                correct += u32::from(class == usize::from(images.label((batch.first - first) as usize + i)));
-            }
-            for (_, counters) in &batch.counters {
-                total.add(counters);
-                cycles += u64::from(counters.cycles);
-                cells += u64::from(counters.cells_read);
-                flips += u64::from(counters.flips);
-            }
-            bar.inc(batch.logits.len() as u64);
-            difference = batch.difference.map(|d| (batch.first, d));
-            difference.is_none()
-        })?;
-        bar.finish_and_clear();
-        let measured = flips as f64 / cells as f64;
-        let top1 = f64::from(correct) / f64::from(count);
-        rows.push(json!({
-            "engine": "verify", "model": model.network.name, "model_sha256": model.sha256,
-            "config_hash": hw.config.hash(), "preset": hw.config.name,
-            "images": { "first": first, "count": count }, "top1": top1, "correct": correct,
-            "ber_requested": p, "ber_measured": measured, "seed": args.seed, "draws": "exact", "protection": "none",
-            "counters": total, "cycles": { "total": cycles }, "equal": difference.is_none(),
-            "difference": difference.as_ref().map(|(_, d)| d.to_string()),
-        }));
-        text.push_str(&format!(
-            "{p:>10} {measured:>12.3e} {:>8.2} {flips:>10} {:>14.0} {}\n",
-            100.0 * top1,
-            cycles as f64 / f64::from(count),
-            difference.is_none()
+    let several = args.ber.len() * args.seed.len() > 1;
+    if several && (args.setup.flip_log.is_some() || args.setup.wave.is_some()) {
+        return Err(Failure::new(
+            "--flip-log and --wave hold one run, but several rates or seeds were given",
+            "pass one --ber and one --seed with them",
         ));
-        if let Some((batch, d)) = difference {
-            text.push_str(&format!(
-                "differs: batch of image {batch}, seed {}: {d}\nreplay: hafnia verify --preset {} --model {} --images {batch}:{} --ber {p} --seed {}\n",
-                args.seed, hw.config.name, args.model.display(), schedule.batch, args.seed
-            ));
-            console.result(&text, &json!({ "rows": rows }));
-            return Ok(Status::Differs);
+    }
+    let setup = args.setup.resolve()?;
+    let rates = args.ber.iter().map(|&p| Ok((p, Thresholds::new(p, setup.hw.codeword_bits)?)));
+    let rates = rates.collect::<Result<Vec<_>, Failure>>()?;
+    let builder = builder();
+    let design = args.setup.design(&setup.hw)?;
+    let hardware = args.setup.build(&builder, &design)?;
+    let (mut rows, mut table) = (Vec::new(), String::from(HEADER));
+    for (ber, thresholds) in rates {
+        for &seed in &args.seed {
+            let plan = setup.plan(thresholds.clone(), seed);
+            let begin = Instant::now();
+            let (totals, first) = compare(args, &setup, &plan, &hardware, console)?;
+            let mut row = Row::new("sim", &setup, &plan, ber, &totals, begin.elapsed().as_secs_f64());
+            table.push_str(&line(&row, totals.compared, first.is_none()));
+            let mut comparison =
+                Comparison { equal: first.is_none(), values_compared: totals.compared, ..Comparison::default() };
+            if let Some(first) = &first {
+                let what = format!("images {} and on, seed {seed}: {}", first.image, first.found.difference);
+                write!(table, "\ndiffers in the batch of {what}\n").expect("text grows");
+                comparison.difference = Some(what);
+                let shown = show(args, &setup, &plan, ber, first, &builder, &design)?;
+                table.push_str(&shown.text);
+                comparison.replay = Some(shown.command);
+                comparison.wave = shown.wave.map(|path| path.display().to_string());
+            }
+            row.comparison = Some(comparison);
+            rows.push(row);
+            if first.is_some() {
+                console.result(&table, &json!({ "equal": false, "rows": rows }));
+                return Ok(Status::Differs);
+            }
         }
     }
-    console.result(&text, &json!({ "rows": rows }));
+    console.result(&table, &json!({ "equal": true, "rows": rows }));
     Ok(Status::Done)
+}
+
+const HEADER: &str = "       BER         seed   BER measured   99.9% interval             top-1 %      flips   cycles/image   \
+                      values compared   golden = RTL\n";
+
+fn line(row: &Row, compared: u64, equal: bool) -> String {
+    format!(
+        "{:>10} {:>12} {:>14.4e}   {:.4e} .. {:.4e} {:>9.2} {:>10} {:>14.0} {:>17} {:>14}\n",
+        row.ber_requested,
+        row.seed,
+        row.ber_measured,
+        row.ber_interval.0,
+        row.ber_interval.1,
+        100.0 * row.top1,
+        row.counters["flips"],
+        row.cycles.total as f64 / row.images.count as f64,
+        compared,
+        if equal { "equal" } else { "DIFFERS" },
+    )
+}
+
+/// Runs both engines and stops at the first difference.
+fn compare(
+    args: &Args,
+    setup: &Setup,
+    plan: &Plan<'_>,
+    hardware: &Hardware,
+    console: &Console,
+) -> Result<(Totals, Option<First>), Failure> {
+    let mut log = args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
+    let (mut totals, mut first, mut failed) = (Totals::default(), None, None);
+    let bar = console.bar(setup.ifmaps.len() as u64, "images");
+    hafnia_cosim::run(plan, Engine::Both(hardware), setup.first, &setup.ifmaps, setup.jobs, &mut |batch| {
+        totals.add(&batch, setup.labels(batch.first, batch.images));
+        bar.inc(batch.images.into());
+        failed = log.as_mut().and_then(|log| log.write(&batch.flips).err());
+        first = batch.difference.map(|found| First { found, image: batch.first });
+        first.is_none() && failed.is_none()
+    })?;
+    bar.finish_and_clear();
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    log.map_or(Ok(()), FlipLog::finish)?;
+    Ok((totals, first))
+}
+
+/// What is shown of a difference: text, the command that replays it, and its waveform file.
+struct Shown {
+    text: String,
+    command: String,
+    wave: Option<PathBuf>,
+}
+
+/// Runs the batch of a difference again, alone and traced, and shows what the signals did.
+fn show(
+    args: &Args,
+    setup: &Setup,
+    plan: &Plan<'_>,
+    ber: f64,
+    first: &First,
+    builder: &Builder<'_>,
+    design: &Design,
+) -> Result<Shown, Failure> {
+    let folder = build_folder().join("replay");
+    std::fs::create_dir_all(&folder)
+        .map_err(|e| Failure::new(format!("cannot create {}: {e}", folder.display()), "set HAFNIA_BUILD"))?;
+    let path = folder.join(format!("{}-seed{}-image{}.vcd", setup.hw.config.name, plan.seed, first.image));
+    let start = (first.image - setup.first) as usize;
+    let images = &setup.ifmaps[start..(start + setup.schedule.batch as usize).min(setup.ifmaps.len())];
+    let last_of_batch = (first.image / setup.schedule.batch + 1) * setup.schedule.batch;
+    let images = &images[..images.len().min((last_of_batch - first.image) as usize)];
+    let Some(Replay { trace, window }) = replay(plan, builder, design, first.image, images, &path)? else {
+        let command = command(args, setup, plan.seed, ber, setup.first, setup.images.len(), None);
+        let text = format!("It does not show when its batch runs alone. All of it again:\n  {command}\n");
+        return Ok(Shown { text, command, wave: None });
+    };
+    let around = Some((path.as_path(), trace.from, trace.count));
+    let command = command(args, setup, plan.seed, ber, first.image, images.len(), around);
+    let text = format!("{window}\nwaveform: {}\nreplay it with\n  {command}\n", path.display());
+    Ok(Shown { text, command, wave: Some(path) })
+}
+
+/// The command that shows the difference again, with a waveform around it.
+fn command(
+    args: &Args,
+    setup: &Setup,
+    seed: u64,
+    ber: f64,
+    first: u32,
+    count: usize,
+    wave: Option<(&Path, u64, u64)>,
+) -> String {
+    let mut words = vec!["hafnia".to_owned(), "verify".to_owned()];
+    words.extend(args.setup.hardware.flags());
+    words.extend(["--model".to_owned(), args.setup.model.display().to_string()]);
+    if let Some(data) = &args.setup.data {
+        words.extend(["--data".to_owned(), data.display().to_string()]);
+    }
+    if let Some(rtl) = &args.setup.rtl {
+        words.extend(["--rtl".to_owned(), rtl.display().to_string()]);
+    }
+    words.extend(["--images".to_owned(), format!("{first}:{count}")]);
+    words.extend(["--batch".to_owned(), setup.schedule.batch.to_string()]);
+    words.extend(["--ber".to_owned(), ber.to_string(), "--seed".to_owned(), seed.to_string()]);
+    if let Some((path, from, cycles)) = wave {
+        words.extend(["--wave".to_owned(), path.display().to_string()]);
+        words.extend(["--wave-window".to_owned(), format!("{from}:{cycles}")]);
+    }
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -35,6 +35,17 @@ pub struct BatchRun {
     pub cycles: Vec<(u64, u64)>,
 }
 
+/// What a start runs, once [`Accel::arm`] has chosen it.
+#[derive(Clone, Debug)]
+pub struct Armed {
+    /// Address of the register START; writing 1 starts the program.
+    pub start: u32,
+    /// Host words for the weight-stream port; none where the weights are resident.
+    pub stream: Vec<u32>,
+    /// Clock cycles within which the program must end.
+    pub max_cycles: u64,
+}
+
 /// A session. Opening it checks ID, VERSION and CONFIG_HASH, so every later call may assume them.
 pub struct Accel<'a, T> {
     link: T,
@@ -150,13 +161,7 @@ impl<'a, T: Transport> Accel<'a, T> {
         seed: u64,
         depth: Depth,
     ) -> Result<BatchRun, DriverError> {
-        let program = self.schedule.program(self.hw, first, images.len() as u32, seed);
-        let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
-        self.link.write(Region::Program.base(), &words)?;
-        for (i, image) in images.iter().enumerate() {
-            let address = self.schedule.layers[0].source_image * i as u32 * self.hw.map_stride;
-            self.link.write(Region::MapA.base() + address, &pack::map(self.hw, image))?;
-        }
+        let program = self.stage(first, images, seed)?;
         let mut run = BatchRun::default();
         let layers = self.network.layers.len();
         let first_layer = if depth == Depth::EveryLayer { 0 } else { layers - 1 };
@@ -170,33 +175,59 @@ impl<'a, T: Transport> Accel<'a, T> {
         Ok(run)
     }
 
+    /// Writes the layer program of a batch and its images, and returns the program: each descriptor with its layer.
+    ///
+    /// # Errors
+    /// If the link fails.
+    pub fn stage(
+        &mut self,
+        first: u32,
+        images: &[Array3<i8>],
+        seed: u64,
+    ) -> Result<Vec<(usize, Descriptor)>, DriverError> {
+        let program = self.schedule.program(self.hw, first, images.len() as u32, seed);
+        let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
+        self.link.write(Region::Program.base(), &words)?;
+        for (i, image) in images.iter().enumerate() {
+            let address = self.schedule.layers[0].source_image * i as u32 * self.hw.map_stride;
+            self.link.write(Region::MapA.base() + address, &pack::map(self.hw, image))?;
+        }
+        Ok(program)
+    }
+
+    /// Chooses `part` of the staged program, which begins with descriptor `first`, as what the next start runs.
+    ///
+    /// # Errors
+    /// If the link fails.
+    pub fn arm(&mut self, first: u32, part: &[(usize, Descriptor)]) -> Result<Armed, DriverError> {
+        let cycles = |(l, d): &(usize, Descriptor)| {
+            let expected = self.schedule.expected(self.hw, *l, d.images, self.thresholds.enable);
+            // A word over the bus may take as long as its pieces, their handshake and the poll between them.
+            u64::from(expected.cycles) + 64 * u64::from(expected.words_read)
+        };
+        let max_cycles = part.iter().map(cycles).sum::<u64>() + 10_000;
+        let stream = match self.schedule.resident {
+            true => Vec::new(),
+            false => part.iter().flat_map(|(l, _)| self.weights[*l].iter().copied()).collect(),
+        };
+        self.write_register("PROGRAM_FIRST", first)?;
+        self.write_register("PROGRAM_COUNT", part.len() as u32)?;
+        Ok(Armed { start: self.register("START"), stream, max_cycles })
+    }
+
     fn run_descriptors(
         &mut self,
         first: u32,
         part: &[(usize, Descriptor)],
         run: &mut BatchRun,
     ) -> Result<(), DriverError> {
-        let budget: u64 = part
-            .iter()
-            .map(|(l, d)| {
-                let expected = self.schedule.expected(self.hw, *l, d.images, self.thresholds.enable);
-                // A word over the bus may take as long as its pieces, their handshake and the poll between them.
-                u64::from(expected.cycles) + 64 * u64::from(expected.words_read)
-            })
-            .sum::<u64>()
-            + 10_000;
-        let stream: Vec<u32> = match self.schedule.resident {
-            true => Vec::new(),
-            false => part.iter().flat_map(|(l, _)| self.weights[*l].iter().copied()).collect(),
-        };
-        self.write_register("PROGRAM_FIRST", first)?;
-        self.write_register("PROGRAM_COUNT", part.len() as u32)?;
+        let Armed { start, stream, max_cycles } = self.arm(first, part)?;
         let begin = self.link.cycle();
-        self.write_register("START", 1)?;
+        self.link.write(start, &[1])?;
         if stream.is_empty() || self.link.capabilities().weight_stream {
-            self.link.finish(&stream, budget)?;
+            self.link.finish(&stream, max_cycles)?;
         } else {
-            self.feed_over_bus(&stream, budget)?;
+            self.feed_over_bus(&stream, max_cycles)?;
         }
         if let (Some(begin), Some(end)) = (begin, self.link.cycle()) {
             run.cycles.push((begin, end));

@@ -15,6 +15,29 @@ pub enum LayerOutput {
     Logits(Array1<i32>),
 }
 
+impl LayerOutput {
+    /// Returns the number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Map(map) => map.len(),
+            Self::Logits(logits) => logits.len(),
+        }
+    }
+
+    /// Returns whether there is no value; no layer of a checked network gives none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the logits, if the layer is the head.
+    pub fn into_logits(self) -> Option<Array1<i32>> {
+        match self {
+            Self::Logits(logits) => Some(logits),
+            Self::Map(_) => None,
+        }
+    }
+}
+
 /// Runs one layer with the given weights, which need not be the layer's own: a read may have flipped bits.
 pub fn layer(layer: &Layer, weights: &Array4<i8>, ifmap: &Array3<i8>) -> LayerOutput {
     let acc = conv_fast(ifmap, weights, &layer.bias);

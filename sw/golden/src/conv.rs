@@ -54,6 +54,23 @@ pub fn conv_fast(ifmap: &Array3<i8>, weights: &Array4<i8>, bias: &Array1<i32>) -
 }
 
 fn dot(a: &[i16], b: &[i16]) -> i32 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, the only thing that the function needs.
+        return unsafe { dot_avx2(a, b) };
+    }
+    dot_plain(a, b)
+}
+
+/// The plain product, compiled for registers twice as wide.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn dot_avx2(a: &[i16], b: &[i16]) -> i32 {
+    dot_plain(a, b)
+}
+
+#[inline(always)]
+fn dot_plain(a: &[i16], b: &[i16]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).fold(0, i32::wrapping_add)
 }
 
@@ -74,14 +91,8 @@ pub fn max_pool(map: &Array3<i8>) -> Array3<i8> {
 }
 
 /// Eq. (Q5): the class with the largest logit; the lowest index wins a tie.
-pub fn arg_max(logits: ArrayView1<i32>) -> usize {
-    let mut best = 0;
-    for (class, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = class;
-        }
-    }
-    best
+pub fn arg_max<T: PartialOrd>(logits: ArrayView1<T>) -> usize {
+    (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best })
 }
 
 #[cfg(test)]

@@ -85,16 +85,6 @@ impl<'a> Golden<'a> {
     }
 }
 
-impl BatchResult {
-    /// Returns the logits of image `i` of the batch.
-    pub fn logits(&self, i: usize) -> &ndarray::Array1<i32> {
-        match self.outputs.last().map(|o| &o[i]) {
-            Some(LayerOutput::Logits(logits)) => logits,
-            _ => unreachable!("the last layer is the head"),
-        }
-    }
-}
-
 /// Splits a range of image numbers into the hardware batches it touches, aligned to multiples of `batch`.
 pub fn aligned_batches(images: Range<u32>, batch: u32) -> Vec<Range<u32>> {
     let mut ranges = Vec::new();

@@ -2,9 +2,10 @@
 
 use hafnia_config::shape::{LayerKind, LayerShape};
 use hafnia_dataset::Images;
+use hafnia_golden::conv::arg_max;
+use ndarray::ArrayView1;
 use rayon::prelude::*;
 
-use crate::evaluate::argmax;
 use crate::gemm::{Packed, TILE_P};
 use crate::import::FloatNetwork;
 
@@ -71,7 +72,8 @@ impl FloatModel {
     /// Returns how many images are classified right.
     pub fn correct(&self, images: &Images) -> usize {
         let logits = self.forward(images, |_, _| {});
-        logits.iter().zip(images.labels()).filter(|(l, label)| argmax(l) == usize::from(**label)).count()
+        let classes = logits.iter().map(|l| arg_max(ArrayView1::from(l)));
+        classes.zip(images.labels()).filter(|(class, label)| *class == usize::from(**label)).count()
     }
 
     fn group(&self, images: &Images, first: usize, count: usize, observe: &impl Fn(usize, &[f32])) -> Vec<Vec<f32>> {

@@ -25,7 +25,7 @@ mod tests;
 
 pub use calibrate::sample;
 pub use error::QuantizeError;
-pub use evaluate::{argmax, correct};
+pub use evaluate::correct;
 pub use float::FloatModel;
 pub use import::{FloatLayer, FloatNetwork, import};
 pub use meta::{Accuracy, ModelMeta, Provenance, Quantisation, SCHEMA_VERSION, VggMeta};

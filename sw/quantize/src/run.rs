@@ -36,6 +36,8 @@ pub struct Options {
     pub calibration_images: usize,
     /// Seed of their choice.
     pub seed: u64,
+    /// Test images, from the first, on which both accuracies are measured; all unless told otherwise, 0 measures none.
+    pub test_images: Option<usize>,
 }
 
 impl Options {
@@ -58,10 +60,11 @@ impl Options {
             percentile: Self::PERCENTILE,
             calibration_images: Self::CALIBRATION_IMAGES,
             seed: Self::SEED,
+            test_images: None,
         }
     }
 
-    fn check(&self, train: View) -> Result<(), QuantizeError> {
+    fn check(&self, train: View, test: View) -> Result<(), QuantizeError> {
         let wrong = |option, expected: String, found: String| Err(QuantizeError::Option { option, expected, found });
         if !(self.percentile > 50.0 && self.percentile <= 100.0) {
             return wrong("--percentile", "above 50 and up to 100".into(), self.percentile.to_string());
@@ -69,6 +72,9 @@ impl Options {
         if !(1..=train.len()).contains(&self.calibration_images) {
             let expected = format!("1 to {}, the training images", train.len());
             return wrong("--calibration-images", expected, self.calibration_images.to_string());
+        }
+        if let Some(images) = self.test_images.filter(|&images| images > test.len()) {
+            return wrong("--test-images", format!("up to {}, the test images", test.len()), images.to_string());
         }
         Ok(())
     }
@@ -107,14 +113,14 @@ pub struct Summary {
     pub meta: ModelMeta,
 }
 
-/// Imports, calibrates, quantises, measures fp32 and int8 top-1 on the whole test split, and writes the model file.
+/// Imports, calibrates, quantises, measures fp32 and int8 top-1 on the test split, and writes the model file.
 /// The same files and settings give the same bytes on every machine.
 ///
 /// # Errors
 /// Whatever is wrong with the files, the data set or the options; nothing is written then.
 pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Summary, QuantizeError> {
     let dataset = locate(options.calibration.as_deref())?;
-    options.check(dataset.train())?;
+    options.check(dataset.train(), dataset.test())?;
     let trained = import(&options.weights, &options.meta)?;
     check_classes(&trained, &dataset)?;
     let model = FloatModel::new(&trained);
@@ -129,7 +135,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Summ
     let network = Network::new(trained.name.clone(), quantised.input, quantised.layers)
         .map_err(|source| QuantizeError::Network { path: options.weights.clone(), source })?;
 
-    let test = dataset.test().all()?;
+    let test = dataset.test().read(0, options.test_images.unwrap_or(dataset.test().len()))?;
     let fp32 = count(&test, Stage::EvaluateFp32, progress, |images| model.correct(images));
     let int8 = count(&test, Stage::EvaluateInt8, progress, |images| evaluate::correct(&network, images));
     let quantisation = Quantisation {
@@ -139,7 +145,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Summ
         seed: options.seed,
         input_scales: quantised.input_scales,
     };
-    let accuracy = accuracy(&dataset, &test, fp32, int8);
+    let accuracy = (!test.is_empty()).then(|| accuracy(&dataset, &test, fp32, int8));
     let meta = describe(trained, &network, &dataset, quantisation, accuracy, calibration.sha256());
     let sha256 = write_model(&options.output, &network, &meta)?;
     Ok(Summary { output: options.output.clone(), sha256, meta })
@@ -186,7 +192,7 @@ fn describe(
     network: &Network,
     dataset: &Dataset,
     quantisation: Quantisation,
-    accuracy: Accuracy,
+    accuracy: Option<Accuracy>,
     calibration_sha256: String,
 ) -> ModelMeta {
     ModelMeta {
@@ -197,7 +203,7 @@ fn describe(
         class_names: dataset.classes().iter().map(|&c| c.into()).collect(),
         layers: network.shapes(),
         quantisation: Some(quantisation),
-        accuracy: Some(accuracy),
+        accuracy,
         provenance: Provenance {
             training_data: trained.training_data,
             weights_sha256: Some(trained.weights_sha256),

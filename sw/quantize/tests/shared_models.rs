@@ -61,6 +61,14 @@ fn a4_is_within_half_a_point() {
     quantise(&shared, "vgg-a4-cifar10", &folder.path().join("model.safetensors"));
 }
 
+/// Two minutes on two cores: the full width has sixteen times the work of a quarter.
+#[test]
+fn full_width_is_within_half_a_point() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    quantise(&shared, "vgg-a-cifar10", &folder.path().join("model.safetensors"));
+}
+
 /// The committed files need nothing else to be read.
 #[test]
 fn the_committed_models_are_sound_and_say_how_good_they_are() {

@@ -1,27 +1,36 @@
-//! Small configurations, random networks and images, and where the tests build their hardware.
+//! Small configurations, real models, and where the tests build their hardware.
 
 // Each test file is a crate of its own and uses a part of this module.
 #![allow(dead_code)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hafnia_config::accel::{AccelConfig, ArrayConfig, InjectorConfig, MemoryConfig, ProtectionConfig};
+use hafnia_config::fault::Thresholds;
 use hafnia_config::protect::Code;
+use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
-use hafnia_golden::network::{Layer, Network, Scale};
-use hafnia_verilate::Builder;
-use ndarray::{Array1, Array3, Array4};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-/// The random numbers of a test: the same on every machine.
-pub fn rng(seed: u64) -> ChaCha8Rng {
-    ChaCha8Rng::seed_from_u64(seed)
-}
+use hafnia_config::{Elaborated, presets};
+use hafnia_cosim::{BatchReport, Engine, Found, Hardware, Plan, Totals, design, run};
+use hafnia_golden::network::Network;
+use hafnia_quantize::read_model;
+use hafnia_verilate::{Builder, Unknowns, Variant};
+use ndarray::Array3;
 
 /// A builder with the cache that these tests share; one compiler each, because the tests run side by side.
 pub fn builder() -> Builder<'static> {
     Builder::new().folder(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("verilated")).jobs(1)
+}
+
+/// The generated hardware, built.
+pub fn hardware(hw: &Elaborated, unknowns: Unknowns) -> Hardware {
+    let built = builder().build(&design(hw), Variant { unknowns, ..Variant::default() });
+    built.unwrap_or_else(|error| panic!("{error}")).into()
+}
+
+/// The preset of this name, checked.
+pub fn preset(name: &str) -> Elaborated {
+    presets::find(name).expect("a preset").validate().expect("presets are legal")
 }
 
 /// A small accelerator of `rows x cols` with codewords of `lane_weights` weights.
@@ -52,44 +61,80 @@ pub fn head(c: u32, k: u32) -> LayerShape {
     LayerShape { kind: LayerKind::Linear, in_channels: c, out_channels: k, height: 1, width: 1, pool: false }
 }
 
-/// A random network of these layers whose values fill the int8 range: some saturate, some are cut by ReLU, and every
-/// other channel has small weights and a power of two as its scale, so that exact ties come up.
-///
-/// Without a head it is not a network to the user; its maps are compared all the same.
-pub fn network(shapes: &[LayerShape], seed: u64) -> Network {
-    let mut rng = rng(seed);
-    let layers = shapes.iter().map(|shape| layer(shape, &mut rng)).collect();
-    let input = vec![[0; 256]; shapes[0].in_channels as usize];
-    Network { name: "random".into(), input, layers }
+/// The workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn layer(shape: &LayerShape, rng: &mut ChaCha8Rng) -> Layer {
-    let (k, c) = (shape.out_channels as usize, shape.in_channels as usize);
-    let side = if shape.kind == LayerKind::Conv3x3 { 3 } else { 1 };
-    let small = |channel: usize| shape.kind == LayerKind::Conv3x3 && channel % 2 == 1;
-    let weights = Array4::from_shape_fn((k, c, side, side), |(channel, ..)| {
-        let most = if small(channel) { 3 } else { 127 };
-        rng.random_range(-most..=most)
-    });
-    let bias = Array1::from_shape_fn(k, |channel| {
-        let most = if small(channel) { 300 } else { 20_000 };
-        rng.random_range(-most..=most)
-    });
-    // Weights and ifmap of about two thirds of their range, root mean square, give values of about 80.
-    let terms = f64::from(shape.in_channels * shape.kind.taps());
-    let scales = (0..k).map(|channel| {
-        let rms = terms.sqrt() * 50.0 * if small(channel) { 2.0 } else { 73.0 };
-        let m = if small(channel) { 1 << 15 } else { rng.random_range(1 << 15..=u16::MAX) };
-        Scale { m, s: (15.0 + (rms / 80.0).log2()).round().max(1.0) as u8 + u8::from(!small(channel)) }
-    });
-    let scale = if shape.kind == LayerKind::Conv3x3 { scales.collect() } else { Vec::new() };
-    Layer { shape: *shape, weights, bias, scale }
+/// A committed model.
+pub fn committed(name: &str) -> Network {
+    let path = workspace().join("models").join(name).join("model.safetensors");
+    read_model(&path).unwrap_or_else(|error| panic!("{error}")).network
 }
 
-/// Random ifmaps of the network's first layer, over the whole int8 range.
-pub fn images(network: &Network, count: usize, seed: u64) -> Vec<Array3<i8>> {
-    let mut rng = rng(seed);
-    let shape = network.layers[0].shape;
-    let size = (shape.in_channels as usize, shape.height as usize, shape.width as usize);
-    (0..count).map(|_| Array3::from_shape_simple_fn(size, || rng.random())).collect()
+/// A network, its images and its schedule on a configuration.
+pub struct Bench {
+    pub hw: Elaborated,
+    pub network: Network,
+    pub schedule: Schedule,
+    /// Number of the first image.
+    pub first: u32,
+    pub images: Vec<Array3<i8>>,
+}
+
+impl Bench {
+    /// With the largest batch that fits.
+    pub fn new(hw: Elaborated, network: Network, first: u32, images: Vec<Array3<i8>>) -> Self {
+        let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap_or_else(|error| panic!("{error}"));
+        Self { hw, network, schedule, first, images }
+    }
+
+    /// Test images 5 to 13 of the digits: they cross a batch.
+    pub fn digits(hw: Elaborated) -> Self {
+        let network = committed("vgg-a8-digits");
+        let images = hafnia_dataset::Dataset::digits().test().read(5, 9).expect("the digits are built in");
+        let ifmaps = images.iter().map(|(pixels, _)| network.quantise_image(pixels)).collect();
+        Self::new(hw, network, 5, ifmaps)
+    }
+
+    /// The plan of one rate and seed.
+    pub fn plan(&self, p: f64, seed: u64) -> Plan<'_> {
+        let thresholds = Thresholds::new(p, self.hw.codeword_bits).expect("tests use probabilities");
+        Plan { hw: &self.hw, network: &self.network, schedule: &self.schedule, thresholds, seed }
+    }
+
+    /// Every batch of a run.
+    pub fn batches(&self, plan: &Plan<'_>, engine: Engine<'_>, jobs: usize) -> Vec<BatchReport> {
+        let mut batches = Vec::new();
+        let done = run(plan, engine, self.first, &self.images, jobs, &mut |batch| {
+            batches.push(batch);
+            true
+        });
+        done.unwrap_or_else(|error| panic!("{error}"));
+        batches
+    }
+
+    /// Runs golden model and hardware; returns the sums and the first difference.
+    pub fn compare(&self, plan: &Plan<'_>, hardware: &Hardware) -> (Totals, Option<Found>) {
+        let mut totals = Totals::default();
+        let mut found = None;
+        for batch in self.batches(plan, Engine::Both(hardware), 1) {
+            totals.add(&batch, &[]);
+            found = found.or(batch.difference);
+        }
+        (totals, found)
+    }
+
+    /// Asserts that they are equal, that every image was compared and that the flips are as many as the rate asks for.
+    pub fn assert_equal(&self, p: f64, seed: u64, hardware: &Hardware) -> Totals {
+        let what = format!("{}, {}, p {p}, seed {seed}", self.hw.config.name, self.network.name);
+        let (totals, found) = self.compare(&self.plan(p, seed), hardware);
+        if let Some(found) = found {
+            panic!("{what}: {}", found.difference);
+        }
+        assert_eq!(totals.images, self.images.len() as u64, "{what}");
+        let (low, high) = totals.ber_interval();
+        assert!((low..=high).contains(&p), "{what}: measured {:e}, {low:e} to {high:e}", totals.ber_measured());
+        totals
+    }
 }

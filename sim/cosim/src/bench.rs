@@ -1,0 +1,72 @@
+//! Measures the array's utilisation by the hardware's own counters, the speed of the simulation, and what driving it
+//! from Rust costs over a bare C++ loop.
+
+use std::time::{Duration, Instant};
+
+use hafnia_config::shape::LayerKind;
+use hafnia_driver::transport::sim::SimTransport;
+use hafnia_driver::{Accel, Armed, Depth};
+use hafnia_golden::run::Golden;
+use hafnia_verilate::Model;
+use ndarray::Array3;
+
+use crate::{CosimError, Plan};
+
+/// What the simulated hardware did with one hardware batch.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// Useful MACs of the convolutions / (their cycles x rows x cols), from the hardware's counters.
+    pub utilisation: f64,
+    /// Useful MACs of the whole network.
+    pub macs: u64,
+    /// Clock cycles of the whole network.
+    pub cycles: u64,
+    /// Times of the batch driven from Rust: images and program in, logits and counters out.
+    pub driven: Vec<Duration>,
+    /// Times of the layer program alone in a bare C++ loop, each measured just before its partner in `driven`.
+    pub bare: Vec<Duration>,
+}
+
+/// Runs a batch `repeats` times each way on one hardware, on one core. `images` must not be more than a batch.
+///
+/// # Errors
+/// If the hardware cannot be run.
+pub fn simulated(
+    plan: &Plan<'_>,
+    model: &Model,
+    images: &[Array3<i8>],
+    repeats: usize,
+) -> Result<Simulated, CosimError> {
+    let mut accel = Accel::open(SimTransport::new(model.dut()?)?, plan.hw, plan.network, plan.schedule)?;
+    accel.set_noise(plan.thresholds.clone())?;
+    let mut measured = Simulated { utilisation: 0.0, macs: 0, cycles: 0, driven: Vec::new(), bare: Vec::new() };
+    for _ in 0..repeats {
+        let program = accel.stage(0, images, plan.seed)?;
+        let Armed { start, stream, max_cycles } = accel.arm(0, &program)?;
+        measured.bare.push(accel.link().dut.bare_run((start, 1), max_cycles, &stream)?.time);
+        let begin = Instant::now();
+        let run = accel.batch(0, images, plan.seed, Depth::Logits)?;
+        measured.driven.push(begin.elapsed());
+        let sum = |of: fn(&hafnia_config::regs::LayerCounters) -> u32, kind: Option<LayerKind>| -> u64 {
+            let of_kind = |layer: usize| kind.is_none_or(|kind| plan.schedule.layers[layer].shape.kind == kind);
+            run.counters.iter().filter(|(layer, _)| of_kind(*layer)).map(|(_, c)| u64::from(of(c))).sum()
+        };
+        let conv = Some(LayerKind::Conv3x3);
+        let pes = u64::from(plan.hw.rows * plan.hw.cols);
+        measured.utilisation = sum(|c| c.macs, conv) as f64 / (sum(|c| c.cycles, conv) * pes) as f64;
+        measured.macs = sum(|c| c.macs, None);
+        measured.cycles = sum(|c| c.cycles, None);
+    }
+    Ok(measured)
+}
+
+/// Returns the times that the golden model takes for a batch, on one core.
+pub fn golden(plan: &Plan<'_>, images: &[Array3<i8>], repeats: usize) -> Vec<Duration> {
+    let golden = Golden::new(plan.network, plan.hw, plan.schedule, plan.thresholds.clone(), plan.seed);
+    let once = |_| {
+        let begin = Instant::now();
+        std::hint::black_box(golden.batch(0, images));
+        begin.elapsed()
+    };
+    (0..repeats).map(once).collect()
+}

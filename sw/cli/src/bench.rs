@@ -1,0 +1,126 @@
+//! `hafnia bench`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hafnia_config::fault::Thresholds;
+use hafnia_config::presets;
+use hafnia_config::schedule::Schedule;
+use hafnia_config::shape::Vgg;
+use hafnia_cosim::bench::{golden, simulated};
+use hafnia_cosim::{Plan, design, random};
+use hafnia_golden::network::Network;
+use hafnia_verilate::Variant;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::Status;
+use crate::console::{Console, Failure};
+use crate::setup::builder;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Presets to measure, separated by commas.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "8x8,16x16")]
+    presets: Vec<String>,
+    /// int8 model file; without it, a VGG-A of random weights: neither cycles nor speed depend on the values.
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Bit-error rate of the injector, which is on.
+    #[arg(long, value_name = "P", default_value_t = 1e-4)]
+    ber: f64,
+    /// Times that each is measured; the median is shown.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    repeats: u32,
+}
+
+#[derive(Serialize)]
+struct Row {
+    preset: String,
+    batch: u32,
+    utilisation: f64,
+    cycles_per_image: f64,
+    sim_macs_per_second: f64,
+    sim_images_per_second: f64,
+    driven_over_bare: f64,
+    golden_images_per_second: f64,
+    golden_clean_images_per_second: f64,
+}
+
+pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
+    let network = match &args.model {
+        Some(path) => hafnia_quantize::read_model(path)?.network,
+        None => random::network(&Vgg::A.layers(1), 1),
+    };
+    let mut rows = Vec::new();
+    let bar = console.bar(2 * args.presets.len() as u64, "measurements");
+    for preset in &args.presets {
+        let hw = presets::find(preset)?.validate()?;
+        let thresholds = Thresholds::new(args.ber, hw.codeword_bits)?;
+        let model = builder().build(&design(&hw), Variant::default())?;
+        let largest = Schedule::new(&hw, &network.shapes(), None)?;
+        let alone = Schedule::new(&hw, &network.shapes(), Some(1))?;
+        for schedule in [&alone, &largest] {
+            let plan = |thresholds| Plan { hw: &hw, network: &network, schedule, thresholds, seed: 1 };
+            let images = random::images(&network, schedule.batch as usize, 1);
+            let repeats = args.repeats as usize;
+            let sim = simulated(&plan(thresholds.clone()), &model, &images, repeats)?;
+            let noisy = median(&golden(&plan(thresholds.clone()), &images, repeats));
+            let clean = median(&golden(&plan(Thresholds::new(0.0, hw.codeword_bits)?), &images, repeats));
+            let count = f64::from(schedule.batch);
+            let mut ratios: Vec<f64> =
+                sim.driven.iter().zip(&sim.bare).map(|(driven, bare)| driven.div_duration_f64(*bare)).collect();
+            ratios.sort_by(f64::total_cmp);
+            rows.push(Row {
+                preset: preset.clone(),
+                batch: schedule.batch,
+                utilisation: sim.utilisation,
+                cycles_per_image: sim.cycles as f64 / count,
+                sim_macs_per_second: sim.macs as f64 / median(&sim.driven),
+                sim_images_per_second: count / median(&sim.driven),
+                driven_over_bare: ratios[ratios.len() / 2],
+                golden_images_per_second: count / noisy,
+                golden_clean_images_per_second: count / clean,
+            });
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    console.result(
+        &text(&network, args, &rows),
+        &json!({
+            "network": network.name, "ber": args.ber, "repeats": args.repeats, "rows": rows,
+        }),
+    );
+    Ok(Status::Done)
+}
+
+/// The median, in seconds.
+fn median(times: &[Duration]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}
+
+fn text(network: &Network, args: &Args, rows: &[Row]) -> String {
+    let mut text = format!(
+        "network {}, BER {:e}, medians of {}; simulation and golden model on one core each\n\
+         preset batch  utilisation  cycles/image  sim MMAC/s  sim images/s  Rust/C++  golden images/s  clean\n",
+        network.name, args.ber, args.repeats
+    );
+    for r in rows {
+        text.push_str(&format!(
+            "{:<7}{:>5} {:>11.1}% {:>13.0} {:>11.1} {:>13.2} {:>9.3} {:>16.2} {:>6.2}\n",
+            r.preset,
+            r.batch,
+            100.0 * r.utilisation,
+            r.cycles_per_image,
+            r.sim_macs_per_second / 1e6,
+            r.sim_images_per_second,
+            r.driven_over_bare,
+            r.golden_images_per_second,
+            r.golden_clean_images_per_second
+        ));
+    }
+    text
+}

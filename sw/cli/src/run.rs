@@ -1,0 +1,97 @@
+//! `hafnia run`.
+
+use std::time::Instant;
+
+use hafnia_config::fault::Thresholds;
+use hafnia_cosim::{Engine, Totals};
+
+use crate::Status;
+use crate::console::{Console, Failure};
+use crate::flip_log::FlipLog;
+use crate::row::Row;
+use crate::setup::{SetupArgs, builder};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// What computes: the golden model, or the generated RTL under Verilator.
+    #[arg(long, value_enum)]
+    engine: EngineName,
+    #[command(flatten)]
+    setup: SetupArgs,
+    /// Bit-error rate of each cell read, a probability.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    ber: f64,
+    /// Run seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum EngineName {
+    Golden,
+    Sim,
+}
+
+pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
+    if let (EngineName::Golden, Some(path)) = (args.engine, args.setup.wave.as_ref().or(args.setup.rtl.as_ref())) {
+        return Err(Failure::new(
+            format!("{} was given, but the golden model has no waveform and runs no Verilog", path.display()),
+            "leave --wave and --rtl out, or pass `--engine sim`",
+        ));
+    }
+    let setup = args.setup.resolve()?;
+    let plan = setup.plan(Thresholds::new(args.ber, setup.hw.codeword_bits)?, args.seed);
+    let hardware = match args.engine {
+        EngineName::Golden => None,
+        EngineName::Sim => Some(args.setup.build(&builder(), &args.setup.design(&setup.hw)?)?),
+    };
+    let (engine, name) = match &hardware {
+        None => (Engine::Golden, "golden"),
+        Some(hardware) => (Engine::Sim(hardware), "sim"),
+    };
+    let mut log = args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
+    let mut failed = None;
+    let mut totals = Totals::default();
+    let begin = Instant::now();
+    let bar = console.bar(setup.ifmaps.len() as u64, "images");
+    hafnia_cosim::run(&plan, engine, setup.first, &setup.ifmaps, setup.jobs, &mut |batch| {
+        totals.add(&batch, setup.labels(batch.first, batch.images));
+        bar.inc(batch.images.into());
+        failed = log.as_mut().and_then(|log| log.write(&batch.flips).err());
+        failed.is_none()
+    })?;
+    bar.finish_and_clear();
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    log.map_or(Ok(()), FlipLog::finish)?;
+    let row = Row::new(name, &setup, &plan, args.ber, &totals, begin.elapsed().as_secs_f64());
+    console.result(&text(&row), &row);
+    Ok(Status::Done)
+}
+
+fn text(row: &Row) -> String {
+    let counters: Vec<String> = row.counters.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    format!(
+        "engine          {} ({}, {})\nimages          {} to {} of {}\ntop-1           {:.2}% ({} of {})\n\
+         BER requested   {:e}\nBER measured    {:.4e} (99.9% interval {:.4e} to {:.4e})\nseed            {}\n\
+         cycles          {} ({:.0} an image)\ncounters        {}",
+        row.engine,
+        row.preset,
+        row.model,
+        row.images.first,
+        u64::from(row.images.first) + row.images.count - 1,
+        row.data,
+        100.0 * row.top1,
+        row.correct,
+        row.images.count,
+        row.ber_requested,
+        row.ber_measured,
+        row.ber_interval.0,
+        row.ber_interval.1,
+        row.seed,
+        row.cycles.total,
+        row.cycles.total as f64 / row.images.count as f64,
+        counters.join(", "),
+    )
+}

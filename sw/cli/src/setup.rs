@@ -1,0 +1,140 @@
+//! What `run` and `verify` share: which model, data, images and hardware, and how the hardware is simulated.
+
+use std::path::{Path, PathBuf};
+
+use hafnia_config::Elaborated;
+use hafnia_config::fault::Thresholds;
+use hafnia_config::schedule::Schedule;
+use hafnia_cosim::{Hardware, Plan, Trace, design};
+use hafnia_dataset::{Images, SIDE};
+use hafnia_quantize::{Model, read_model};
+use hafnia_verilate::{Builder, Design, Variant};
+use ndarray::Array3;
+
+use crate::console::Failure;
+use crate::hardware::HardwareArgs;
+
+#[derive(clap::Args)]
+pub struct SetupArgs {
+    #[command(flatten)]
+    pub hardware: HardwareArgs,
+    /// int8 model file, as `hafnia quantize` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Data set: a folder, or `digits`; without it $HAFNIA_DATA, then the per-user cache.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Test images, FIRST:COUNT.
+    #[arg(long, value_name = "FIRST:COUNT", default_value = "0:8", value_parser = range)]
+    pub images: (u32, u32),
+    /// Images that the hardware holds at once, a power of two; without it as many as fit. It is part of the experiment:
+    /// images that share a read of the weights share its flips.
+    #[arg(long, value_name = "N")]
+    pub batch: Option<u32>,
+    /// Batches computed at once; without it one per processor. It changes no result.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Write every injected flip to this CSV file.
+    #[arg(long, value_name = "FILE")]
+    pub flip_log: Option<PathBuf>,
+    /// Write a waveform: VCD, or FST if the file is called so.
+    #[arg(long, value_name = "FILE")]
+    pub wave: Option<PathBuf>,
+    /// Cycles of the waveform, FIRST:COUNT, counted from the moment the network is loaded.
+    #[arg(long, value_name = "FIRST:COUNT", default_value = "0:2000", value_parser = window)]
+    pub wave_window: (u64, u64),
+    /// Simulate this Verilog instead of what the generator writes; it must have the same ports.
+    #[arg(long, value_name = "FILE")]
+    pub rtl: Option<PathBuf>,
+}
+
+/// The arguments, read and checked.
+pub struct Setup {
+    pub hw: Elaborated,
+    pub model: Model,
+    pub images: Images,
+    pub schedule: Schedule,
+    /// Quantised ifmaps of the images.
+    pub ifmaps: Vec<Array3<i8>>,
+    /// Number of the first image.
+    pub first: u32,
+    pub jobs: usize,
+    pub data_name: &'static str,
+}
+
+pub fn range(text: &str) -> Result<(u32, u32), String> {
+    let (first, count) = window(text)?;
+    let number = |n: u64| u32::try_from(n).map_err(|_| format!("{n} is too large"));
+    Ok((number(first)?, number(count)?))
+}
+
+fn window(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once(':').and_then(|(first, count)| Some((first.parse().ok()?, count.parse().ok()?)));
+    let wanted = "write FIRST:COUNT with a COUNT of 1 or more, such as 0:8";
+    parts.filter(|&(_, count): &(u64, u64)| count > 0).ok_or_else(|| wanted.to_owned())
+}
+
+impl SetupArgs {
+    /// Reads configuration, model and images, and plans the schedule.
+    pub fn resolve(&self) -> Result<Setup, Failure> {
+        let hw = self.hardware.resolve()?;
+        let model = read_model(&self.model)?;
+        check_input(&self.model, &model)?;
+        let data = hafnia_dataset::locate(self.data.as_deref())?;
+        let (first, count) = self.images;
+        let images = data.test().read(first as usize, count as usize)?;
+        let schedule = Schedule::new(&hw, &model.network.shapes(), self.batch)?;
+        let ifmaps = images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
+        let jobs = self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        Ok(Setup { hw, model, images, schedule, ifmaps, first, jobs, data_name: data.name() })
+    }
+
+    /// Returns the design to simulate.
+    pub fn design(&self, hw: &Elaborated) -> Result<Design, Failure> {
+        let generated = design(hw);
+        let Some(path) = &self.rtl else { return Ok(generated) };
+        let read = std::fs::read_to_string(path);
+        let verilog = read.map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), RTL_HELP))?;
+        Ok(Design { verilog, ..generated })
+    }
+
+    /// Builds the simulated hardware, with the waveform asked for.
+    pub fn build(&self, builder: &Builder<'_>, design: &Design) -> Result<Hardware, Failure> {
+        let Some(path) = &self.wave else { return Ok(builder.build(design, Variant::default())?.into()) };
+        let (from, count) = self.wave_window;
+        let trace = Some(Trace { path: path.clone(), from, count });
+        Ok(Hardware { model: builder.build(design, Variant::tracing(path))?, trace })
+    }
+}
+
+const RTL_HELP: &str =
+    "write the generated Verilog with `hafnia generate`, then pass that file or a changed copy of it";
+
+/// Images are 32x32 RGB; a network of another input or of more classes cannot run on them.
+fn check_input(path: &Path, model: &Model) -> Result<(), Failure> {
+    let shape = model.network.layers[0].shape;
+    let (c, h, w, classes) = (shape.in_channels, shape.height, shape.width, model.network.classes());
+    if (c, h as usize, w as usize) == (3, SIDE, SIDE) && classes == 10 {
+        return Ok(());
+    }
+    let found = format!("{}: the network takes [{c}, {h}, {w}] and has {classes} classes", path.display());
+    Err(Failure::new(found, "the data sets have 3x32x32 images of 10 classes: pass a model trained on one of them"))
+}
+
+impl Setup {
+    /// Returns the plan of one bit-error rate and seed.
+    pub fn plan(&self, thresholds: Thresholds, seed: u64) -> Plan<'_> {
+        Plan { hw: &self.hw, network: &self.model.network, schedule: &self.schedule, thresholds, seed }
+    }
+
+    /// Returns the labels of a batch that starts with image `first` of the data set.
+    pub fn labels(&self, first: u32, count: u32) -> &[u8] {
+        let start = (first - self.first) as usize;
+        &self.images.labels()[start..start + count as usize]
+    }
+}
+
+/// A builder that tells on stderr what it builds.
+pub fn builder() -> Builder<'static> {
+    Builder::new().notice(|notice| eprintln!("{notice}"))
+}
