@@ -42,8 +42,17 @@ pub const SEED_GENERATOR: [Tausworthe; 4] = [
     Tausworthe { k: 25, q: 3, s: 13 },
 ];
 
-/// Set in every seed word, so that no component starts in its all-zero state.
-pub const SEED_BIT: u32 = 1 << 31;
+/// Bits of a seed word below its state bits: the shortest component has 25. A word whose other bits are all 0 would stop a
+/// component, so [`SEED_FIX`] is set in it. Setting a bit in every word is no way out: three states that share a bit give
+/// a first draw that never has it.
+pub const SEED_LOW_BITS: u32 = 7;
+/// Set in a seed word without state bits.
+pub const SEED_FIX: u32 = 1 << 31;
+
+/// Returns the seed word, or [`SEED_FIX`] with its low bits where it would stop a component.
+pub const fn live_seed(word: u32) -> u32 {
+    if word >> SEED_LOW_BITS == 0 { word | SEED_FIX } else { word }
+}
 
 /// A bit-error rate outside `[0, 1]`.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -127,12 +136,12 @@ pub fn node_sizes(codeword_bits: u32) -> Vec<u32> {
 }
 
 /// Returns the seeding generator's start for one (run seed, layer, read group), Eq. (4) of `docs/fault-model.md`:
-/// two outputs of SplitMix64 from a state mixed of the three.
+/// two outputs of SplitMix64 from a state mixed of the three. Each word is a [`live_seed`].
 pub fn stream_key(seed: u64, layer: u32, group: u32) -> [u32; 4] {
     let state = mix(seed.wrapping_add(WEYL)) ^ (u64::from(layer) << 32 | u64::from(group));
     let first = mix(state.wrapping_add(WEYL));
     let second = mix(state.wrapping_add(WEYL.wrapping_mul(2)));
-    [first as u32, (first >> 32) as u32, second as u32, (second >> 32) as u32]
+    [first as u32, (first >> 32) as u32, second as u32, (second >> 32) as u32].map(live_seed)
 }
 
 const WEYL: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -147,6 +156,17 @@ const fn mix(z: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seed_word_that_would_stop_a_component_is_changed_and_no_other() {
+        assert_eq!([0, 127, 128, 1 << 31].map(live_seed), [1 << 31, 127 | 1 << 31, 128, 1 << 31]);
+        assert!(
+            CELL_GENERATOR
+                .iter()
+                .chain(&SEED_GENERATOR)
+                .all(|c| c.mask() >> SEED_LOW_BITS << SEED_LOW_BITS == u32::MAX << SEED_LOW_BITS)
+        );
+    }
 
     /// The published first outputs of SplitMix64 from seed 0.
     #[test]

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use hafnia_config::manifest::Port;
 use rust_hdl::core::prelude::*;
 use rust_hdl::core::verilog_gen::verilog_combinatorial;
 
@@ -18,14 +19,21 @@ pub fn custom(module: &str, summary: &str, body: String) -> Verilog {
     Verilog::Custom(format!("{HEADER}{module}|{summary}\n{body}"))
 }
 
-/// A generated design: the text of all modules, and the ports of the top one.
+/// A module of the generated Verilog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// Its name.
+    pub name: String,
+    /// Its ports, in order.
+    pub ports: Vec<Port>,
+}
+
+/// A generated design.
 pub struct Emitted {
     /// Verilog text, leaves first.
     pub verilog: String,
-    /// Ports of the top module, in order: name, whether it is an input, width in bits.
-    pub ports: Vec<(String, bool, u32)>,
-    /// Names of the modules.
-    pub modules: Vec<String>,
+    /// The modules in the same order; the last one is the top.
+    pub modules: Vec<Module>,
 }
 
 /// Emits `top` as a module called `name`.
@@ -39,26 +47,18 @@ pub fn emit(name: &str, top: &mut dyn Block) -> Emitted {
     }
     let mut emitter = Emitter { top: name.to_owned(), ..Emitter::default() };
     top.accept("top", &mut emitter);
-    let ports = emitter.top_ports.iter().map(|p| (p.name.clone(), p.input, p.width)).collect();
-    Emitted { verilog: emitter.texts.concat(), ports, modules: emitter.names }
-}
-
-#[derive(Clone)]
-struct Net {
-    name: String,
-    input: bool,
-    width: u32,
+    Emitted { verilog: emitter.texts.concat(), modules: emitter.modules }
 }
 
 struct Instance {
     name: String,
     module: String,
-    ports: Vec<Net>,
+    ports: Vec<Port>,
 }
 
 struct Frame {
     name: String,
-    ports: Vec<Net>,
+    ports: Vec<Port>,
     locals: Vec<(String, u32)>,
     constants: Vec<(String, u32, String)>,
     instances: Vec<Instance>,
@@ -70,9 +70,8 @@ struct Emitter {
     top: String,
     stack: Vec<Frame>,
     texts: Vec<String>,
-    names: Vec<String>,
+    modules: Vec<Module>,
     known: HashMap<String, String>,
-    top_ports: Vec<Net>,
 }
 
 impl Probe for Emitter {
@@ -89,12 +88,12 @@ impl Probe for Emitter {
 
     fn visit_atom(&mut self, name: &str, signal: &dyn Atom) {
         let frame = self.stack.last_mut().expect("a signal lives in a block");
-        let (name, width) = (plain(name), signal.bits() as u32);
+        let (name, width_bits) = (plain(name), signal.bits() as u32);
         match signal.kind() {
-            AtomKind::InputParameter => frame.ports.push(Net { name, input: true, width }),
-            AtomKind::OutputParameter => frame.ports.push(Net { name, input: false, width }),
-            AtomKind::LocalSignal => frame.locals.push((name, width)),
-            AtomKind::Constant => frame.constants.push((name, width, signal.verilog().to_string())),
+            AtomKind::InputParameter => frame.ports.push(Port { name, input: true, width_bits }),
+            AtomKind::OutputParameter => frame.ports.push(Port { name, input: false, width_bits }),
+            AtomKind::LocalSignal => frame.locals.push((name, width_bits)),
+            AtomKind::Constant => frame.constants.push((name, width_bits, signal.verilog().to_string())),
             other => panic!("{name}: signals of kind {other:?} are not used in this crate"),
         }
     }
@@ -105,26 +104,28 @@ impl Probe for Emitter {
         let text = module_text(&frame, &body);
         let module = match self.known.get(&text) {
             Some(module) => module.clone(),
-            None => self.add(if self.stack.is_empty() { self.top.clone() } else { wanted }, &summary, text),
+            None => {
+                let wanted = if self.stack.is_empty() { self.top.clone() } else { wanted };
+                self.add(wanted, &summary, text, &frame.ports)
+            }
         };
-        match self.stack.last_mut() {
-            Some(parent) => parent.instances.push(Instance { name: frame.name, module, ports: frame.ports }),
-            None => self.top_ports = frame.ports,
+        if let Some(parent) = self.stack.last_mut() {
+            parent.instances.push(Instance { name: frame.name, module, ports: frame.ports });
         }
     }
 }
 
 impl Emitter {
-    fn add(&mut self, wanted: String, summary: &str, text: String) -> String {
+    fn add(&mut self, wanted: String, summary: &str, text: String, ports: &[Port]) -> String {
         let mut module = wanted.clone();
         let mut n = 2;
-        while self.names.contains(&module) {
+        while self.modules.iter().any(|known| known.name == module) {
             module = format!("{wanted}_{n}");
             n += 1;
         }
         let comment = if summary.is_empty() { String::new() } else { format!("// {summary}\n") };
         self.texts.push(format!("{comment}module {module} {text}endmodule\n\n"));
-        self.names.push(module.clone());
+        self.modules.push(Module { name: module.clone(), ports: ports.to_vec() });
         self.known.insert(text, module.clone());
         module
     }
@@ -139,7 +140,7 @@ fn split(frame: &Frame) -> (String, String, String) {
                 (module.to_owned(), summary.to_owned(), plain(body))
             }
             // rust-hdl's flip-flop is the only block whose text has no header.
-            None => (format!("register_{}", frame.ports[0].width), String::new(), plain(text)),
+            None => (format!("register_{}", frame.ports[0].width_bits), String::new(), plain(text)),
         },
         Verilog::Combinatorial(code) => {
             let text = plain(&verilog_combinatorial(code));
@@ -164,7 +165,7 @@ fn module_text(frame: &Frame, body: &str) -> String {
                 (false, true) => "output reg",
                 (false, false) => "output wire",
             };
-            format!("  {kind} {}{}", range(p.width), p.name)
+            format!("  {kind} {}{}", range(p.width_bits), p.name)
         })
         .collect();
     text.push_str(&ports.join(",\n"));
@@ -185,14 +186,14 @@ fn module_text(frame: &Frame, body: &str) -> String {
 fn instance_text(instance: &Instance, driven_in_always: bool) -> String {
     let mut text = String::new();
     // rust-hdl's flip-flops call their clock `clock`.
-    let shared = |p: &Net| match p.name.as_str() {
+    let shared = |p: &Port| match p.name.as_str() {
         "clk_i" | "clock" => Some("clk_i"),
         "rst_i" => Some("rst_i"),
         _ => None,
     };
     for p in instance.ports.iter().filter(|p| shared(p).is_none()) {
         let kind = if p.input && driven_in_always { "reg" } else { "wire" };
-        text.push_str(&format!("{kind} {}{}_{};\n", range(p.width), instance.name, p.name));
+        text.push_str(&format!("{kind} {}{}_{};\n", range(p.width_bits), instance.name, p.name));
     }
     let connections: Vec<String> = instance
         .ports

@@ -12,4 +12,5 @@ mod output;
 mod top;
 mod wire;
 
+pub use emit::Module;
 pub use output::{Generated, WriteError, generate};

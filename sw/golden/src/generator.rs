@@ -1,6 +1,6 @@
 //! Combined Tausworthe generators, in plain integers.
 
-use hafnia_config::fault::{CELL_GENERATOR, SEED_BIT, SEED_GENERATOR, Tausworthe};
+use hafnia_config::fault::{CELL_GENERATOR, SEED_FIX, SEED_GENERATOR, SEED_LOW_BITS, Tausworthe};
 
 /// Returns the next state of one component: `b = ((z << q) ^ z) >> r; z' = ((z & mask) << s) ^ b`.
 const fn step(z: u32, component: &Tausworthe) -> u32 {
@@ -46,13 +46,14 @@ pub struct SeedGenerator(Combined<4>);
 
 impl SeedGenerator {
     /// Returns the generator started from a stream key, see [`hafnia_config::fault::stream_key`].
-    pub fn new(key: [u32; 4]) -> Self {
-        Self(Combined { z: key.map(|word| word | SEED_BIT) })
+    pub const fn new(key: [u32; 4]) -> Self {
+        Self(Combined { z: key })
     }
 
-    /// Returns the next seed word.
+    /// Returns the next seed word, with a bit set where it would stop a component.
     pub fn word(&mut self) -> u32 {
-        self.0.draw(&SEED_GENERATOR) | SEED_BIT
+        let word = self.0.draw(&SEED_GENERATOR);
+        if word >> SEED_LOW_BITS == 0 { word | SEED_FIX } else { word }
     }
 }
 
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn the_shortest_component_has_its_full_period() {
         let component = SEED_GENERATOR[3];
-        let start = step(SEED_BIT, &component) & component.mask();
+        let start = step(SEED_FIX, &component) & component.mask();
         let (mut z, mut period) = (step(start, &component) & component.mask(), 1u32);
         while z != start {
             z = step(z, &component) & component.mask();

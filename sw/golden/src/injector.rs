@@ -127,4 +127,41 @@ mod tests {
             }
         }
     }
+
+    /// A layer at a low rate takes but a few draws of each stream, so the first ones must be as good as any: over many
+    /// short streams each cell of each lane, each word of a stream, and two lanes together are hit at the rate, within
+    /// 5 sigma.
+    #[test]
+    fn first_draws_of_many_streams_have_the_rate() {
+        const STREAMS: u32 = 50_000;
+        const WORDS: usize = 16;
+        let p = 1e-3;
+        let thresholds = Thresholds::new(p, 64).unwrap();
+        let (mut cells, mut words, mut both) = ([[0u32; 64]; 2], [0u32; WORDS], 0u32);
+        for group in 0..STREAMS {
+            let mut lanes = seeded_lanes(stream_key(1, group % 9, group), 2, 64, &thresholds);
+            for hits in &mut words {
+                let masks = [lanes[0].draw() as u64, lanes[1].draw() as u64];
+                both += u32::from(masks[0] != 0 && masks[1] != 0);
+                for (mask, cells) in masks.iter().zip(&mut cells) {
+                    *hits += u32::from(*mask != 0);
+                    (0..64).for_each(|cell| cells[cell] += (mask >> cell & 1) as u32);
+                }
+            }
+        }
+        let check = |what: &str, draws: u32, rate: f64, hits: u32| {
+            let (mean, sigma) = (f64::from(draws) * rate, (f64::from(draws) * rate * (1.0 - rate)).sqrt());
+            assert!((f64::from(hits) - mean).abs() < 5.0 * sigma, "{what}: {hits} hits, {mean:.0} expected");
+        };
+        let word_rate = 1.0 - (1.0 - p).powi(64);
+        for (lane, cells) in cells.iter().enumerate() {
+            for (cell, &hits) in cells.iter().enumerate() {
+                check(&format!("lane {lane}, cell {cell}"), STREAMS * WORDS as u32, p, hits);
+            }
+        }
+        for (word, &hits) in words.iter().enumerate() {
+            check(&format!("word {word}"), 2 * STREAMS, word_rate, hits);
+        }
+        check("both lanes", STREAMS * WORDS as u32, word_rate * word_rate, both);
+    }
 }

@@ -23,12 +23,6 @@ pub struct Pe {
     pub x_o: Signal<Out, Bits<8>>,
     pub switch_o: Signal<Out, Bit>,
     pub psum_o: Signal<Out, Bits<PSUM_BITS>>,
-    _x: u8,
-    _switch: bool,
-    _shadow: u8,
-    _weight: u8,
-    _product: i16,
-    _psum: u32,
 }
 
 impl Pe {
@@ -44,25 +38,7 @@ impl Pe {
 }
 
 impl Logic for Pe {
-    fn update(&mut self) {
-        if self.clk_i.pos_edge() {
-            // Registers take their values from right to left, so that each reads its source's old value.
-            let psum: u32 = self.psum_i.val().to_u32();
-            self._psum = psum.wrapping_add(self._product as u32) & ((1 << PSUM_BITS) - 1);
-            self._product = i16::from(self._x as i8) * i16::from(self._weight as i8);
-            if self.switch_i.val() {
-                self._weight = self._shadow;
-            }
-            if self.load_i.val() {
-                self._shadow = self.weight_i.val().to_u8();
-            }
-            self._switch = self.switch_i.val();
-            self._x = self.x_i.val().to_u8();
-        }
-        self.x_o.next = self._x.to_bits();
-        self.switch_o.next = self._switch;
-        self.psum_o.next = self._psum.to_bits();
-    }
+    fn update(&mut self) {}
 
     fn connect(&mut self) {
         self.x_o.connect();

@@ -2,7 +2,7 @@
 //!
 //! `load_i` takes the key; from the next cycle on `word_o` is the XOR of the four components, stepping while `shift_i`.
 
-use hafnia_config::fault::{SEED_BIT, SEED_GENERATOR};
+use hafnia_config::fault::{SEED_FIX, SEED_GENERATOR, SEED_LOW_BITS};
 use rust_hdl::core::prelude::*;
 
 use super::text::step;
@@ -39,10 +39,14 @@ impl Logic for Seeder {
         for i in 0..SEED_GENERATOR.len() {
             body.push_str(&format!("reg [31:0] z{i};\n"));
         }
-        body.push_str(&format!("assign word_o = z0 ^ z1 ^ z2 ^ z3 | 32'h{SEED_BIT:08x};\n"));
+        body.push_str(&format!(
+            "wire [31:0] word = z0 ^ z1 ^ z2 ^ z3;\n// A word without state bits would stop a component.\n\
+             assign word_o = (word[31:{SEED_LOW_BITS}] == {}'d0) ? word | 32'h{SEED_FIX:08x} : word;\n",
+            32 - SEED_LOW_BITS
+        ));
         body.push_str("always @(posedge clk_i) begin\n  if (load_i) begin\n");
         for i in 0..SEED_GENERATOR.len() {
-            body.push_str(&format!("    z{i} <= key_i[{}:{}] | 32'h{SEED_BIT:08x};\n", 32 * i + 31, 32 * i));
+            body.push_str(&format!("    z{i} <= key_i[{}:{}];\n", 32 * i + 31, 32 * i));
         }
         body.push_str("  end else if (shift_i) begin\n");
         for (i, component) in SEED_GENERATOR.iter().enumerate() {

@@ -8,6 +8,9 @@ use std::process::Command;
 
 use hafnia_config::{Elaborated, presets};
 use hafnia_gen::{Generated, generate};
+use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Port, Unknowns, Variant};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 /// The preset of this name, checked.
 pub fn preset(name: &str) -> Elaborated {
@@ -48,4 +51,81 @@ pub fn run(program: &Path, arguments: &[&str], folder: &Path) -> (bool, String) 
     let output = Command::new(program).args(arguments).current_dir(folder).output();
     let output = output.unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()));
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// One module of a generated accelerator, alone under Verilator. Registers start at random values, so that nothing that
+/// a test sees may come from a value that was never written.
+pub struct Bench {
+    dut: Dut,
+}
+
+impl Bench {
+    /// Builds `module` of the accelerator of `hw`.
+    pub fn new(hw: &Elaborated, module: &str) -> Self {
+        let generated = generate(hw);
+        let found = generated.modules.iter().find(|m| m.name == module);
+        let found = found.unwrap_or_else(|| panic!("{} has no module {module}", hw.config.name));
+        let port =
+            |p: &hafnia_config::manifest::Port| Port { name: p.name.clone(), input: p.input, width_bits: p.width_bits };
+        let design = Design {
+            top: module.to_owned(),
+            verilog: generated.verilog.clone(),
+            ports: found.ports.iter().map(port).collect(),
+            waivers: DEFAULT_WAIVERS.map(str::to_owned).to_vec(),
+        };
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("verilated");
+        let variant = Variant { unknowns: Unknowns::Randomise { seed: 1 }, ..Variant::default() };
+        let model = Builder::new().folder(folder).jobs(1).build(&design, variant);
+        let dut = model.and_then(|model| model.dut()).unwrap_or_else(|error| panic!("{error}"));
+        Self { dut }
+    }
+
+    /// Drives an input of up to 64 bits, from now on.
+    pub fn set(&mut self, port: &str, value: u64) {
+        let words = self.words(port);
+        self.set_words(port, &[value as u32, (value >> 32) as u32][..words.min(2)]);
+    }
+
+    /// Drives an input with little-endian 32-bit words.
+    pub fn set_words(&mut self, port: &str, value: &[u32]) {
+        self.dut.poke(port, value).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Drives an input with bytes, byte 0 lowest.
+    pub fn set_bytes(&mut self, port: &str, value: &[u8]) {
+        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
+        let words: Vec<u32> = value.chunks(4).map(word).collect();
+        self.set_words(port, &words);
+    }
+
+    /// Returns a port of up to 64 bits, settled on the inputs as they are now.
+    pub fn get(&mut self, port: &str) -> u64 {
+        let words = self.get_words(port);
+        assert!(words.len() <= 2, "{port} has more than 64 bits");
+        words.iter().rev().fold(0, |value, &word| value << 32 | u64::from(word))
+    }
+
+    /// Returns a port as little-endian 32-bit words.
+    pub fn get_words(&mut self, port: &str) -> Vec<u32> {
+        self.dut.peek(port).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Returns a port as `count` bytes, byte 0 lowest.
+    pub fn get_bytes(&mut self, port: &str, count: usize) -> Vec<u8> {
+        self.get_words(port).iter().flat_map(|word| word.to_le_bytes()).take(count).collect()
+    }
+
+    /// Runs one clock cycle.
+    pub fn step(&mut self) {
+        self.dut.step(1).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn words(&self, port: &str) -> usize {
+        self.dut.ports().iter().find(|p| p.name == port).unwrap_or_else(|| panic!("there is no port {port}")).words()
+    }
+}
+
+/// The random numbers of a test: the same on every machine.
+pub fn rng(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
 }
