@@ -59,7 +59,7 @@ pub const fn live_seed(word: u32) -> u32 {
 #[error("bit-error rate {0} is outside [0, 1]; write a probability such as 1e-4")]
 pub struct RateError(pub f64);
 
-/// Thresholds of one codeword's draws. A draw `u` succeeds when `u <= threshold`, so `threshold = T - 1` of (F6).
+/// Thresholds of one codeword's draws. A draw `u` succeeds when `u <= threshold`, so a threshold register holds T - 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thresholds {
     /// Whether anything is injected. False at p = 0, and where the whole word's rate rounds to zero.
@@ -80,7 +80,8 @@ pub struct NodeThresholds {
 }
 
 impl Thresholds {
-    /// Returns the thresholds for bit-error rate `p` and codewords of `codeword_bits` cells, Eqs. (1) to (3) of `docs/fault-model.md`.
+    /// Returns the thresholds for bit-error rate `p` and codewords of `codeword_bits` cells, Eqs. (1) and (2) of
+    /// `docs/fault-model.md`.
     ///
     /// # Errors
     /// [`RateError`] if `p` is not a probability.
@@ -135,7 +136,8 @@ pub fn node_sizes(codeword_bits: u32) -> Vec<u32> {
     sizes
 }
 
-/// Returns the seeding generator's start for one (run seed, layer, read group), Eq. (4) of `docs/fault-model.md`:
+/// Returns the seeding generator's start for one (run seed, layer, read group), Eqs. (6) and (7) of
+/// `docs/fault-model.md`:
 /// two outputs of SplitMix64 from a state mixed of the three. Each word is a [`live_seed`].
 pub fn stream_key(seed: u64, layer: u32, group: u32) -> [u32; 4] {
     let state = mix(seed.wrapping_add(WEYL)) ^ (u64::from(layer) << 32 | u64::from(group));

@@ -97,7 +97,7 @@ impl Manifest {
             ports,
             registers: registers(hw),
             regions: Region::ALL.map(|region| RegionEntry { region, base: region.base() }).to_vec(),
-            descriptor: FIELDS.iter().map(|(name, field)| ((*name).to_owned(), *field)).collect(),
+            descriptor: FIELDS.iter().map(|(name, field, _)| ((*name).to_owned(), *field)).collect(),
             latency: Latency {
                 weight: hw.weight_latency,
                 injector: hw.injector_latency,

@@ -17,16 +17,16 @@ pub struct Field {
 }
 
 macro_rules! descriptor {
-    ($($(#[$doc:meta])* $name:ident: $word:literal, $low:literal, $bits:literal;)*) => {
+    ($(#[doc = $doc:literal] $name:ident: $word:literal, $low:literal, $bits:literal;)*) => {
         /// One run of one layer over the images of one read group.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Descriptor {
-            $($(#[$doc])* pub $name: u32,)*
+            $(#[doc = $doc] pub $name: u32,)*
         }
 
-        /// Every field with its place, in order.
-        pub const FIELDS: &[(&str, Field)] = &[
-            $((stringify!($name), Field { word: $word, low: $low, bits: $bits }),)*
+        /// Every field in order: name, place, meaning.
+        pub const FIELDS: &[(&str, Field, &str)] = &[
+            $((stringify!($name), Field { word: $word, low: $low, bits: $bits }, $doc),)*
         ];
 
         impl Descriptor {
@@ -96,7 +96,7 @@ descriptor! {
     parameter_base: 11, 0, 16;
     /// First accumulator word (the head of a batch keeps each group's logits apart).
     accumulator_base: 11, 16, 16;
-    /// Start of the injector's seeding generator, four words; see [`crate::fault::stream_key`].
+    /// Start of the injector's seeding generator, four words; equation (6) of `docs/fault-model.md`.
     key0: 12, 0, 32;
     /// Second key word.
     key1: 13, 0, 32;
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn no_two_fields_overlap() {
         let mut used = [0u32; DESCRIPTOR_WORDS as usize];
-        for (name, f) in FIELDS {
+        for (name, f, _) in FIELDS {
             let mask = if f.bits == 32 { u32::MAX } else { ((1 << f.bits) - 1) << f.low };
             assert_eq!(used[f.word as usize] & mask, 0, "{name}");
             used[f.word as usize] |= mask;

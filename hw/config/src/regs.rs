@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accel::Elaborated;
 use crate::fault::node_sizes;
+use crate::program::{DESCRIPTOR_WORDS, FIELDS};
 
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
@@ -84,7 +85,14 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
             0,
             "1: weight reads pass through the draws; 0: unchanged.",
         ));
-        list.push(register("INJECT_WORD", 11, ReadWrite, 32, 0, "Threshold of the first level: T - 1 of (F6)."));
+        list.push(register(
+            "INJECT_WORD",
+            11,
+            ReadWrite,
+            32,
+            0,
+            "Threshold of the first level: T - 1 of equation (1) in `docs/fault-model.md`.",
+        ));
         for (i, size) in node_sizes(hw.codeword_bits).into_iter().enumerate() {
             let offset = THRESHOLD_OFFSET + 2 * i as u32;
             let both = format!("Threshold of a node of {size} cells: both halves hold a flip.");
@@ -96,42 +104,45 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
     list
 }
 
-/// A memory that the host reaches over the bus while no layer program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Region {
-    /// The register bank.
+macro_rules! regions {
+    ($(#[doc = $doc:literal] $name:ident,)*) => {
+        /// A memory that the host reaches over the bus while no layer program runs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Region {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl Region {
+            /// Every region, in address order.
+            pub const ALL: [Self; 8] = [$(Self::$name,)*];
+
+            /// What it holds, in address order.
+            const DOCS: [&'static str; 8] = [$($doc,)*];
+        }
+    };
+}
+
+regions! {
+    /// The register bank; read and written at any time.
     Registers,
-    /// Descriptors of the layer program, 16 words each; write only.
+    /// Descriptors of the layer program; write only.
     Program,
-    /// Weight words, `weight_stride` host words each; write only, committed by the last piece. May be written while a
-    /// program runs in stream mode: the bus then stalls while the ring is full.
+    /// Weight words, `ceil(cols / 4)` host words each at the next power of two, column 0 in the lowest byte; write only, the last piece commits. In stream mode written while a program runs, to any address: the bus stalls while the ring is full.
     Weights,
-    /// Two host words per column of a fold: bias, then `m | s << 16`; write only.
+    /// For each column of an output fold, columns at the next power of two: the bias, then `m` in bits 15:0 and `s` in bits 21:16; write only.
     Parameters,
-    /// Feature-map memory A, `map_stride` host words per word.
+    /// Feature-map memory A: one pixel of `rows` channels is `ceil(rows / 4)` host words at the next power of two; byte lanes count.
     MapA,
-    /// Feature-map memory B.
+    /// Feature-map memory B, laid out the same.
     MapB,
-    /// Accumulators, `column_stride` words per entry; read only.
+    /// Accumulators: one word for each column, columns at the next power of two; read only.
     Accumulators,
-    /// Counters of each descriptor, 8 words each; read only.
+    /// Counters of each descriptor; read only.
     Counters,
 }
 
 impl Region {
-    /// Every region, in address order.
-    pub const ALL: [Self; 8] = [
-        Self::Registers,
-        Self::Program,
-        Self::Weights,
-        Self::Parameters,
-        Self::MapA,
-        Self::MapB,
-        Self::Accumulators,
-        Self::Counters,
-    ];
-
     /// Returns the first 32-bit word address of the region; regions are 2^20 words apart.
     pub const fn base(self) -> u32 {
         (self as u32) << REGION_SHIFT
@@ -148,49 +159,65 @@ pub const REGION_SHIFT: u32 = 20;
 /// Bits of a word address.
 pub const ADDRESS_BITS: u32 = 24;
 
-/// The counters written for each descriptor when it ends, in this order. All saturate at `2^32 - 1`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LayerCounters {
+macro_rules! counters {
+    ($(#[doc = $doc:literal] $name:ident,)*) => {
+        /// The counters written for each descriptor when it ends, in this order. All saturate at `2^32 - 1`.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct LayerCounters {
+            $(#[doc = $doc] pub $name: u32,)*
+        }
+
+        impl LayerCounters {
+            /// Names in address order.
+            pub const NAMES: [&'static str; Self::COUNT] = [$(stringify!($name),)*];
+            /// What each counts, in address order.
+            const DOCS: [&'static str; Self::COUNT] = [$($doc,)*];
+
+            /// Returns the counters in address order.
+            pub const fn values(&self) -> [u32; Self::COUNT] {
+                [$(self.$name,)*]
+            }
+
+            /// Takes the counters in address order.
+            pub const fn from_words([$($name,)*]: [u32; Self::COUNT]) -> Self {
+                Self { $($name,)* }
+            }
+        }
+    };
+}
+
+counters! {
     /// Clock cycles from the end of the descriptor's fetch to its last write.
-    pub cycles: u32,
+    cycles,
     /// Useful multiply-accumulates: PEs that hold a weight of the layer, summed over pixel cycles.
-    pub macs: u32,
+    macs,
     /// Cycles in which no pixel entered the array because the next tile's weights were not loaded.
-    pub stall_weights: u32,
+    stall_weights,
     /// Weight words read.
-    pub words_read: u32,
+    words_read,
     /// Cells read: bits of real weights in those words.
-    pub cells_read: u32,
+    cells_read,
     /// Bits flipped by the injector in those cells.
-    pub flips: u32,
+    flips,
 }
 
 impl LayerCounters {
+    /// Number of counters.
+    pub const COUNT: usize = 6;
     /// Host words of one descriptor's counters.
     pub const STRIDE: u32 = 8;
-    /// Names in address order.
-    pub const NAMES: [&'static str; 6] = ["cycles", "macs", "stall_weights", "words_read", "cells_read", "flips"];
-
-    /// Returns the counters in address order.
-    pub const fn values(&self) -> [u32; 6] {
-        [self.cycles, self.macs, self.stall_weights, self.words_read, self.cells_read, self.flips]
-    }
-
-    /// Takes the counters in address order.
-    pub const fn from_words(w: [u32; 6]) -> Self {
-        Self { cycles: w[0], macs: w[1], stall_weights: w[2], words_read: w[3], cells_read: w[4], flips: w[5] }
-    }
 }
 
 /// Returns `registers.md`.
 pub fn markdown(hw: &Elaborated) -> String {
     let mut text = format!(
         "# Registers and memory map of `{}`\n\nAll addresses count 32-bit words. Generated from the register description; do not edit.\n\n\
-         ## Regions\n\n| region | first word address |\n|---|---|\n",
+         ## Regions\n\nWhile a layer program runs the memories are its own: an access is answered with an error.\n\n\
+         | region | first word address | holds |\n|---|---|---|\n",
         hw.config.name
     );
-    for region in Region::ALL {
-        text.push_str(&format!("| {region:?} | 0x{:06x} |\n", region.base()));
+    for (region, doc) in Region::ALL.into_iter().zip(Region::DOCS) {
+        text.push_str(&format!("| {region:?} | 0x{:06x} | {} |\n", region.base(), doc.trim()));
     }
     text.push_str("\n## Registers\n\n| offset | name | access | bits | reset | meaning |\n|---|---|---|---|---|---|\n");
     for r in registers(hw) {
@@ -204,9 +231,19 @@ pub fn markdown(hw: &Elaborated) -> String {
             r.offset, r.name, r.bits, r.reset, r.doc
         ));
     }
-    text.push_str("\n## Counters of one descriptor\n\n| word | name |\n|---|---|\n");
-    for (i, name) in LayerCounters::NAMES.iter().enumerate() {
-        text.push_str(&format!("| {i} | {name} |\n"));
+    text.push_str(&format!(
+        "\n## Counters of one descriptor\n\nDescriptor d has its counters at word {} d of the region.\n\n| word | name | counts |\n|---|---|---|\n",
+        LayerCounters::STRIDE
+    ));
+    for (i, (name, doc)) in LayerCounters::NAMES.iter().zip(LayerCounters::DOCS).enumerate() {
+        text.push_str(&format!("| {i} | {name} | {} |\n", doc.trim()));
+    }
+    text.push_str(&format!(
+        "\n## Descriptor of the layer program\n\n{DESCRIPTOR_WORDS} words each: one run of one layer over the images of one read group.\n\n\
+         | word | bits | field | meaning |\n|---|---|---|---|\n"
+    ));
+    for (name, f, doc) in FIELDS {
+        text.push_str(&format!("| {} | {}:{} | {name} | {} |\n", f.word, f.low + f.bits - 1, f.low, doc.trim()));
     }
     text
 }
@@ -224,6 +261,13 @@ mod tests {
                 assert!(list[i + 1..].iter().all(|b| a.offset != b.offset && a.name != b.name), "{}", a.name);
             }
         }
+    }
+
+    /// The copy for readers: `hafnia generate --preset 8x8 -o DIR` writes it again.
+    #[test]
+    fn documented_registers_are_those_of_8x8() {
+        let hw = presets::find("8x8").unwrap().validate().unwrap();
+        assert!(markdown(&hw) == include_str!("../../../docs/registers.md"), "docs/registers.md is out of date");
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Vgg {
 mod tests {
     use super::*;
 
-    /// DESIGN section 10: the published sizes of the four networks.
+    /// The sizes that follow from table 1 of arXiv 1409.1556 with 3x3 filters, 32x32 input and one 512 -> 10 head.
     #[test]
     fn vgg_macs_equal_the_published_counts() {
         for (vgg, macs) in [(Vgg::A, 152_769_536), (Vgg::B, 228_267_008), (Vgg::D, 313_201_664), (Vgg::E, 398_136_320)]

@@ -16,7 +16,7 @@ pub struct Totals {
     /// Images whose largest logit is that of their label.
     pub correct: u64,
     /// Counters summed over all descriptors, in the order of [`LayerCounters::NAMES`].
-    pub counters: [u64; 6],
+    pub counters: [u64; LayerCounters::COUNT],
     /// Cycles of each layer, summed over its descriptors.
     pub layer_cycles: Vec<u64>,
     /// Ofmap values and logits compared.

@@ -234,7 +234,7 @@ impl<'a, T: Transport> Accel<'a, T> {
         }
         run.flips.extend(self.link.take_flips());
         for (i, (layer, _)) in part.iter().enumerate() {
-            let mut words = [0; 6];
+            let mut words = [0; LayerCounters::COUNT];
             let address = Region::Counters.base() + (first + i as u32) * LayerCounters::STRIDE;
             self.link.read(address, &mut words)?;
             run.counters.push((*layer, LayerCounters::from_words(words)));

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(lane(1.0, 13, 1).draw(), (1 << 13) - 1);
     }
 
-    /// Rate per cell within 5 sigma, and lag 1 to 64 autocorrelation of the hits within 5 sigma (F7).
+    /// Rate per cell within 5 sigma, and lag 1 to 64 autocorrelation of the hits within 5 sigma.
     #[test]
     fn hits_have_the_rate_and_no_autocorrelation() {
         for (p, words) in [(0.5, 400_000u32), (1e-1, 400_000), (1e-2, 1_000_000), (1e-3, 4_000_000)] {
@@ -126,6 +126,26 @@ mod tests {
                 assert!((pairs - total * p * p).abs() < 5.0 * sigma + 1.0, "p {p}, lag {lag}: {pairs} pairs");
             }
         }
+    }
+
+    /// Every number of the worked example in `docs/fault-model.md`.
+    #[test]
+    fn fault_model_page_is_true() {
+        let page = include_str!("../../../docs/fault-model.md");
+        let hex = |words: &[u32]| words.iter().map(|w| format!("{w:08x}")).collect::<Vec<_>>().join(" ");
+        let key = stream_key(7, 0, 0);
+        let mut source = SeedGenerator::new(key);
+        let words: Vec<u32> = (0..3 * 64).map(|_| source.word()).collect();
+        let start = [words[191], words[190], words[189]];
+        let mut lane = lane(1e-2, 64, 7);
+        assert_eq!(lane.word, CellGenerator::new(start));
+        let threshold = lane.word_threshold;
+        let draws: Vec<u32> = (0..16).map(|_| lane.word.draw()).collect();
+        for numbers in [hex(&key), hex(&start), hex(&draws[..8]), hex(&draws[8..]), hex(&[threshold])] {
+            assert!(page.contains(&numbers), "the page does not have {numbers}");
+        }
+        let hits: Vec<usize> = (1..=16).filter(|&i| draws[i - 1] <= threshold).collect();
+        assert_eq!(hits, [1, 2, 3, 7, 8, 9, 11, 12, 16]);
     }
 
     /// A layer at a low rate takes but a few draws of each stream, so the first ones must be as good as any: over many

@@ -1,6 +1,6 @@
 //! The integer golden model: network, injector and counters, in the exact read order of the hardware.
 //!
-//! Equations (Q1) to (Q5) and (F1) to (F8) are those of `docs/numerics.md` and `docs/fault-model.md`.
+//! Equations (Q1) to (Q5) are those of `docs/numerics.md`, (1) to (8) those of `docs/fault-model.md`.
 //! Invariant: no I/O, and no floats on the data path.
 
 pub mod clean;

@@ -1,4 +1,4 @@
-//! fp32 to int8: symmetric, weights per output channel or per tensor, activations per tensor (DESIGN section 3).
+//! fp32 to int8: symmetric, weights per output channel or per tensor, activations per tensor (`docs/numerics.md`).
 
 use hafnia_config::shape::LayerKind;
 use hafnia_golden::network::{Layer, Scale};

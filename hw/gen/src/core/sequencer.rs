@@ -130,7 +130,7 @@ fn fields() -> String {
     for n in 0..16 {
         text.push_str(&format!("reg [31:0] d{n};\n"));
     }
-    for (name, f) in FIELDS {
+    for (name, f, _) in FIELDS {
         let range = if f.bits == 1 { String::new() } else { format!("[{}:0] ", f.bits - 1) };
         let slice = if f.bits == 1 { format!("[{}]", f.low) } else { format!("[{}:{}]", f.low + f.bits - 1, f.low) };
         text.push_str(&format!("wire {range}f_{name} = d{}{slice};\n", f.word));

@@ -1,0 +1,224 @@
+//! Bad input: exit code 2, a message that names what is wrong and what to do next, and nothing half written.
+
+mod common;
+
+use std::fs;
+
+use common::{command, folder, hafnia, model, text};
+
+/// Runs the command in vain and returns what it said, on one line.
+fn refused(arguments: &[&str]) -> String {
+    let output = hafnia(arguments);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(output.stdout.is_empty(), "{arguments:?} printed a result");
+    // The report is broken into lines to fit a terminal.
+    message.replace(['│', '×', '├', '╰', '─', '▶'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn assert_says(arguments: &[&str], phrases: &[&str]) {
+    let message = refused(arguments);
+    for phrase in phrases {
+        assert!(message.contains(phrase), "{arguments:?} does not say {phrase:?}:\n{message}");
+    }
+}
+
+fn golden<'a>(model: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["run", "--engine", "golden", "--model", model], more].concat()
+}
+
+#[test]
+fn wrong_command_lines_are_refused() {
+    let model = model();
+    let digits = |more: &[&'static str]| [golden(&model, &["--data", "digits"]), more.to_vec()].concat();
+    assert_says(&[], &["Usage"]);
+    assert_says(&digits(&["--images", "5"]), &["--images", "FIRST:COUNT", "0:8"]);
+    assert_says(&digits(&["--images", "0:0"]), &["COUNT of 1 or more"]);
+    assert_says(&digits(&["--ber", "1.5"]), &["1.5", "[0, 1]", "1e-4"]);
+    assert_says(&digits(&["--ber", "nan"]), &["NaN", "[0, 1]"]);
+    assert_says(&digits(&["--preset", "9x9"]), &["9x9", "4x4, 8x4, 8x8, 16x16"]);
+    assert_says(&digits(&["--batch", "3"]), &["batch of 3", "power of two"]);
+    assert_says(&digits(&["--wave", "w.vcd"]), &["w.vcd", "--engine sim"]);
+    assert_says(&["frobnicate"], &["frobnicate"]);
+    let log = ["--data", "digits", "--ber", "0,1e-3", "--flip-log", "flips.csv"];
+    assert_says(&[&["verify", "--model", &model][..], &log].concat(), &["one --ber and one --seed"]);
+}
+
+#[test]
+fn image_range_past_the_end_names_the_split_and_its_size() {
+    assert_says(&golden(&model(), &["--data", "digits", "--images", "355:10"]), &["355..365", "360", "at most 5"]);
+}
+
+#[test]
+fn model_files_that_are_none_are_named() {
+    let folder = folder();
+    let good = fs::read(model()).expect("the committed model is there");
+    let cases: [(&str, Vec<u8>, &str); 3] = [
+        ("truncated", good[..good.len() / 2].to_vec(), "no whole safetensors file"),
+        ("empty", Vec::new(), "no whole safetensors file"),
+        ("picture", b"\x89PNG\r\n\x1a\n not a model at all".to_vec(), "no whole safetensors file"),
+    ];
+    for (name, bytes, phrase) in cases {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("the folder is ours");
+        assert_says(&golden(text(&path), &["--data", "digits"]), &[name, phrase]);
+    }
+    assert_says(&golden("nowhere.safetensors", &["--data", "digits"]), &["nowhere.safetensors"]);
+}
+
+#[test]
+fn trained_weights_that_are_no_network_are_refused_and_nothing_is_written() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("weights"), b"\x08\0\0\0\0\0\0\0{}      ").expect("the folder is ours");
+    fs::write(path("meta.json"), "{ \"config\": 7 }").expect("the folder is ours");
+    let (weights, meta, output) = (path("weights"), path("meta.json"), path("model.safetensors"));
+    let flags = ["quantize", "--weights", text(&weights), "--meta", text(&meta), "--calibration", "digits"];
+    assert_says(&[&flags[..], &["-o", text(&output)]].concat(), &["meta.json"]);
+    assert!(!output.exists());
+}
+
+#[test]
+fn data_sets_that_are_none_are_named_with_the_next_step() {
+    let folder = folder();
+    let model = model();
+    assert_says(&golden(&model, &["--data", text(folder.path())]), &["no CIFAR-10 batches", "data_batch_1"]);
+    fs::write(folder.path().join("data_batch_1.bin"), [0; 100]).expect("the folder is ours");
+    assert_says(&golden(&model, &["--data", text(folder.path())]), &["100 bytes", "expected 30730000"]);
+    assert_says(&["data", "check", "--data", text(folder.path())], &["100 bytes", "expected 30730000"]);
+
+    let home = folder.path().join("home");
+    let output = command(&golden(&model, &[])).env("HOME", &home).env_remove("XDG_CACHE_HOME").output();
+    let output = output.expect("the command was built");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("hafnia data fetch") && message.contains("--data digits"), "{message}");
+}
+
+#[test]
+fn configurations_that_do_not_hold_are_refused_and_nothing_is_written() {
+    let folder = folder();
+    let good = "name = \"mine\"\nclock_mhz = 80\n[array]\nrows = 4\ncols = 4\n[memory]\nweight_words = 4096\n\
+                map_words = 4096\naccumulator_words = 1024\nparameter_words = 1024\nprogram_descriptors = 64\n";
+    let file = folder.path().join("config.toml");
+    let output = folder.path().join("out");
+    let generate = ["generate", "--config", text(&file), "-o", text(&output)];
+    let cases: [(&str, &str, &[&str]); 5] = [
+        ("rows = 4", "rows = 17", &["config.toml", "`array.rows` is 17", "2 to 16"]),
+        ("rows = 4", "row = 4", &["config.toml", "`row`", "`rows`"]),
+        ("rows = 4", "rows = \"four\"", &["config.toml", "rows"]),
+        ("\"mine\"", "\"../mine\"", &["config.toml", "`name`"]),
+        ("clock_mhz = 80", "", &["config.toml", "clock_mhz"]),
+    ];
+    for (line, instead, phrases) in cases {
+        fs::write(&file, good.replace(line, instead)).expect("the folder is ours");
+        assert_says(&generate, phrases);
+        assert!(!output.exists(), "{instead}");
+    }
+    fs::write(&file, good.replace("map_words = 4096", "map_words = 512")).expect("the folder is ours");
+    let model = model();
+    let run = golden(&model, &["--data", "digits", "--config", text(&file)]);
+    assert_says(&run, &["layer 0", "`memory.map_words`", "1024", "512"]);
+    assert_says(&["generate", "--config", "nowhere.toml", "-o", text(&output)], &["nowhere.toml"]);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_refused() {
+    let folder = folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "").expect("the folder is ours");
+    let inside = file.join("out");
+    assert_says(&["generate", "-o", text(&inside)], &["cannot write", "file/out"]);
+    let model = model();
+    let log = folder.path().join("no/such/folder/flips.csv");
+    assert_says(
+        &golden(&model, &["--data", "digits", "--flip-log", text(&log)]),
+        &["flips.csv", "a folder that exists"],
+    );
+}
+
+/// A limit on the size of files stands for a disk that fills up while the log is written.
+#[test]
+fn full_disk_leaves_the_old_flip_log_alone() {
+    let folder = folder();
+    let log = folder.path().join("flips.csv");
+    fs::write(&log, "old").expect("the folder is ours");
+    let model = model();
+    let more = ["--data", "digits", "--images", "0:64", "--ber", "0.5", "--flip-log", text(&log)];
+    let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"";
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_hafnia")]).args(golden(&model, &more)).env("NO_COLOR", "1");
+    let output = shell.output().expect("there is a shell");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("flips.csv") && message.contains("nothing was left half written"), "{message}");
+    assert_eq!(fs::read_to_string(&log).expect("the old log is there"), "old");
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder is there").count(), 1);
+}
+
+fn sim<'a>(model: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["run", "--engine", "sim", "--model", model, "--data", "digits", "--images", "0:1"], more].concat()
+}
+
+#[test]
+fn missing_verilator_is_named_and_the_golden_model_runs_without_it() {
+    let folder = folder();
+    let model = model();
+    let path = folder.path();
+    let run = |arguments: &[&str]| {
+        let output = command(arguments).env("PATH", path).env_remove("VERILATOR_ROOT").env_remove("CXX").output();
+        output.expect("the command was built")
+    };
+    let output = run(&sim(&model, &[]));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("verilator") && message.contains("scripts/setup"), "{message}");
+    assert!(run(&golden(&model, &["--data", "digits", "--images", "0:1"])).status.success());
+}
+
+#[test]
+fn verilog_that_is_none_or_has_other_ports_is_refused() {
+    let folder = folder();
+    let model = model();
+    let file = folder.path().join("mine.v");
+    assert_says(&sim(&model, &["--rtl", text(&file)]), &["mine.v", "hafnia generate"]);
+    fs::write(&file, "module hafnia_8x8(input wire clk_i); endmodule\n").expect("the folder is ours");
+    assert_says(&sim(&model, &["--rtl", text(&file)]), &["hafnia_8x8", "port"]);
+    fs::write(&file, "this is no Verilog\n").expect("the folder is ours");
+    assert_says(&sim(&model, &["--rtl", text(&file)]), &["syntax error"]);
+}
+
+/// A damaged cache entry is made again, and says so.
+#[test]
+fn stale_cache_is_built_again_with_a_notice() {
+    let build = folder();
+    let model = model();
+    let run = || command(&sim(&model, &["--preset", "4x4"])).env("HAFNIA_BUILD", build.path()).output();
+    assert!(run().expect("the command was built").status.success());
+    let entries = fs::read_dir(build.path().join("verilated")).expect("there is a cache");
+    let library = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").path().join("model.so");
+    let library = entries.map(library).find(|path| path.is_file()).expect("the model is in the cache");
+    let bytes = fs::read(&library).expect("the library is there");
+    fs::write(&library, &bytes[..bytes.len() / 2]).expect("the cache is ours");
+    let output = run().expect("the command was built");
+    assert!(output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("damaged") && message.contains("made again"), "{message}");
+    assert!(run().expect("the command was built").stderr.is_empty(), "the entry is whole again");
+}
+
+#[test]
+fn two_runs_at_once_build_the_hardware_once() {
+    let build = folder();
+    let model = model();
+    let start = || {
+        let mut command = command(&sim(&model, &["--preset", "4x4"]));
+        command.env("HAFNIA_BUILD", build.path()).stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped()).spawn().expect("the command was built")
+    };
+    let outputs = [start(), start()].map(|child| child.wait_with_output().expect("it ends"));
+    assert!(outputs.iter().all(|output| output.status.success()));
+    let building =
+        outputs.iter().filter(|o| String::from_utf8_lossy(&o.stderr).contains("building the model of")).count();
+    assert_eq!(building, 1, "{outputs:?}");
+}

@@ -1,0 +1,57 @@
+//! Runs the `hafnia` command.
+
+// Each test file is a crate of its own and uses a part of this module.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The committed digits model.
+pub fn model() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/vgg-a8-digits/model.safetensors");
+    path.to_str().expect("the path is text").to_owned()
+}
+
+/// The command with a build folder of the tests' own and without the user's settings.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hafnia"));
+    command.args(arguments).env("HAFNIA_BUILD", build()).env_remove("HAFNIA_DATA").env("NO_COLOR", "1");
+    command
+}
+
+/// The build folder of these tests.
+pub fn build() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("build")
+}
+
+/// Runs it.
+pub fn hafnia(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the command was built")
+}
+
+/// Runs it, expects this exit code, and returns its standard output.
+pub fn stdout(arguments: &[&str], code: i32) -> String {
+    let output = hafnia(arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+    out.into_owned()
+}
+
+/// Runs it with `--json`, expects this exit code, and returns the object.
+pub fn json(arguments: &[&str], code: i32) -> Value {
+    let text = stdout(&[arguments, &["--json"]].concat(), code);
+    assert_eq!(text.lines().count(), 1, "one object on one line: {text}");
+    serde_json::from_str(&text).expect("the output is JSON")
+}
+
+/// A fresh folder.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written")
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are text")
+}

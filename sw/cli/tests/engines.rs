@@ -1,0 +1,181 @@
+//! `run`, `verify` and `generate` on the built-in digits: exit codes, results, flip logs, waveforms, replay.
+
+mod common;
+
+use common::{folder, hafnia, json, model, stdout, text};
+use serde_json::Value;
+
+fn run<'a>(engine: &'a str, model: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["run", "--engine", engine, "--model", model, "--data", "digits"], more].concat()
+}
+
+#[test]
+fn golden_and_sim_give_the_same_row_and_the_same_flip_log() {
+    let (model, folder) = (model(), folder());
+    let mut rows = Vec::new();
+    let mut logs = Vec::new();
+    for engine in ["golden", "sim"] {
+        let log = folder.path().join(engine);
+        let more = ["--images", "3:20", "--ber", "1e-3", "--seed", "7", "--flip-log", text(&log)];
+        let mut row = json(&run(engine, &model, &more), 0);
+        assert_eq!(row["engine"], engine);
+        let object = row.as_object_mut().expect("a row is an object");
+        object.remove("engine");
+        object.remove("seconds");
+        rows.push(row);
+        logs.push(std::fs::read(log).expect("the log was written"));
+    }
+    assert_eq!(rows[0], rows[1]);
+    assert!(logs[0] == logs[1], "the flip logs differ");
+    let log = String::from_utf8(logs.remove(0)).expect("the log is text");
+    let (header, lines) = log.split_once('\n').expect("the log has lines");
+    assert_eq!(header, "site,layer,address,read_index,bit,before,after");
+    assert_eq!(lines.lines().count() as u64, rows[0]["counters"]["flips"].as_u64().expect("a count"));
+    assert!(lines.lines().all(|line| line.split(',').count() == 7 && line.starts_with("weights,")));
+}
+
+#[test]
+fn a_row_has_the_documented_fields() {
+    let row = json(&run("golden", &model(), &["--images", "0:4"]), 0);
+    let fields: Vec<&str> = row.as_object().expect("a row is an object").keys().map(String::as_str).collect();
+    let documentation = include_str!("../../../docs/json.md");
+    for field in &fields {
+        assert!(documentation.contains(&format!("`{field}`")), "docs/json.md does not describe `{field}`");
+    }
+    assert_eq!(
+        (&row["ber_measured"], &row["draws"], &row["protection"]),
+        (&0.0.into(), &"exact".into(), &"none".into())
+    );
+    assert_eq!(row["cycles"]["per_layer"].as_array().expect("a list").len(), 9);
+}
+
+#[test]
+fn the_same_command_gives_the_same_bytes_whatever_the_jobs() {
+    let model = model();
+    let row = |jobs| {
+        let mut row = json(&run("golden", &model, &["--images", "0:40", "--ber", "1e-2", "--jobs", jobs]), 0);
+        row["seconds"] = Value::Null;
+        row.to_string()
+    };
+    assert_eq!(row("1"), row("1"));
+    assert_eq!(row("1"), row("3"));
+}
+
+#[test]
+fn verify_is_equal_for_every_rate_and_seed_asked_for() {
+    let result = json(&["verify", "--model", &model(), "--data", "digits", "--ber", "0,1e-2", "--seed", "1,2"], 0);
+    assert_eq!(result["equal"], true);
+    let rows = result["rows"].as_array().expect("a list");
+    let points: Vec<_> = rows.iter().map(|r| (r["ber_requested"].as_f64(), r["seed"].as_u64())).collect();
+    let wanted = [(0.0, 1), (0.0, 2), (1e-2, 1), (1e-2, 2)].map(|(p, seed)| (Some(p), Some(seed)));
+    assert_eq!(points, wanted);
+    assert!(rows.iter().all(|r| r["values_compared"].as_u64() > Some(10_000)));
+}
+
+/// Three of the faults that the co-simulation tests plant, as a user meets them: exit code 1, and a command that shows
+/// the difference again with a waveform of the cycles around it.
+#[test]
+fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
+    let (model, folder) = (model(), folder());
+    stdout(&["generate", "--preset", "8x8", "-o", text(folder.path())], 0);
+    let sound = std::fs::read_to_string(folder.path().join("hafnia_8x8.v")).expect("it was generated");
+    for (line, instead) in
+        [("clamped > largest", "clamped < largest"), ("{1'd0, flips_i}", "{flips_i, 1'd0}"), ("a0 << 13", "a0 << 12")]
+    {
+        assert_eq!(sound.matches(line).count(), 1, "{line}");
+        let faulty = folder.path().join("faulty.v");
+        std::fs::write(&faulty, sound.replace(line, instead)).expect("the folder is ours");
+        let flags = ["--model", &model, "--data", "digits", "--images", "3:9", "--ber", "1e-2", "--seed", "5"];
+        let result = json(&[&["verify", "--rtl", text(&faulty)][..], &flags].concat(), 1);
+        let row = &result["rows"][0];
+        assert_eq!((&result["equal"], &row["equal"]), (&false.into(), &false.into()));
+        let difference = row["difference"].as_str().expect("it is described");
+        assert!(difference.contains("layer 0") && difference.contains("seed 5"), "{difference}");
+
+        let wave = row["wave"].as_str().expect("there is a waveform");
+        std::fs::remove_file(wave).expect("the waveform was written");
+        let replay = row["replay"].as_str().expect("there is a command");
+        let words: Vec<&str> = replay.split(' ').skip(1).collect();
+        assert!(stdout(&words, 1).contains("differs"), "{replay}");
+        let vcd = std::fs::read_to_string(wave).expect("the replay wrote the waveform");
+        assert!(vcd.contains("$enddefinitions") && vcd.contains("write_back_address_o"));
+    }
+}
+
+#[test]
+fn waveform_holds_the_window_asked_for_and_changes_no_result() {
+    let (model, folder) = (model(), folder());
+    let plain = json(&run("sim", &model, &["--images", "0:1", "--ber", "1e-3"]), 0);
+    for name in ["w.vcd", "w.fst"] {
+        let wave = folder.path().join(name);
+        let more = ["--images", "0:1", "--ber", "1e-3", "--wave", text(&wave), "--wave-window", "5000:40"];
+        let traced = json(&run("sim", &model, &more), 0);
+        assert_eq!((&plain["correct"], &plain["counters"]), (&traced["correct"], &traced["counters"]));
+        let bytes = std::fs::read(&wave).expect("the waveform was written");
+        assert!(bytes.len() > 1000, "{name} has {} bytes", bytes.len());
+        if name.ends_with("vcd") {
+            let vcd = String::from_utf8(bytes).expect("a VCD file is text");
+            let times: Vec<u64> = vcd.lines().filter_map(|line| line.strip_prefix('#')?.parse().ok()).collect();
+            let (first, last) = (times[0], times[times.len() - 1]);
+            assert!(last - first <= 400 && last - first > 300, "{first} to {last} ns");
+        }
+    }
+}
+
+#[test]
+fn generate_writes_the_same_files_each_time() {
+    let (one, two) = (folder(), folder());
+    for folder in [&one, &two] {
+        stdout(&["generate", "--preset", "4x4", "-o", text(folder.path())], 0);
+    }
+    let names = ["hafnia_4x4.v", "manifest.json", "registers.md", "hafnia_4x4.core"];
+    for name in names {
+        let read = |folder: &tempfile::TempDir| std::fs::read(folder.path().join(name)).expect("it was written");
+        assert!(read(&one) == read(&two), "{name} differs");
+    }
+    assert_eq!(std::fs::read_dir(one.path()).expect("the folder is there").count(), names.len());
+}
+
+#[test]
+fn nothing_but_the_result_is_printed_when_no_terminal_listens() {
+    let model = model();
+    let output = hafnia(&run("golden", &model, &["--images", "0:40"]));
+    assert!(output.status.success());
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("top-1"));
+}
+
+#[test]
+fn quantize_writes_the_committed_digits_model_again() {
+    let Some(trained) = trained("vgg-a8-digits") else { return };
+    let folder = folder();
+    let output = folder.path().join("model.safetensors");
+    let (weights, meta) = (trained.join("weights.safetensors"), trained.join("model.json"));
+    let flags = ["quantize", "--weights", text(&weights), "--meta", text(&meta), "--calibration", "digits", "-o"];
+    let result = json(&[&flags[..], &[text(&output)]].concat(), 0);
+    let written = std::fs::read(&output).expect("the model was written");
+    assert!(written == std::fs::read(model()).expect("the committed model is there"));
+    assert_eq!(result["meta"]["accuracy"]["int8_correct"], 356);
+}
+
+/// The trained networks, where they are at hand.
+fn trained(name: &str) -> Option<std::path::PathBuf> {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let shared = std::env::var_os("HAFNIA_SHARED").map_or(beside, Into::into);
+    let folder = shared.join("models").join(name);
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: no trained networks in {}; set HAFNIA_SHARED", shared.display());
+        return None;
+    }
+    Some(folder)
+}
+
+#[test]
+fn doctor_lists_every_tool_with_what_is_lost_without_it() {
+    let result = json(&["doctor"], 0);
+    let tools = result["tools"].as_array().expect("a list");
+    for name in ["verilator", "g++", "z3", "yosys", "nextpnr-ecp5", "ecppack", "openFPGALoader"] {
+        let tool = tools.iter().find(|t| t["name"] == name).unwrap_or_else(|| panic!("{name} is not listed"));
+        assert!(tool["needed_for"].as_str().is_some_and(|text| !text.is_empty()));
+    }
+}
