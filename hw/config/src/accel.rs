@@ -330,6 +330,15 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever a file holds, it is a configuration or an error, and a configuration that holds is elaborated.
+        #[test]
+        fn damaged_toml_never_panics(at in any::<prop::sample::Index>(), with in "[ -~\n]{0,6}", cut in 0usize..4) {
+            let mut text = presets::find("8x8").unwrap().to_toml();
+            let at = at.index(text.len());
+            text.replace_range(at..(at + cut).min(text.len()), &with);
+            let _ = AccelConfig::from_toml(&text).and_then(|config| config.validate());
+        }
+
         /// Every output fold of every legal array: the words it touches never exceed `split_writes`, and the bound is met.
         #[test]
         fn split_writes_is_the_exact_bound(rows in 2u32..=16, cols in 2u32..=16) {

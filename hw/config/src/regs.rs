@@ -71,7 +71,7 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
             ReadWrite,
             1,
             0,
-            "0: weights are resident, read from each descriptor's base. 1: the weight memory is a ring, filled by the stream port or the host and read once in order.",
+            "0: weights are resident, read from each descriptor's base. 1: the weight memory is a ring, filled by the stream port or the host and read once in order; writing 0 empties it.",
         ),
         register("WEIGHT_CLEAR", 8, Trigger, 1, 0, "Empties the ring of streamed weights."),
         register("WEIGHT_LEVEL", 9, ReadOnly, 20, 0, "Weight words in the ring, unread."),

@@ -77,7 +77,7 @@ fn wanted(build: &Path) -> Vec<Wanted> {
             name: "yosys",
             programs: wheel("yosys"),
             version_flag: "-V",
-            needed_for: "synthesis: `build`, and the synthesis tests",
+            needed_for: "synthesis: `build`; the tests of synthesis and the formal proofs",
             how_to_get: GET_ECP5,
         },
         Wanted {

@@ -120,6 +120,8 @@ impl<'a, T: Transport> Accel<'a, T> {
             let address = Region::Parameters.base() + part.parameter_base * self.hw.column_stride * 2;
             self.link.write(address, &pack::parameters(self.hw, layer))?;
         }
+        // An earlier session may have left words in the ring.
+        self.write_register("WEIGHT_STREAM", 0)?;
         self.write_register("WEIGHT_STREAM", u32::from(!self.schedule.resident))?;
         if self.schedule.resident {
             for (words, part) in self.weights.iter().zip(&self.schedule.layers) {

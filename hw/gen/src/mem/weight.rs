@@ -103,7 +103,8 @@ impl WeightMemory {
         ring.read_i.connect();
         let top = hw.weight_address_bits - 1;
         let mut text = format!(
-            "assign ring_clear_i = clear_i;\nassign ring_write_i = write_i & stream_i;\n\
+            "// Without streaming the ring is empty: a host that switches it on meets no words of before, and cannot overrun it.\n\
+             assign ring_clear_i = clear_i | ~stream_i;\nassign ring_write_i = write_i & stream_i;\n\
              assign ring_read_i = read_i & stream_i;\nassign level_o = ring_level_o;\nassign full_o = ring_full_o;\n\
              // read_i is registered, so the word on its way is not in the level yet.\n\
              assign ready_o = ~stream_i | (ring_level_o > {{{zeros}'d0, read_i}});\n\

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hafnia_config::fault::Thresholds;
 use hafnia_config::{Elaborated, presets};
 use hafnia_gen::{Generated, generate};
 use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Port, Unknowns, Variant};
@@ -62,19 +63,32 @@ pub struct Bench {
 impl Bench {
     /// Builds `module` of the accelerator of `hw`.
     pub fn new(hw: &Elaborated, module: &str) -> Self {
+        Self::seeded(hw, module, 1)
+    }
+
+    /// The same with its registers at the values that `seed` gives.
+    pub fn seeded(hw: &Elaborated, module: &str, seed: u64) -> Self {
         let generated = generate(hw);
         let found = generated.modules.iter().find(|m| m.name == module);
         let found = found.unwrap_or_else(|| panic!("{} has no module {module}", hw.config.name));
-        let port =
-            |p: &hafnia_config::manifest::Port| Port { name: p.name.clone(), input: p.input, width_bits: p.width_bits };
+        // The shim drives the accelerator's own ports by name, a whole group at a time. A module that has a part of the
+        // group of flips shows it under other names: `flip_valid_o` as `record_valid_o`.
+        let has = |name: &str| found.ports.iter().any(|p| p.name == name);
+        let part = has("flip_valid_o") && !has("flip_layer_o");
+        let renamed = |text: &str| if part { text.replace("flip_", "record_") } else { text.to_owned() };
+        let port = |p: &hafnia_config::manifest::Port| Port {
+            name: renamed(&p.name),
+            input: p.input,
+            width_bits: p.width_bits,
+        };
         let design = Design {
             top: module.to_owned(),
-            verilog: generated.verilog.clone(),
+            verilog: renamed(&generated.verilog),
             ports: found.ports.iter().map(port).collect(),
             waivers: DEFAULT_WAIVERS.map(str::to_owned).to_vec(),
         };
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("verilated");
-        let variant = Variant { unknowns: Unknowns::Randomise { seed: 1 }, ..Variant::default() };
+        let variant = Variant { unknowns: Unknowns::Randomise { seed }, ..Variant::default() };
         let model = Builder::new().folder(folder).jobs(1).build(&design, variant);
         let dut = model.and_then(|model| model.dut()).unwrap_or_else(|error| panic!("{error}"));
         Self { dut }
@@ -98,6 +112,13 @@ impl Bench {
         self.set_words(port, &words);
     }
 
+    /// Drives the thresholds of an injector as the register bank does: of each node size `both`, then `left`.
+    pub fn set_thresholds(&mut self, thresholds: &Thresholds) {
+        self.set("word_threshold_i", thresholds.word.into());
+        let nodes: Vec<u32> = thresholds.nodes.iter().flat_map(|n| [n.both, n.left]).collect();
+        self.set_words("node_thresholds_i", &nodes);
+    }
+
     /// Returns a port of up to 64 bits, settled on the inputs as they are now.
     pub fn get(&mut self, port: &str) -> u64 {
         let words = self.get_words(port);
@@ -118,6 +139,11 @@ impl Bench {
     /// Runs one clock cycle.
     pub fn step(&mut self) {
         self.dut.step(1).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Runs clock cycles with the inputs as they are.
+    pub fn steps(&mut self, cycles: u64) {
+        self.dut.step(cycles).unwrap_or_else(|error| panic!("{error}"));
     }
 
     fn words(&self, port: &str) -> usize {

@@ -1,0 +1,100 @@
+// Properties of `register_bank`, with `SIZES` pairs of node thresholds.
+//
+// `registers.vh` is written by the test from the register description: each register's offset under its name, and its
+// access, the mask of its bits and its reset value as functions of the offset.
+// Proved, for every power-on state, from the first cycle of reset on and for all time, for an arbitrary offset `r`:
+//   held      the output of a read-write register is its reset value, or else the used bits of the last write to it: no
+//             other write changes it;
+//   answered  two cycles after its offset a register is read as it was with that offset: a read-write one as held, a
+//             constant one as its constant, STATUS and WEIGHT_LEVEL as their inputs, a trigger and an unknown one as 0.
+//             No write changes a read-only one;
+//   all_known exactly the offsets of the description are known;
+//   pulsed    a trigger is high in exactly the one cycle after each write of 1 to it.
+// Argument: k-induction with k = 2, for the read value passes two registers. `r` is an unknown constant, so the
+// solver tries every offset, in every run.
+module register_bank_properties #(
+  parameter SIZES = 5
+) (
+  input clk_i,
+  input rst_i,
+  input write_i,
+  input [7:0] offset_i,
+  input [31:0] data_i,
+  input status_i,
+  input [19:0] weight_level_i
+);
+localparam [1:0] UNKNOWN = 0, READ_ONLY = 1, READ_WRITE = 2, TRIGGER = 3;
+`include "registers.vh"
+
+wire [31:0] data;
+wire known;
+wire start;
+wire weight_clear;
+wire [7:0] program_first;
+wire [7:0] program_count;
+wire weight_stream;
+wire inject_enable;
+wire [31:0] inject_word;
+wire [64*SIZES-1:0] inject_nodes;
+register_bank dut (
+  .clk_i(clk_i), .rst_i(rst_i), .write_i(write_i), .offset_i(offset_i), .data_i(data_i), .data_o(data), .known_o(known),
+  .status_i(status_i), .weight_level_i(weight_level_i), .start_o(start), .weight_clear_o(weight_clear),
+  .program_first_o(program_first), .program_count_o(program_count), .weight_stream_o(weight_stream),
+  .inject_enable_o(inject_enable), .inject_word_o(inject_word), .inject_nodes_o(inject_nodes)
+);
+
+(* anyconst *) wire [7:0] r;
+wire writable = access(r) == READ_WRITE;
+
+// The output of `r`, if it is a read-write register.
+reg [31:0] held_value;
+always @(*) case (r)
+  PROGRAM_FIRST: held_value = program_first;
+  PROGRAM_COUNT: held_value = program_count;
+  WEIGHT_STREAM: held_value = weight_stream;
+  INJECT_ENABLE: held_value = inject_enable;
+  INJECT_WORD: held_value = inject_word;
+  default: held_value = inject_nodes >> 32 * (r - FIRST_THRESHOLD);
+endcase
+
+// What `r` should hold, and be read as.
+reg [31:0] value;
+reg [31:0] seen;
+always @(*) case (access(r))
+  READ_WRITE: seen = value;
+  READ_ONLY: seen = r == STATUS ? status_i : r == WEIGHT_LEVEL ? weight_level_i : reset_value(r);
+  default: seen = 0;
+endcase
+
+reg was_reset = 0;
+reg was_clocked = 0;
+reg asked_1 = 0;
+reg asked_2 = 0;
+reg [31:0] seen_1;
+reg [31:0] seen_2;
+reg start_due;
+reg weight_clear_due;
+always @(posedge clk_i) begin
+  was_reset <= was_reset | rst_i;
+  was_clocked <= 1;
+  if (rst_i) value <= reset_value(r);
+  else if (writable && write_i && offset_i == r) value <= data_i & mask(r);
+  {asked_1, asked_2} <= {was_reset && offset_i == r, asked_1};
+  {seen_1, seen_2} <= {seen, seen_1};
+  start_due <= !rst_i && write_i && offset_i == START && data_i[0];
+  weight_clear_due <= !rst_i && write_i && offset_i == WEIGHT_CLEAR && data_i[0];
+end
+
+always @(*) begin
+  all_known: assert (known == (access(offset_i) != UNKNOWN));
+  if (was_reset && writable) held: assert (held_value == value);
+  if (asked_2) answered: assert (data == seen_2);
+  if (was_clocked) pulsed: assert (start == start_due && weight_clear == weight_clear_due);
+end
+
+always @(*) begin
+  threshold_read_back: cover (asked_2 && r >= FIRST_THRESHOLD && writable && data == 32'h12345678);
+  level_read: cover (asked_2 && r == WEIGHT_LEVEL && data == 20'h54321);
+  started: cover (was_reset && start && program_count == 3);
+end
+endmodule

@@ -1,0 +1,350 @@
+//! Formal proofs on the generated Verilog, by yosys-smtbmc with z3. `formal/*.v` holds the properties, one file a
+//! block, each with what it proves and by which argument.
+//!
+//! A proof is a bounded check from every power-on state and an induction step; together they hold for all time. A block
+//! whose outputs depend on the last cycles alone needs no induction. Every `cover` must be reached, so no assumption
+//! rules out what matters. As a negative control each property must fail, with a counterexample, on a copy of the
+//! Verilog with one fault.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use common::{array, preset, run, tool, written};
+use hafnia_config::Elaborated;
+use hafnia_config::fault::node_sizes;
+use hafnia_config::program::DESCRIPTOR_WORDS;
+use hafnia_config::regs::{Access, LayerCounters, THRESHOLD_OFFSET, registers};
+
+/// A block of a configuration, with the properties to prove of it.
+struct Proof {
+    /// The generated module; its properties are the module `<block>_properties` of `formal/<block>.v`.
+    block: &'static str,
+    /// The generated Verilog.
+    verilog: String,
+    /// Parameters of the property module.
+    parameters: Vec<(&'static str, u32)>,
+    /// `registers.vh`, for the properties that include it.
+    header: String,
+    /// Cycles of the bounded check, and the longest induction.
+    cycles: u32,
+}
+
+/// The programs of a proof, looked for once.
+struct Programs {
+    yosys: PathBuf,
+    smtbmc: PathBuf,
+}
+
+/// One changed line of the Verilog, and the property that must fail by it.
+struct Fault {
+    line: &'static str,
+    instead: &'static str,
+    fails: &'static str,
+}
+
+/// The generated block with its properties, as yosys wrote it for the solver.
+struct Model {
+    block: &'static str,
+    cycles: u32,
+    folder: tempfile::TempDir,
+}
+
+fn programs() -> &'static Programs {
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        // yosys-smtbmc comes with yosys and is named after it; it looks for z3 on the search path.
+        tool("z3");
+        let yosys = tool("yosys");
+        let name = yosys.file_name().and_then(|name| name.to_str()).expect("a file name");
+        Programs { smtbmc: yosys.with_file_name(format!("{name}-smtbmc")), yosys }
+    })
+}
+
+/// The names of the properties in a text.
+fn labels(text: &str) -> Vec<&str> {
+    let before = text.lines().filter_map(|line| line.split_once(": assert (")).map(|(before, _)| before);
+    before.filter_map(|before| before.split_whitespace().last()).collect()
+}
+
+impl Proof {
+    fn new(block: &'static str, hw: &Elaborated, cycles: u32) -> Self {
+        let (generated, _folder) = written(hw);
+        Self { block, verilog: generated.verilog, parameters: Vec::new(), header: String::new(), cycles }
+    }
+
+    /// Replaces a text that must be there exactly once.
+    fn with(mut self, text: &str, instead: &str) -> Self {
+        assert_eq!(self.verilog.matches(text).count(), 1, "places of `{text}` in the Verilog");
+        self.verilog = self.verilog.replace(text, instead);
+        self
+    }
+
+    /// The text of the properties.
+    fn properties(&self) -> String {
+        let path = format!("{}/formal/{}.v", env!("CARGO_MANIFEST_DIR"), self.block);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"))
+    }
+
+    fn model(&self) -> Model {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written");
+        for (name, text) in
+            [("dut.v", &self.verilog), ("properties.v", &self.properties()), ("registers.vh", &self.header)]
+        {
+            std::fs::write(folder.path().join(name), text).expect("the folder is ours");
+        }
+        let set: String = self.parameters.iter().map(|(name, value)| format!(" -chparam {name} {value}")).collect();
+        // Without `-norom` yosys would make memories of `case` tables, and the induction would start from any contents.
+        // The block's initial values are dropped before the properties are read: it powers on in any state.
+        let script = format!(
+            "read_verilog dut.v; hierarchy -top {block}; proc -norom; setattr -unset init w:*; \
+             read_verilog -formal properties.v; hierarchy -check -top {block}_properties{set}; proc -norom; flatten; \
+             prep -nordff; chformal -lower; write_smt2 -wires model.smt2",
+            block = self.block,
+        );
+        let (done, text) = run(&programs().yosys, &["-q", "-p", &script], folder.path());
+        assert!(done, "yosys failed on {}:\n{text}", self.block);
+        let smt2 = std::fs::read_to_string(folder.path().join("model.smt2")).expect("yosys wrote the model");
+        for (marker, statement) in [("; yosys-smt2-assert ", ": assert ("), ("; yosys-smt2-cover ", ": cover (")] {
+            let (kept, stated) = (smt2.matches(marker).count(), self.properties().matches(statement).count());
+            assert_eq!(kept, stated, "properties of {} that yosys kept, and that are stated", self.block);
+        }
+        Model { block: self.block, cycles: self.cycles, folder }
+    }
+}
+
+impl Model {
+    /// Runs yosys-smtbmc and returns whether it succeeded, and all it printed.
+    fn solve(&self, options: &[&str]) -> (bool, String) {
+        let cycles = self.cycles.to_string();
+        // Without `--unroll` z3 would expand the shared expressions of a deep block one by one.
+        let common = ["-s", "z3", "--unroll", "--noprogress", "-t", &cycles];
+        run(&programs().smtbmc, &[&common, options, &["model.smt2"]].concat(), self.folder.path())
+    }
+
+    fn assert_holds_from_power_on(&self) {
+        let (holds, text) = self.solve(&[]);
+        assert!(holds && text.contains("Status: PASSED"), "{} from power-on:\n{text}", self.block);
+    }
+
+    fn assert_holds_by_induction(&self) {
+        let (holds, text) = self.solve(&["-i"]);
+        assert!(holds && text.contains("Temporal induction successful"), "{} by induction:\n{text}", self.block);
+    }
+
+    fn assert_every_cover_is_reached(&self) {
+        let (reached, text) = self.solve(&["-c"]);
+        assert!(reached && text.contains("Reached cover statement"), "{}: a cover is not reached:\n{text}", self.block);
+    }
+
+    fn assert_breaks(&self, property: &str) {
+        let failure = format!("Assert failed in {}_properties: {property}\n", self.block);
+        let (mut holds, mut text) = self.solve(&[]);
+        if !text.contains(&failure) {
+            // Another property may fail some cycles earlier.
+            (holds, text) = self.solve(&["--keep-going"]);
+        }
+        assert!(!holds && text.contains("Status: FAILED"), "{}: the fault is not found:\n{text}", self.block);
+        assert!(text.contains(&failure), "{}: `{property}` does not fail:\n{text}", self.block);
+    }
+}
+
+/// Plants each fault in a copy of its own and asserts that it breaks the property that it should.
+fn assert_each_fault_is_found(proof: impl Fn() -> Proof, faults: &[Fault]) {
+    for fault in faults {
+        proof().with(fault.line, fault.instead).model().assert_breaks(fault.fails);
+    }
+    let broken: BTreeSet<&str> = faults.iter().map(|fault| fault.fails).collect();
+    let properties = proof().properties();
+    let stated: BTreeSet<&str> = labels(&properties).into_iter().collect();
+    assert_eq!(broken, stated, "properties that a fault breaks, and all of them");
+}
+
+/// A ring as deep as the weight memory of `hw`.
+fn ring(hw: &Elaborated) -> Proof {
+    let depth = hw.config.memory.weight_words;
+    Proof { parameters: vec![("DEPTH", depth)], ..Proof::new("ring", hw, 4) }
+}
+
+/// A ring of 5 words, which the solver can fill and wrap: the same text but for its two constants.
+fn short_ring() -> Proof {
+    let ring = Proof::new("ring", &preset("4x4"), 9);
+    let ring = ring.with("] last = 20'hfff;", "] last = 20'd4;").with("] depth = 20'h1000;", "] depth = 20'd5;");
+    Proof { parameters: vec![("DEPTH", 5)], ..ring }
+}
+
+fn lane(hw: &Elaborated) -> Proof {
+    let sizes = node_sizes(hw.codeword_bits).len() as u32;
+    Proof { parameters: vec![("WEIGHTS", hw.lane_weights), ("SIZES", sizes)], ..Proof::new("injector_lane", hw, 3) }
+}
+
+fn register_bank(hw: &Elaborated) -> Proof {
+    let sizes = node_sizes(hw.codeword_bits).len() as u32;
+    Proof { parameters: vec![("SIZES", sizes)], header: register_header(hw), ..Proof::new("register_bank", hw, 5) }
+}
+
+/// The register description in Verilog: offsets by name; access, used bits and reset value by offset.
+fn register_header(hw: &Elaborated) -> String {
+    let list = registers(hw);
+    let mut text = format!("localparam [7:0] FIRST_THRESHOLD = {THRESHOLD_OFFSET};\n");
+    for r in &list {
+        text.push_str(&format!("localparam [7:0] {} = {};\n", r.name, r.offset));
+    }
+    let mut function = |name: &str, bits: u32, of: &dyn Fn(&hafnia_config::regs::Register) -> String| {
+        text.push_str(&format!("function [{}:0] {name}(input [7:0] offset);\n  case (offset)\n", bits - 1));
+        for r in &list {
+            text.push_str(&format!("    {}: {name} = {};\n", r.offset, of(r)));
+        }
+        text.push_str(&format!("    default: {name} = 0;\n  endcase\nendfunction\n"));
+    };
+    function("access", 2, &|r| {
+        let access = match r.access {
+            Access::ReadOnly => "READ_ONLY",
+            Access::ReadWrite => "READ_WRITE",
+            Access::Trigger => "TRIGGER",
+        };
+        access.to_owned()
+    });
+    function("mask", 32, &|r| format!("32'h{:x}", u32::MAX >> (32 - r.bits)));
+    function("reset_value", 32, &|r| format!("32'h{:x}", r.reset));
+    text
+}
+
+fn wishbone(hw: &Elaborated) -> Proof {
+    let memory = &hw.config.memory;
+    let parameters = vec![
+        ("ROWS", hw.rows),
+        ("COLS", hw.cols),
+        ("WEIGHT_ADDRESS_BITS", hw.weight_address_bits),
+        ("MAP_ADDRESS_BITS", hw.map_address_bits),
+        ("WEIGHT_WORDS", memory.weight_words),
+        ("MAP_WORDS", memory.map_words),
+        ("ACCUMULATOR_WORDS", memory.accumulator_words),
+        ("PARAMETER_WORDS", memory.parameter_words),
+        ("PROGRAM_WORDS", memory.program_descriptors * DESCRIPTOR_WORDS),
+        ("COUNTER_WORDS", memory.program_descriptors * LayerCounters::STRIDE),
+    ];
+    Proof { parameters, ..Proof::new("wishbone", hw, 6) }
+}
+
+/// The configuration of preset `4x4` with another depth of the weight memory.
+fn weight_words(words: u32) -> Elaborated {
+    let mut config = preset("4x4").config;
+    config.memory.weight_words = words;
+    config.validate().expect("the depth is legal")
+}
+
+#[test]
+fn ring_keeps_the_order_of_its_words() {
+    // Two depths that are powers of two and two that are not.
+    for hw in [weight_words(64), weight_words(100), preset("4x4"), preset("8x8")] {
+        let model = ring(&hw).model();
+        model.assert_holds_from_power_on();
+        model.assert_holds_by_induction();
+    }
+    short_ring().model().assert_every_cover_is_reached();
+}
+
+#[test]
+fn ring_with_a_fault_breaks_its_properties() {
+    let faults = [
+        Fault {
+            line: "if (write_pointer_q == last) begin",
+            instead: "if (write_pointer_q == depth) begin",
+            fails: "bounds",
+        },
+        Fault { line: "if (write_i & (~read_i)) begin", instead: "if (write_i) begin", fails: "span" },
+        Fault { line: "full_o = level_q == depth;", instead: "full_o = level_q == last;", fails: "flags" },
+        Fault { line: "if (rst_i | clear_i) begin", instead: "if (rst_i) begin", fails: "emptied" },
+        Fault { line: "read_address_o = read_pointer_q;", instead: "read_address_o = write_pointer_q;", fails: "kept" },
+        Fault { line: "read_pointer_d = read_pointer_q + one;", instead: "read_pointer_d = zero;", fails: "order" },
+    ];
+    assert_each_fault_is_found(short_ring, &faults);
+}
+
+#[test]
+fn injector_off_is_identity_and_on_reports_every_flip() {
+    for (cols, lane_weights) in [(4, 1), (4, 4), (8, 8)] {
+        lane(&array(4, cols, lane_weights)).model().assert_holds_from_power_on();
+    }
+    lane(&array(4, 4, 1)).model().assert_every_cover_is_reached();
+}
+
+#[test]
+fn injector_lane_with_a_fault_breaks_its_properties() {
+    let faults = [
+        Fault { line: "word_valid = valid_i & enable_i;", instead: "word_valid = valid_i;", fails: "identity" },
+        Fault { line: "code_q <= code ^ flips;", instead: "code_q <= code;", fails: "reported" },
+        Fault { line: "flips = flips & live;", instead: "flips = flips;", fails: "only_live" },
+        Fault {
+            line: "hit <= word_valid & (word_draw <= word_threshold_i);",
+            instead: "hit <= word_valid;",
+            fails: "drawn",
+        },
+        // A draw equal to the threshold would flip neither half.
+        Fault { line: "draws[1] = u <= node", instead: "draws[1] = u < node", fails: "found" },
+        Fault { line: "c0 <= {c0[14:4],", instead: "c0 <= {c0[15:5],", fails: "generator" },
+    ];
+    assert_each_fault_is_found(|| lane(&array(4, 4, 1)), &faults);
+}
+
+#[test]
+fn register_bank_holds_what_was_written_and_changes_nothing_else() {
+    for hw in [preset("4x4"), preset("16x16")] {
+        let model = register_bank(&hw).model();
+        model.assert_holds_from_power_on();
+        model.assert_holds_by_induction();
+    }
+    register_bank(&preset("4x4")).model().assert_every_cover_is_reached();
+}
+
+#[test]
+fn register_bank_with_a_fault_breaks_its_properties() {
+    let faults = [
+        Fault { line: "8'd17: inject_left_32 <=", instead: "8'd17: inject_both_32 <=", fails: "held" },
+        Fault { line: "program_count <= 8'd1;", instead: "program_count <= 8'd0;", fails: "held" },
+        Fault { line: "value_2 <= value_1;", instead: "value_2 <= write_i ? data_i : value_1;", fails: "answered" },
+        Fault { line: "8'd9: value = {12'd0, weight_level_i};", instead: "8'd9: value = 32'd0;", fails: "answered" },
+        Fault { line: "known = 1'b0;", instead: "known = write_i;", fails: "all_known" },
+        Fault { line: "start <= ~rst_i & write_i", instead: "start <= start | ~rst_i & write_i", fails: "pulsed" },
+    ];
+    assert_each_fault_is_found(|| register_bank(&preset("4x4")), &faults);
+}
+
+#[test]
+fn wishbone_answers_every_request_once_and_guards_the_memories() {
+    // Words of one host word, of several, and of a number that is no power of two.
+    for hw in [preset("4x4"), preset("16x16"), array(5, 11, 4)] {
+        let model = wishbone(&hw).model();
+        model.assert_holds_from_power_on();
+        model.assert_holds_by_induction();
+    }
+    wishbone(&preset("4x4")).model().assert_every_cover_is_reached();
+}
+
+#[test]
+fn wishbone_with_a_fault_breaks_its_properties() {
+    let faults = [
+        Fault { line: "valid <= ~rst_i & cyc_i & stb_i", instead: "valid <= ~rst_i & stb_i", fails: "answered" },
+        Fault { line: "err_o = valid_after[2] & ~ok_after[2];", instead: "err_o = valid_after[2];", fails: "answered" },
+        Fault { line: "stall_o = stream_i & nearly", instead: "stall_o = nearly", fails: "stalled" },
+        Fault {
+            line: "program_write_o = is_program & write;",
+            instead: "program_write_o = is_program;",
+            fails: "caused",
+        },
+        Fault { line: "(stream_i & (region == 4'd2))", instead: "(region == 4'd2)", fails: "owned" },
+        Fault { line: "~busy_i | (region == 4'd0)", instead: "~busy_i | (region <= 4'd1)", fails: "owned" },
+        Fault { line: "4'd2: exists = offset < 20'd", instead: "4'd2: exists = offset <= 20'd", fails: "addressed" },
+        Fault {
+            line: "register_write_o = ok & write &",
+            instead: "register_write_o = valid & write &",
+            fails: "no_harm",
+        },
+        Fault { line: "map_b_write_o = is_map_b & write;", instead: "map_b_write_o = 1'b0;", fails: "done" },
+        Fault { line: "4'd5: answer = map_b[", instead: "4'd5: answer = map_a[", fails: "carried" },
+    ];
+    assert_each_fault_is_found(|| wishbone(&preset("4x4")), &faults);
+}

@@ -1,0 +1,151 @@
+//! The register bank against the register description.
+
+mod common;
+
+use std::collections::VecDeque;
+
+use common::{Bench, array, rng};
+use hafnia_config::Elaborated;
+use hafnia_config::regs::{Access, Register, registers};
+use rand::Rng;
+
+/// A mask of the register's bits.
+fn bits(register: &Register) -> u32 {
+    u32::MAX >> (32 - register.bits)
+}
+
+/// The bank with what its registers must hold.
+struct Bank {
+    bench: Bench,
+    hw: Elaborated,
+    list: Vec<Register>,
+    /// Value of each register of the list.
+    values: Vec<u32>,
+    /// The trigger that the last cycle's write fired.
+    fired: Option<String>,
+    /// What the reads of the last cycles must give.
+    under_way: VecDeque<u32>,
+}
+
+impl Bank {
+    /// Builds and resets a bank.
+    fn new(hw: &Elaborated) -> Self {
+        let list = registers(hw);
+        let values = list.iter().map(|r| r.reset).collect();
+        let bench = Bench::new(hw, "register_bank");
+        let mut bank = Self { bench, hw: hw.clone(), list, values, fired: None, under_way: VecDeque::new() };
+        bank.reset();
+        bank
+    }
+
+    /// Resets the bank while every register is written.
+    fn reset(&mut self) {
+        self.bench.set("rst_i", 1);
+        self.bench.set("write_i", 1);
+        self.bench.set("data_i", u32::MAX.into());
+        for n in 0..self.list.len() {
+            self.bench.set("offset_i", self.list[n].offset.into());
+            self.bench.step();
+            assert_eq!((self.bench.get("start_o"), self.bench.get("weight_clear_o")), (0, 0), "reset fires no trigger");
+        }
+        self.bench.set("rst_i", 0);
+        self.values = self.list.iter().map(|r| r.reset).collect();
+        self.fired = None;
+        self.under_way.clear();
+    }
+
+    fn value(&self, name: &str) -> u32 {
+        self.list.iter().position(|r| r.name == name).map_or(0, |n| self.values[n])
+    }
+
+    /// Compares every output with the registers' values.
+    fn check_outputs(&mut self) {
+        for (port, name) in [
+            ("program_first_o", "PROGRAM_FIRST"),
+            ("program_count_o", "PROGRAM_COUNT"),
+            ("weight_stream_o", "WEIGHT_STREAM"),
+            ("inject_enable_o", "INJECT_ENABLE"),
+            ("inject_word_o", "INJECT_WORD"),
+        ] {
+            assert_eq!(self.bench.get(port) as u32, self.value(name), "{port}");
+        }
+        for (port, name) in [("start_o", "START"), ("weight_clear_o", "WEIGHT_CLEAR")] {
+            assert_eq!(self.bench.get(port) == 1, self.fired.as_deref() == Some(name), "{port}");
+        }
+        let sizes = hafnia_config::fault::node_sizes(self.hw.codeword_bits);
+        let names = sizes.iter().flat_map(|n| [format!("INJECT_BOTH_{n}"), format!("INJECT_LEFT_{n}")]);
+        let nodes: Vec<u32> = names.map(|name| self.value(&name)).collect();
+        assert_eq!(self.bench.get_words("inject_nodes_o"), nodes);
+    }
+
+    /// One access; the value read is compared two cycles after its offset.
+    fn access(&mut self, offset: u32, write: Option<u32>, status: u32, level: u32) {
+        self.bench.set("offset_i", offset.into());
+        self.bench.set("write_i", write.is_some().into());
+        self.bench.set("data_i", write.unwrap_or(0).into());
+        self.bench.set("status_i", status.into());
+        self.bench.set("weight_level_i", level.into());
+        let found = self.list.iter().position(|r| r.offset == offset);
+        assert_eq!(self.bench.get("known_o") == 1, found.is_some(), "offset {offset}");
+        self.under_way.push_back(found.map_or(0, |n| match self.list[n].name.as_str() {
+            "STATUS" => status,
+            "WEIGHT_LEVEL" => level,
+            _ => self.values[n],
+        }));
+        self.bench.step();
+        self.fired = None;
+        if let (Some(n), Some(data)) = (found, write) {
+            let register = &self.list[n];
+            match register.access {
+                Access::ReadOnly => {}
+                Access::ReadWrite => self.values[n] = data & bits(register),
+                Access::Trigger => self.fired = (data & 1 == 1).then(|| register.name.clone()),
+            }
+        }
+        if self.under_way.len() == 2 {
+            let want = self.under_way.pop_front();
+            assert_eq!(Some(self.bench.get("data_o") as u32), want, "one cycle before offset {offset}");
+        }
+        self.check_outputs();
+    }
+}
+
+/// The configurations: few and many thresholds, and no injector.
+fn configurations() -> Vec<Elaborated> {
+    let mut without = array(3, 5, 2).config;
+    without.injector.weights = false;
+    vec![array(3, 5, 2), array(2, 16, 8), without.validate().expect("the configuration is legal")]
+}
+
+#[test]
+fn registers_start_at_their_reset_values() {
+    for hw in configurations() {
+        let mut bank = Bank::new(&hw);
+        // The second reset follows writes of every register.
+        for _ in 0..2 {
+            for offset in 0..256 {
+                bank.access(offset, None, 0, 0);
+            }
+            for offset in 0..256 {
+                bank.access(offset, Some(0xa5a5_a5a5 ^ offset), 0, 0);
+            }
+            bank.reset();
+        }
+    }
+}
+
+/// Every offset is written and read in random order: registers hold what was written to them and nothing else does, a
+/// trigger fires for one cycle.
+#[test]
+fn registers_hold_what_is_written_to_them_alone() {
+    for hw in configurations() {
+        let mut bank = Bank::new(&hw);
+        let mut rng = rng(1);
+        for _ in 0..5000 {
+            let n = rng.random_range(0..bank.list.len());
+            let offset = if rng.random_bool(0.9) { bank.list[n].offset } else { rng.random_range(0..256) };
+            let write = rng.random_bool(0.5).then(|| rng.random());
+            bank.access(offset, write, rng.random_range(0..2), rng.random_range(0..1 << 20));
+        }
+    }
+}
