@@ -201,8 +201,11 @@ impl Schedule {
                 for tap in 0..taps {
                     let last = fold + 1 == part.c_folds && tap + 1 == taps;
                     let interval = if last { emit_interval(hw, shape) } else { 1 };
-                    let rows = (shape.in_channels - fold * hw.rows).min(hw.rows);
-                    passes.push(Pass { rows, own: (shape.pixels() * images * interval).max(hw.min_pass_cycles) });
+                    let pixels = u64::from(shape.pixels()) * u64::from(images) * u64::from(interval);
+                    passes.push(Pass {
+                        rows: (shape.in_channels - fold * hw.rows).min(hw.rows).into(),
+                        own: pixels.max(hw.min_pass_cycles.into()),
+                    });
                 }
             }
         }
@@ -211,7 +214,7 @@ impl Schedule {
 
     /// Returns the cycle, counted from the first of the layer's tile loads, in which each pass of a run starts; and the
     /// cycle in which the last one ends. Weights are never late.
-    fn pass_starts(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<u32> {
+    fn pass_starts(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<u64> {
         let passes = self.passes(hw, layer, images);
         let mut starts = vec![passes[0].rows - 1];
         for (i, pass) in passes.iter().enumerate() {
@@ -228,14 +231,15 @@ impl Schedule {
         let shape = &part.shape;
         let passes = self.passes(hw, layer, images);
         let starts = self.pass_starts(hw, layer, images);
-        let waits: u32 = passes.windows(2).map(|p| p[1].rows.saturating_sub(p[0].own)).sum();
+        let waits: u64 = passes.windows(2).map(|p| p[1].rows.saturating_sub(p[0].own)).sum();
         let seeding = if seeded { hw.seed_cycles } else { 0 };
+        let saturated = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         LayerCounters {
-            cycles: seeding + starts[passes.len()] + hw.drain_cycles(),
-            macs: (shape.macs() * u64::from(images)) as u32,
-            stall_weights: starts[0] + waits,
+            cycles: saturated(starts[passes.len()] + u64::from(seeding + hw.drain_cycles())),
+            macs: saturated(shape.macs() * u64::from(images)),
+            stall_weights: saturated(starts[0] + waits),
             words_read: part.weight_words,
-            cells_read: (shape.weights() * 8) as u32,
+            cells_read: saturated(shape.weights() * 8),
             flips: 0,
         }
     }
@@ -260,10 +264,10 @@ impl Schedule {
         let starts = self.pass_starts(hw, layer, of_group(group));
         let per_fold = part.c_folds * part.shape.kind.taps();
         let last_pass = starts[((k_fold + 1) * per_fold - 1) as usize];
-        let position = (within * part.shape.pixels() + pixel * if part.shape.pool { 4 } else { 1 })
-            * emit_interval(hw, &part.shape);
+        let position = within * part.shape.pixels() + pixel * if part.shape.pool { 4 } else { 1 };
+        let position = u64::from(position) * u64::from(emit_interval(hw, &part.shape));
         let seeding = if seeded { hw.seed_cycles } else { 0 };
-        before + u64::from(DESCRIPTOR_CYCLES + seeding + last_pass + position + hw.drain_cycles())
+        before + last_pass + position + u64::from(DESCRIPTOR_CYCLES + seeding + hw.drain_cycles())
     }
 }
 
@@ -284,9 +288,9 @@ const DESCRIPTOR_CYCLES: u32 = 27;
 /// One tile pass.
 struct Pass {
     /// Weight words of its tile.
-    rows: u32,
+    rows: u64,
     /// Cycles it takes by itself.
-    own: u32,
+    own: u64,
 }
 
 fn check_map(layer: usize, shape: &LayerShape) -> Result<(), ScheduleError> {
@@ -371,6 +375,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Useful MACs / (cycles x PEs) of VGG-A's convolutions over one batch. The counters of the simulated hardware agree
+    /// with [`Schedule::expected`]; `hafnia bench` reads them.
+    #[test]
+    fn vgg_a_keeps_the_array_busy() {
+        let utilisation = |preset: &str, batch: Option<u32>| {
+            let hw = presets::find(preset).unwrap().validate().unwrap();
+            let schedule = Schedule::new(&hw, &Vgg::A.layers(1), batch).unwrap();
+            let program = schedule.program(&hw, 0, schedule.batch, 1);
+            let convolutions = program.iter().filter(|(l, _)| schedule.layers[*l].shape.kind == LayerKind::Conv3x3);
+            let (macs, cycles) = convolutions
+                .map(|(l, d)| schedule.expected(&hw, *l, d.images, true))
+                .fold((0, 0), |(macs, cycles), c| (macs + u64::from(c.macs), cycles + u64::from(c.cycles)));
+            macs as f64 / (cycles * u64::from(hw.rows * hw.cols)) as f64
+        };
+        assert!(utilisation("8x8", Some(1)) >= 0.85);
+        assert!(utilisation("8x8", None) >= 0.95);
+        assert!(utilisation("16x16", None) >= 0.90);
     }
 
     #[test]
