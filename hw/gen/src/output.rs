@@ -1,7 +1,5 @@
 //! The files of a generated accelerator.
 
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hafnia_config::Elaborated;
@@ -73,11 +71,7 @@ impl Generated {
         let mut written = Vec::new();
         for (name, text) in files {
             let path = folder.join(name);
-            // A temporary file would be the owner's alone.
-            let mode = std::fs::Permissions::from_mode(0o644);
-            let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder).map_err(at(&path))?;
-            file.write_all(text.as_bytes()).map_err(at(&path))?;
-            file.persist(&path).map_err(|e| WriteError { path: path.clone(), source: e.error })?;
+            hafnia_files::write(&path, text.as_bytes()).map_err(at(&path))?;
             written.push(path);
         }
         Ok(written)

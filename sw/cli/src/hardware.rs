@@ -12,7 +12,7 @@ use crate::console::Failure;
 pub struct HardwareArgs {
     /// Configuration file (TOML).
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
-    config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
     /// Named configuration.
     #[arg(long, value_name = "NAME", default_value = "8x8", value_parser = preset_names())]
     preset: String,

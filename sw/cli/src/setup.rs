@@ -7,6 +7,7 @@ use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::{Hardware, Plan, Trace, design};
 use hafnia_dataset::{Images, SIDE};
+use hafnia_files::same_file;
 use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::{Builder, Design, Variant};
 use ndarray::Array3;
@@ -77,6 +78,7 @@ fn window(text: &str) -> Result<(u64, u64), String> {
 impl SetupArgs {
     /// Reads configuration, model and images, and plans the schedule.
     pub fn resolve(&self) -> Result<Setup, Failure> {
+        self.check_outputs()?;
         let hw = self.hardware.resolve()?;
         let model = read_model(&self.model)?;
         check_input(&self.model, &model)?;
@@ -87,6 +89,23 @@ impl SetupArgs {
         let ifmaps = images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
         let jobs = self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         Ok(Setup { hw, model, images, schedule, ifmaps, first, jobs, data_name: data.name() })
+    }
+
+    /// No output may destroy an input or the other output.
+    fn check_outputs(&self) -> Result<(), Failure> {
+        let inputs = [Some(&self.model), self.rtl.as_ref(), self.hardware.config.as_ref()];
+        for (option, output) in [("--flip-log", &self.flip_log), ("--wave", &self.wave)] {
+            let Some(output) = output else { continue };
+            if inputs.into_iter().flatten().any(|input| same_file(input, output)) {
+                return Err(own_file(format!("{option} {} is a file that the command reads", output.display())));
+            }
+        }
+        match (&self.flip_log, &self.wave) {
+            (Some(log), Some(wave)) if log == wave || same_file(log, wave) => {
+                Err(own_file(format!("--flip-log and --wave are both {}", log.display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns the design to simulate.
@@ -105,6 +124,10 @@ impl SetupArgs {
         let trace = Some(Trace { path: path.clone(), from, count });
         Ok(Hardware { model: builder.build(design, Variant::tracing(path))?, trace })
     }
+}
+
+fn own_file(what: String) -> Failure {
+    Failure::new(what, "give each output a file of its own")
 }
 
 const RTL_HELP: &str =

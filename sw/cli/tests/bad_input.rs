@@ -137,6 +137,20 @@ fn output_that_cannot_be_written_is_refused() {
     );
 }
 
+#[test]
+fn no_output_destroys_an_input() {
+    let folder = folder();
+    let copy = folder.path().join("model.safetensors");
+    fs::copy(model(), &copy).expect("the folder is ours");
+    let (model, log) = (text(&copy), folder.path().join("flips.csv"));
+    assert_says(
+        &golden(model, &["--data", "digits", "--flip-log", model]),
+        &["--flip-log", "model.safetensors", "reads", "a file of its own"],
+    );
+    assert_says(&sim(model, &["--flip-log", text(&log), "--wave", text(&log)]), &["both", "a file of its own"]);
+    assert!(fs::read(&copy).expect("it is there") == fs::read(common::model()).expect("it is there"));
+}
+
 /// A limit on the size of files stands for a disk that fills up while the log is written.
 #[test]
 fn full_disk_leaves_the_old_flip_log_alone() {

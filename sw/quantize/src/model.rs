@@ -4,10 +4,11 @@
 //! `[K]` and `layers.{i}.s` u8 `[K]`; `input.table` int8 `[C, 256]`.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::Path;
 
 use hafnia_config::shape::{LayerKind, LayerShape};
+use hafnia_files::WholeFile;
 use hafnia_golden::network::{Layer, Network, Scale};
 use ndarray::{Array1, Array4};
 use safetensors::tensor::TensorView;
@@ -46,19 +47,27 @@ pub fn read_model(path: &Path) -> Result<Model, QuantizeError> {
 /// # Errors
 /// The folder cannot be written to, or the network and the JSON do not agree.
 pub fn write_model(path: &Path, network: &Network, meta: &ModelMeta) -> Result<String, QuantizeError> {
+    write_into(create(path)?, path, network, meta)
+}
+
+/// Starts the file of [`write_model`]: what stands in its way shows before the long work.
+pub(crate) fn create(path: &Path) -> Result<WholeFile, QuantizeError> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(QuantizeError::io("create", folder))?;
+    WholeFile::create(path).map_err(QuantizeError::io("write", path))
+}
+
+/// Finishes `file`, started for `path`.
+pub(crate) fn write_into(
+    mut file: WholeFile,
+    path: &Path,
+    network: &Network,
+    meta: &ModelMeta,
+) -> Result<String, QuantizeError> {
     let bytes = encode(network, meta);
     // Read back before it is written: a file that this program cannot read must not come to be.
     let model = decode(path, &bytes)?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(QuantizeError::io("create", folder))?;
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    // As any new file; a temporary one would be the owner's alone.
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut beside = builder.tempfile_in(folder).map_err(QuantizeError::io("create a file in", folder))?;
-    beside.write_all(&bytes).map_err(QuantizeError::io("write", path))?;
-    beside.as_file().sync_all().map_err(QuantizeError::io("write", path))?;
-    beside.persist(path).map_err(|e| QuantizeError::io("move into place", path)(e.error))?;
+    file.write_all(&bytes).and_then(|()| file.finish()).map_err(QuantizeError::io("write", path))?;
     Ok(model.sha256)
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hafnia_dataset::{Dataset, Images, View, locate};
+use hafnia_files::same_file;
 use hafnia_golden::network::Network;
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::calibrate::{ranges, sample};
 use crate::float::FloatModel;
 use crate::import::{FloatNetwork, import};
 use crate::meta::{Accuracy, ModelMeta, Provenance, Quantisation, SCHEMA_VERSION, VggMeta};
-use crate::model::write_model;
+use crate::model::{create, write_into};
 use crate::quantise::quantise;
 use crate::{Granularity, QuantizeError, evaluate};
 
@@ -76,6 +77,9 @@ impl Options {
         if let Some(images) = self.test_images.filter(|&images| images > test.len()) {
             return wrong("--test-images", format!("up to {}, the test images", test.len()), images.to_string());
         }
+        if [&self.weights, &self.meta].into_iter().any(|input| same_file(input, &self.output)) {
+            return wrong("--output", "a file of its own".into(), "one of the files that are read".into());
+        }
         Ok(())
     }
 }
@@ -123,6 +127,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Summ
     options.check(dataset.train(), dataset.test())?;
     let trained = import(&options.weights, &options.meta)?;
     check_classes(&trained, &dataset)?;
+    let file = create(&options.output)?;
     let model = FloatModel::new(&trained);
 
     let total = options.calibration_images;
@@ -147,7 +152,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Summ
     };
     let accuracy = (!test.is_empty()).then(|| accuracy(&dataset, &test, fp32, int8));
     let meta = describe(trained, &network, &dataset, quantisation, accuracy, calibration.sha256());
-    let sha256 = write_model(&options.output, &network, &meta)?;
+    let sha256 = write_into(file, &options.output, &network, &meta)?;
     Ok(Summary { output: options.output.clone(), sha256, meta })
 }
 

@@ -166,6 +166,7 @@ fn options_out_of_range_are_named() {
         (Options { percentile: 101.0, ..options(&files, "a") }, "`--percentile` is 101"),
         (Options { percentile: f64::NAN, ..options(&files, "a") }, "`--percentile` is NaN"),
         (Options { calibration_images: 0, ..options(&files, "a") }, "`--calibration-images` is 0"),
+        (Options { output: files.weights(), ..options(&files, "a") }, "`--output` is one of the files that are read"),
         (Options { calibration_images: 1438, ..options(&files, "a") }, "expected 1 to 1437"),
     ] {
         let error = run(&changed, &mut |_| {}).unwrap_err().to_string();
