@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fault;
+use crate::fault::{self, RateError, Thresholds};
 use crate::protect::Code;
+
+/// Largest number of descriptors: PROGRAM_COUNT and FINISHED have 8 bits.
+const MAX_DESCRIPTORS: u32 = 255;
 
 /// The accelerator's configuration. Read from TOML or named in [`crate::presets`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,7 +166,7 @@ impl AccelConfig {
             ("memory.map_words", memory.map_words, 64, 1 << 17),
             ("memory.accumulator_words", memory.accumulator_words, 16, 1 << 14),
             ("memory.parameter_words", memory.parameter_words, 16, 1 << 14),
-            ("memory.program_descriptors", memory.program_descriptors, 4, 256),
+            ("memory.program_descriptors", memory.program_descriptors, 4, MAX_DESCRIPTORS),
         ] {
             if !(low..=high).contains(&value) {
                 return Err(ConfigError::Range { field, value, low, high });
@@ -243,6 +246,18 @@ const fn address_bits(depth: u32) -> u32 {
 }
 
 impl Elaborated {
+    /// Returns the thresholds of bit-error rate `p` on this hardware.
+    ///
+    /// # Errors
+    /// [`RateError`] as [`Thresholds::new`], and where there is noise to inject but no injector.
+    pub fn thresholds(&self, p: f64) -> Result<Thresholds, RateError> {
+        let thresholds = Thresholds::new(p, self.codeword_bits)?;
+        if thresholds.enable && !self.config.injector.weights {
+            return Err(RateError::NoInjector(self.config.name.clone()));
+        }
+        Ok(thresholds)
+    }
+
     fn new(config: AccelConfig) -> Self {
         let ArrayConfig { rows, cols } = config.array;
         let lane_weights = config.protection.weights_per_codeword;
@@ -299,6 +314,13 @@ mod tests {
     use super::*;
     use crate::presets;
     use proptest::prelude::*;
+
+    #[test]
+    fn documented_example_is_the_preset_8x8() {
+        let page = include_str!("../../../docs/configuration.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        assert_eq!(example, presets::find("8x8").unwrap().to_toml());
+    }
 
     #[test]
     fn toml_survives_a_round_trip() {

@@ -75,11 +75,12 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
         ),
         register("WEIGHT_CLEAR", 8, Trigger, 1, 0, "Empties the ring of streamed weights."),
         register("WEIGHT_LEVEL", 9, ReadOnly, 20, 0, "Weight words in the ring, unread."),
+        register("FINISHED", 10, ReadOnly, 8, 0, "Descriptors run to their end since the program was last started."),
     ];
     if hw.config.injector.weights {
         list.push(register(
             "INJECT_ENABLE",
-            10,
+            11,
             ReadWrite,
             1,
             0,
@@ -87,7 +88,7 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
         ));
         list.push(register(
             "INJECT_WORD",
-            11,
+            12,
             ReadWrite,
             32,
             0,

@@ -9,6 +9,8 @@
 //             constant one as its constant, STATUS and WEIGHT_LEVEL as their inputs, a trigger and an unknown one as 0.
 //             No write changes a read-only one;
 //   all_known exactly the offsets of the description are known;
+//   counted   FINISHED is the number of descriptor ends since the last reset or start; a start while a program runs
+//             changes nothing;
 //   pulsed    a trigger is high in exactly the one cycle after each write of 1 to it.
 // Argument: k-induction with k = 2, for the read value passes two registers. `r` is an unknown constant, so the
 // solver tries every offset, in every run.
@@ -21,7 +23,8 @@ module register_bank_properties #(
   input [7:0] offset_i,
   input [31:0] data_i,
   input status_i,
-  input [19:0] weight_level_i
+  input [19:0] weight_level_i,
+  input descriptor_end_i
 );
 localparam [1:0] UNKNOWN = 0, READ_ONLY = 1, READ_WRITE = 2, TRIGGER = 3;
 `include "registers.vh"
@@ -38,10 +41,15 @@ wire [31:0] inject_word;
 wire [64*SIZES-1:0] inject_nodes;
 register_bank dut (
   .clk_i(clk_i), .rst_i(rst_i), .write_i(write_i), .offset_i(offset_i), .data_i(data_i), .data_o(data), .known_o(known),
-  .status_i(status_i), .weight_level_i(weight_level_i), .start_o(start), .weight_clear_o(weight_clear),
+  .status_i(status_i), .weight_level_i(weight_level_i), .descriptor_end_i(descriptor_end_i),
+  .start_o(start), .weight_clear_o(weight_clear),
   .program_first_o(program_first), .program_count_o(program_count), .weight_stream_o(weight_stream),
   .inject_enable_o(inject_enable), .inject_word_o(inject_word), .inject_nodes_o(inject_nodes)
 );
+
+// The block's own register, by its name in the flattened design.
+(* hierconn *) wire [7:0] \dut.finished ;
+wire [7:0] finished = \dut.finished ;
 
 (* anyconst *) wire [7:0] r;
 wire writable = access(r) == READ_WRITE;
@@ -62,7 +70,8 @@ reg [31:0] value;
 reg [31:0] seen;
 always @(*) case (access(r))
   READ_WRITE: seen = value;
-  READ_ONLY: seen = r == STATUS ? status_i : r == WEIGHT_LEVEL ? weight_level_i : reset_value(r);
+  READ_ONLY: seen = r == STATUS ? status_i : r == WEIGHT_LEVEL ? weight_level_i :
+             r == FINISHED ? ends : reset_value(r);
   default: seen = 0;
 endcase
 
@@ -73,12 +82,15 @@ reg asked_2 = 0;
 reg [31:0] seen_1;
 reg [31:0] seen_2;
 reg start_due;
+reg [7:0] ends;
 reg weight_clear_due;
 always @(posedge clk_i) begin
   was_reset <= was_reset | rst_i;
   was_clocked <= 1;
   if (rst_i) value <= reset_value(r);
   else if (writable && write_i && offset_i == r) value <= data_i & mask(r);
+  if (rst_i || (write_i && offset_i == START && data_i[0] && !status_i)) ends <= 0;
+  else ends <= ends + descriptor_end_i;
   {asked_1, asked_2} <= {was_reset && offset_i == r, asked_1};
   {seen_1, seen_2} <= {seen, seen_1};
   start_due <= !rst_i && write_i && offset_i == START && data_i[0];
@@ -89,11 +101,13 @@ always @(*) begin
   all_known: assert (known == (access(offset_i) != UNKNOWN));
   if (was_reset && writable) held: assert (held_value == value);
   if (asked_2) answered: assert (data == seen_2);
+  if (was_reset) counted: assert (finished == ends);
   if (was_clocked) pulsed: assert (start == start_due && weight_clear == weight_clear_due);
 end
 
 always @(*) begin
   threshold_read_back: cover (asked_2 && r >= FIRST_THRESHOLD && writable && data == 32'h12345678);
+  finished_read: cover (asked_2 && r == FINISHED && data == 1);
   level_read: cover (asked_2 && r == WEIGHT_LEVEL && data == 20'h54321);
   started: cover (was_reset && start && program_count == 3);
 end

@@ -19,6 +19,8 @@ pub struct Generated {
     pub registers: String,
     /// FuseSoC core file.
     pub core: String,
+    /// The configuration, TOML.
+    pub config: String,
     /// The modules of the Verilog, leaves first and the top last.
     pub modules: Vec<Module>,
 }
@@ -46,12 +48,13 @@ pub fn generate(hw: &Elaborated) -> Generated {
         manifest: Manifest::new(hw, version, &name, &format!("{name}.v"), ports),
         registers: regs::markdown(hw),
         core: fusesoc(&name, version),
+        config: hw.config.to_toml(),
         modules: emitted.modules,
     }
 }
 
 impl Generated {
-    /// Writes Verilog, manifest, `registers.md` and core file into `folder`, each beside its place and then renamed.
+    /// Writes Verilog, manifest, `registers.md`, core file and configuration into `folder`, each beside its place and then renamed.
     ///
     /// # Errors
     /// [`WriteError`] with the path.
@@ -67,6 +70,7 @@ impl Generated {
             ("manifest.json".to_owned(), &self.manifest.to_json()),
             ("registers.md".to_owned(), &self.registers),
             (format!("{top}.core"), &self.core),
+            ("config.toml".to_owned(), &self.config),
         ];
         let mut written = Vec::new();
         for (name, text) in files {

@@ -150,6 +150,10 @@ impl Top {
             (&mut registers.data_i, "data_i", "host_data_o".to_owned()),
             (&mut registers.status_i, "status_i", "busy".to_owned()),
             (&mut registers.weight_level_i, "weight_level_i", "weights_level_o".to_owned()),
+            (&mut registers.descriptor_end_i, "descriptor_end_i", {
+                let last = LayerCounters::STRIDE - 1;
+                format!("sequencer_store_o & (sequencer_count_select_o == 3'd{last})")
+            }),
         ] {
             text.push_str(&port.drive(&format!("registers_{name}"), &from));
         }

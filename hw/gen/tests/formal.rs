@@ -307,6 +307,7 @@ fn register_bank_with_a_fault_breaks_its_properties() {
         Fault { line: "program_count <= 8'd1;", instead: "program_count <= 8'd0;", fails: "held" },
         Fault { line: "value_2 <= value_1;", instead: "value_2 <= write_i ? data_i : value_1;", fails: "answered" },
         Fault { line: "8'd9: value = {12'd0, weight_level_i};", instead: "8'd9: value = 32'd0;", fails: "answered" },
+        Fault { line: "data_i[0] & ~status_i)", instead: "data_i[0])", fails: "counted" },
         Fault { line: "known = 1'b0;", instead: "known = write_i;", fails: "all_known" },
         Fault { line: "start <= ~rst_i & write_i", instead: "start <= start | ~rst_i & write_i", fails: "pulsed" },
     ];

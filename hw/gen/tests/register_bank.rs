@@ -21,6 +21,8 @@ struct Bank {
     list: Vec<Register>,
     /// Value of each register of the list.
     values: Vec<u32>,
+    /// Descriptors ended since the last start.
+    finished: u32,
     /// The trigger that the last cycle's write fired.
     fired: Option<String>,
     /// What the reads of the last cycles must give.
@@ -33,7 +35,8 @@ impl Bank {
         let list = registers(hw);
         let values = list.iter().map(|r| r.reset).collect();
         let bench = Bench::new(hw, "register_bank");
-        let mut bank = Self { bench, hw: hw.clone(), list, values, fired: None, under_way: VecDeque::new() };
+        let mut bank =
+            Self { bench, hw: hw.clone(), list, values, finished: 0, fired: None, under_way: VecDeque::new() };
         bank.reset();
         bank
     }
@@ -50,7 +53,7 @@ impl Bank {
         }
         self.bench.set("rst_i", 0);
         self.values = self.list.iter().map(|r| r.reset).collect();
-        self.fired = None;
+        (self.fired, self.finished) = (None, 0);
         self.under_way.clear();
     }
 
@@ -79,17 +82,19 @@ impl Bank {
     }
 
     /// One access; the value read is compared two cycles after its offset.
-    fn access(&mut self, offset: u32, write: Option<u32>, status: u32, level: u32) {
+    fn access(&mut self, offset: u32, write: Option<u32>, status: u32, level: u32, end: bool) {
         self.bench.set("offset_i", offset.into());
         self.bench.set("write_i", write.is_some().into());
         self.bench.set("data_i", write.unwrap_or(0).into());
         self.bench.set("status_i", status.into());
         self.bench.set("weight_level_i", level.into());
+        self.bench.set("descriptor_end_i", end.into());
         let found = self.list.iter().position(|r| r.offset == offset);
         assert_eq!(self.bench.get("known_o") == 1, found.is_some(), "offset {offset}");
         self.under_way.push_back(found.map_or(0, |n| match self.list[n].name.as_str() {
             "STATUS" => status,
             "WEIGHT_LEVEL" => level,
+            "FINISHED" => self.finished,
             _ => self.values[n],
         }));
         self.bench.step();
@@ -102,6 +107,8 @@ impl Bank {
                 Access::Trigger => self.fired = (data & 1 == 1).then(|| register.name.clone()),
             }
         }
+        let started = status == 0 && self.fired.as_deref() == Some("START");
+        self.finished = if started { 0 } else { (self.finished + u32::from(end)) % 256 };
         if self.under_way.len() == 2 {
             let want = self.under_way.pop_front();
             assert_eq!(Some(self.bench.get("data_o") as u32), want, "one cycle before offset {offset}");
@@ -124,10 +131,10 @@ fn registers_start_at_their_reset_values() {
         // The second reset follows writes of every register.
         for _ in 0..2 {
             for offset in 0..256 {
-                bank.access(offset, None, 0, 0);
+                bank.access(offset, None, 0, 0, true);
             }
             for offset in 0..256 {
-                bank.access(offset, Some(0xa5a5_a5a5 ^ offset), 0, 0);
+                bank.access(offset, Some(0xa5a5_a5a5 ^ offset), 0, 0, false);
             }
             bank.reset();
         }
@@ -145,7 +152,8 @@ fn registers_hold_what_is_written_to_them_alone() {
             let n = rng.random_range(0..bank.list.len());
             let offset = if rng.random_bool(0.9) { bank.list[n].offset } else { rng.random_range(0..256) };
             let write = rng.random_bool(0.5).then(|| rng.random());
-            bank.access(offset, write, rng.random_range(0..2), rng.random_range(0..1 << 20));
+            let (status, level) = (rng.random_range(0..2), rng.random_range(0..1 << 20));
+            bank.access(offset, write, status, level, rng.random_bool(0.3));
         }
     }
 }

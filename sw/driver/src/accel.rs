@@ -226,10 +226,17 @@ impl<'a, T: Transport> Accel<'a, T> {
         let Armed { start, stream, max_cycles } = self.arm(first, part)?;
         let begin = self.link.cycle();
         self.link.write(start, &[1])?;
-        if stream.is_empty() || self.link.capabilities().weight_stream {
-            self.link.finish(&stream, max_cycles)?;
+        let mut stuck = if stream.is_empty() || self.link.feeds_weight_stream() {
+            self.link.finish(&stream, max_cycles)?
         } else {
-            self.feed_over_bus(&stream, max_cycles)?;
+            self.feed_over_bus(&stream, max_cycles)?
+        };
+        let (finished, all) = (self.read_register("FINISHED")? as usize, part.len());
+        if stuck.is_none() && finished != all {
+            stuck = Some(format!("idle, and {finished} of {all} descriptors finished"));
+        }
+        if let Some(status) = stuck {
+            return Err(DriverError::Unfinished { layer: part[0].0, status });
         }
         if let (Some(begin), Some(end)) = (begin, self.link.cycle()) {
             run.cycles.push((begin, end));
@@ -245,7 +252,7 @@ impl<'a, T: Transport> Accel<'a, T> {
     }
 
     /// Fills the ring of streamed weights while the program runs: as many words as there is room for, then again.
-    fn feed_over_bus(&mut self, stream: &[u32], budget: u64) -> Result<(), DriverError> {
+    fn feed_over_bus(&mut self, stream: &[u32], budget: u64) -> Result<Option<String>, DriverError> {
         // The bus stalls when fewer than this many words are free, so the last few are never offered.
         const MARGIN: u32 = 8;
         let pieces = self.hw.weight_pieces as usize;
@@ -263,10 +270,7 @@ impl<'a, T: Transport> Accel<'a, T> {
             }
             rest = later;
         }
-        Err(DriverError::Hang {
-            cycles: budget,
-            status: format!("{} streamed weight words not taken", rest.len() / pieces),
-        })
+        Ok(Some(format!("{} weight words not taken after {budget} polls", rest.len() / pieces)))
     }
 
     fn read_outputs(
@@ -358,6 +362,13 @@ mod tests {
 
     #[test]
     fn a_program_that_never_ends_is_an_error() {
-        assert!(matches!(open(|f| f.hangs = true).unwrap_err(), DriverError::Hang { .. }));
+        let error = open(|f| f.hangs = true).unwrap_err().to_string();
+        assert!(error.contains("layer 0") && error.contains("busy after"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_never_starts_is_an_error() {
+        let error = open(|f| f.ignores_start = true).unwrap_err().to_string();
+        assert!(error.contains("0 of 1 descriptors finished"), "{error}");
     }
 }

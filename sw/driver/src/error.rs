@@ -41,11 +41,11 @@ pub enum DriverError {
         "configuration `{0}` leaves the injector out, so it cannot flip bits; set `injector.weights = true` and rebuild, or use a bit-error rate of 0"
     )]
     NoInjector(String),
-    /// The layer program did not end.
-    #[error("the layer program did not end within {cycles} cycles; status: {status}")]
-    Hang {
-        /// Cycles or polls waited.
-        cycles: u64,
+    /// The layer program did not run to its end.
+    #[error("layer {layer}: the layer program did not run to its end: {status}")]
+    Unfinished {
+        /// Layer of the first descriptor that was started.
+        layer: usize,
         /// What was seen last.
         status: String,
     },

@@ -10,4 +10,4 @@ pub mod transport;
 
 pub use accel::{Accel, Armed, BatchRun, Depth};
 pub use error::DriverError;
-pub use transport::{Capabilities, Transport};
+pub use transport::Transport;

@@ -22,6 +22,8 @@ pub struct RegisterBank {
     pub known_o: Wire<Out>,
     pub status_i: Wire<In>,
     pub weight_level_i: Wire<In>,
+    /// High for one cycle at the end of each descriptor.
+    pub descriptor_end_i: Wire<In>,
     pub start_o: Wire<Out>,
     pub weight_clear_o: Wire<Out>,
     pub program_first_o: Wire<Out>,
@@ -49,6 +51,7 @@ impl RegisterBank {
             known_o: Wire::new(1),
             status_i: Wire::new(1),
             weight_level_i: Wire::new(20),
+            descriptor_end_i: Wire::new(1),
             start_o: Wire::new(1),
             weight_clear_o: Wire::new(1),
             program_first_o: Wire::new(8),
@@ -68,6 +71,7 @@ fn source(r: &Register) -> String {
     match (r.access, r.name.as_str()) {
         (Access::ReadOnly, "STATUS") => zeros(1, "status_i"),
         (Access::ReadOnly, "WEIGHT_LEVEL") => zeros(20, "weight_level_i"),
+        (Access::ReadOnly, "FINISHED") => zeros(8, "finished"),
         (Access::ReadOnly, _) => format!("32'h{:08x}", r.reset),
         (Access::ReadWrite, _) => zeros(r.bits, &r.name.to_lowercase()),
         (Access::Trigger, _) => "32'd0".to_owned(),
@@ -99,13 +103,18 @@ fn text(hw: &Elaborated) -> String {
             }
         }
     }
+    let start = list.iter().find(|r| r.name == "START").map_or(0, |r| r.offset);
     let exported = ["start", "weight_clear", "program_first", "program_count", "weight_stream"];
     let mut outputs: String = exported.iter().map(|n| format!("assign {n}_o = {n};\n")).collect();
     outputs.push_str(&injector_outputs(hw, &list));
     format!(
-        "{declared}reg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\
+        "{declared}reg [7:0] finished;\nreg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\
          assign known_o = known;\nassign data_o = value_2;\n\
          always @(*) begin\n  known = 1'b1;\n  case (offset_i)\n{read}    default: begin\n      value = 32'd0;\n      known = 1'b0;\n    end\n  endcase\nend\n\
+         always @(posedge clk_i) begin\n  \
+         // A start while a program runs is ignored, and counts go on.\n  \
+         if (rst_i | (write_i & (offset_i == {OFFSET_BITS}'d{start}) & data_i[0] & ~status_i)) finished <= 8'd0;\n  \
+         else if (descriptor_end_i) finished <= finished + 8'd1;\nend\n\
          always @(posedge clk_i) begin\n  value_1 <= value;\n  value_2 <= value_1;\n{triggers}  if (rst_i) begin\n{reset}  end else if (write_i) begin\n    case (offset_i)\n{written}      default: ;\n    endcase\n  end\nend\n"
     )
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use hafnia_config::flip::Flip;
-use hafnia_config::regs::{Access, Region, registers};
+use hafnia_config::regs::{Region, registers};
 use hafnia_config::{Elaborated, regs};
 
-use super::{Capabilities, Transport};
+use super::Transport;
 use crate::DriverError;
 
 /// The fake. What was written can be looked at in `memory`.
@@ -18,7 +18,10 @@ pub struct FakeTransport {
     pub starts: u32,
     /// When set, the layer program never ends.
     pub hangs: bool,
-    start_address: u32,
+    /// When set, a start does nothing.
+    pub ignores_start: bool,
+    /// Addresses by register name.
+    registers: HashMap<String, u32>,
 }
 
 impl FakeTransport {
@@ -27,10 +30,8 @@ impl FakeTransport {
         let mut fake = Self::default();
         for r in registers(hw) {
             let address = Region::Registers.base() + r.offset;
-            if r.access == Access::Trigger && r.name == "START" {
-                fake.start_address = address;
-            }
             fake.memory.insert(address, r.reset);
+            fake.registers.insert(r.name, address);
         }
         fake
     }
@@ -42,14 +43,14 @@ impl FakeTransport {
 }
 
 impl Transport for FakeTransport {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { weight_stream: true, flip_records: true }
+    fn feeds_weight_stream(&self) -> bool {
+        true
     }
 
     fn write(&mut self, address: u32, words: &[u32]) -> Result<(), DriverError> {
         for (i, &word) in words.iter().enumerate() {
             let address = address + i as u32;
-            self.starts += u32::from(address == self.start_address && word & 1 == 1);
+            self.starts += u32::from(address == self.registers["START"] && word & 1 == 1);
             self.memory.insert(address, word);
         }
         Ok(())
@@ -62,8 +63,13 @@ impl Transport for FakeTransport {
         Ok(())
     }
 
-    fn finish(&mut self, _stream: &[u32], max_cycles: u64) -> Result<(), DriverError> {
-        if self.hangs { Err(DriverError::Hang { cycles: max_cycles, status: "busy".into() }) } else { Ok(()) }
+    fn finish(&mut self, _stream: &[u32], max_cycles: u64) -> Result<Option<String>, DriverError> {
+        if self.hangs {
+            return Ok(Some(format!("busy after {max_cycles} cycles")));
+        }
+        let ran = if self.ignores_start { 0 } else { self.memory[&self.registers["PROGRAM_COUNT"]] };
+        self.memory.insert(self.registers["FINISHED"], ran);
+        Ok(None)
     }
 
     fn take_flips(&mut self) -> Vec<Flip> {

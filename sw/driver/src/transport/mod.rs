@@ -8,19 +8,10 @@ use hafnia_config::flip::Flip;
 
 use crate::DriverError;
 
-/// What a transport can do beyond reading and writing words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// It feeds the weight-stream port.
-    pub weight_stream: bool,
-    /// It records flips.
-    pub flip_records: bool,
-}
-
 /// A link to an accelerator. Addresses count 32-bit words.
 pub trait Transport {
-    /// Returns what this transport can do.
-    fn capabilities(&self) -> Capabilities;
+    /// Returns whether this transport feeds the weight-stream port.
+    fn feeds_weight_stream(&self) -> bool;
 
     /// Writes words to consecutive addresses.
     ///
@@ -35,11 +26,12 @@ pub trait Transport {
     fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), DriverError>;
 
     /// Waits until the layer program ends, feeding `stream` (host words, a whole number of weight words) to the
-    /// weight-stream port; at most `max_cycles` clock cycles.
+    /// weight-stream port; at most `max_cycles` clock cycles. Returns what was seen last if it did not end or did not
+    /// take the whole stream.
     ///
     /// # Errors
-    /// [`DriverError::Hang`] if the program does not end.
-    fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<(), DriverError>;
+    /// [`DriverError::Transport`].
+    fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<Option<String>, DriverError>;
 
     /// Returns the flips recorded since the last call, in read order; none if the transport records none.
     fn take_flips(&mut self) -> Vec<Flip>;

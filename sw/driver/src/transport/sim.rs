@@ -3,7 +3,7 @@
 use hafnia_config::flip::Flip;
 use hafnia_verilate::Dut;
 
-use super::{Capabilities, Transport};
+use super::Transport;
 use crate::DriverError;
 
 /// A simulated accelerator.
@@ -31,8 +31,8 @@ fn failed(error: hafnia_verilate::Error) -> DriverError {
 }
 
 impl Transport for SimTransport {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { weight_stream: self.weight_stream, flip_records: true }
+    fn feeds_weight_stream(&self) -> bool {
+        self.weight_stream
     }
 
     fn write(&mut self, address: u32, words: &[u32]) -> Result<(), DriverError> {
@@ -43,13 +43,17 @@ impl Transport for SimTransport {
         self.dut.burst_read(address, words, true).map_err(failed)
     }
 
-    fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<(), DriverError> {
+    fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<Option<String>, DriverError> {
         let outcome = self.dut.run(max_cycles, stream).map_err(failed)?;
-        if outcome.still_busy {
-            let status = format!("busy, {} stream words taken", outcome.stream_words_taken);
-            return Err(DriverError::Hang { cycles: max_cycles, status });
-        }
-        Ok(())
+        let (cycles, taken) = (outcome.cycles, outcome.stream_words_taken);
+        let left = self.dut.transfers(stream).map_err(failed)? - taken;
+        Ok(if outcome.still_busy {
+            Some(format!("busy after {cycles} cycles, {taken} words of the weight stream taken"))
+        } else if left > 0 {
+            Some(format!("idle after {cycles} cycles, {left} words of the weight stream not taken"))
+        } else {
+            None
+        })
     }
 
     fn take_flips(&mut self) -> Vec<Flip> {
