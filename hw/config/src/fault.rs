@@ -54,15 +54,38 @@ pub const fn live_seed(word: u32) -> u32 {
     if word >> SEED_LOW_BITS == 0 { word | SEED_FIX } else { word }
 }
 
-/// A bit-error rate outside `[0, 1]`.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("bit-error rate {0} is outside [0, 1]; write a probability such as 1e-4")]
-pub struct RateError(pub f64);
+/// A bit-error rate that cannot be had.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RateError {
+    /// It is no probability.
+    #[error("bit-error rate {0} is outside [0, 1]; write a probability such as 1e-4")]
+    NoProbability(f64),
+    /// The thresholds of 32 bits would miss it by more than 1%.
+    #[error(
+        "bit-error rate {rate:e} is too low for codewords of {cells} cells: the thresholds have 32 bits and would miss \
+         it by more than 1%; the least is {least:.1e}, or 0 for none"
+    )]
+    TooLow {
+        /// The rate asked for.
+        rate: f64,
+        /// Cells of a codeword.
+        cells: u32,
+        /// The least rate.
+        least: f64,
+    },
+    /// The configuration has no injector.
+    #[error(
+        "configuration `{0}` leaves the injector out, so it cannot flip bits; set `injector.weights = true`, or use a \
+         bit-error rate of 0"
+    )]
+    NoInjector(String),
+}
 
 /// Thresholds of one codeword's draws. A draw `u` succeeds when `u <= threshold`, so a threshold register holds T - 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Whether anything is injected. False at p = 0, and where the whole word's rate rounds to zero.
+    /// Whether anything is injected. False at p = 0.
     pub enable: bool,
     /// First level: the word has a candidate flip.
     pub word: u32,
@@ -84,14 +107,19 @@ impl Thresholds {
     /// `docs/fault-model.md`.
     ///
     /// # Errors
-    /// [`RateError`] if `p` is not a probability.
+    /// [`RateError`] if `p` is not a probability, or lower than the thresholds resolve.
     pub fn new(p: f64, codeword_bits: u32) -> Result<Self, RateError> {
         if !(0.0..=1.0).contains(&p) {
-            return Err(RateError(p));
+            return Err(RateError::NoProbability(p));
+        }
+        // A threshold is rounded to half a step: to 1% of 50.
+        let least = 50.0 / (TWO_TO_32 * f64::from(codeword_bits));
+        if p > 0.0 && p < least {
+            return Err(RateError::TooLow { rate: p, cells: codeword_bits, least });
         }
         let any = |cells: u32| -(f64::from(cells) * (-p).ln_1p()).exp_m1();
         let word = scaled(any(codeword_bits));
-        let enable = word > 0;
+        let enable = p > 0.0;
         let nodes = node_sizes(codeword_bits)
             .into_iter()
             .map(|size| {
@@ -104,9 +132,11 @@ impl Thresholds {
     }
 }
 
+const TWO_TO_32: f64 = 4_294_967_296.0;
+
 /// `round(p * 2^32)`, in `0..=2^32`.
 fn scaled(p: f64) -> u64 {
-    (p * 4_294_967_296.0).round() as u64
+    (p * TWO_TO_32).round() as u64
 }
 
 /// A threshold register holds `T - 1`; a conditional rate below 2^-33 is taken as 2^-32.
@@ -189,6 +219,14 @@ mod tests {
         for p in [-1e-9, 1.5, f64::NAN, f64::INFINITY] {
             assert!(Thresholds::new(p, 64).is_err(), "{p}");
         }
+    }
+
+    #[test]
+    fn rates_below_the_resolution_of_the_thresholds_are_refused() {
+        let error = Thresholds::new(1e-12, 64).unwrap_err().to_string();
+        assert!(error.contains("1e-12") && error.contains("the least is 1.8e-10"), "{error}");
+        let rate = f64::from(Thresholds::new(2e-10, 64).unwrap().word + 1) / TWO_TO_32;
+        assert!((rate / (64.0 * 2e-10) - 1.0).abs() < 0.01, "{rate}");
     }
 
     /// The tree gives each cell the rate p: P(cell) is the product of the conditional rates on the way to it.

@@ -191,7 +191,7 @@ impl Schedule {
     }
 
     /// Returns the passes of a run of `layer` over `images` images, in order.
-    fn passes(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<Pass> {
+    pub fn passes(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<Pass> {
         let part = &self.layers[layer];
         let shape = &part.shape;
         let taps = shape.kind.taps();
@@ -214,7 +214,7 @@ impl Schedule {
 
     /// Returns the cycle, counted from the first of the layer's tile loads, in which each pass of a run starts; and the
     /// cycle in which the last one ends. Weights are never late.
-    fn pass_starts(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<u64> {
+    pub fn pass_starts(&self, hw: &Elaborated, layer: usize, images: u32) -> Vec<u64> {
         let passes = self.passes(hw, layer, images);
         let mut starts = vec![passes[0].rows - 1];
         for (i, pass) in passes.iter().enumerate() {
@@ -250,47 +250,15 @@ impl Schedule {
         let part = &self.layers[layer];
         image * part.dest_image + channel / hw.rows * part.shape.out_pixels() + pixel
     }
-
-    /// Returns about when, in cycles from the start of the layer's first descriptor, the values of a place are written;
-    /// good to some ten cycles while weights are never late. `batch_images` is the number of images of the batch.
-    pub fn about_written(&self, hw: &Elaborated, layer: usize, batch_images: u32, place: Place, seeded: bool) -> u64 {
-        let part = &self.layers[layer];
-        let Place { image, k_fold, pixel } = place;
-        let (group, within) = (image / part.read_group, image % part.read_group);
-        let of_group = |g: u32| part.read_group.min(batch_images - g * part.read_group);
-        let before: u64 = (0..group)
-            .map(|g| u64::from(self.expected(hw, layer, of_group(g), seeded).cycles + DESCRIPTOR_CYCLES))
-            .sum();
-        let starts = self.pass_starts(hw, layer, of_group(group));
-        let per_fold = part.c_folds * part.shape.kind.taps();
-        let last_pass = starts[((k_fold + 1) * per_fold - 1) as usize];
-        let position = within * part.shape.pixels() + pixel * if part.shape.pool { 4 } else { 1 };
-        let position = u64::from(position) * u64::from(emit_interval(hw, &part.shape));
-        let seeding = if seeded { hw.seed_cycles } else { 0 };
-        before + last_pass + position + u64::from(DESCRIPTOR_CYCLES + seeding + hw.drain_cycles())
-    }
 }
-
-/// A place in the ofmap of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Image within the batch.
-    pub image: u32,
-    /// Output fold.
-    pub k_fold: u32,
-    /// Pixel of the ofmap, row-major.
-    pub pixel: u32,
-}
-
-/// Cycles around a descriptor's run: its fetch and the store of its counters.
-const DESCRIPTOR_CYCLES: u32 = 27;
 
 /// One tile pass.
-struct Pass {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
     /// Weight words of its tile.
-    rows: u64,
+    pub rows: u64,
     /// Cycles it takes by itself.
-    own: u64,
+    pub own: u64,
 }
 
 fn check_map(layer: usize, shape: &LayerShape) -> Result<(), ScheduleError> {
@@ -314,7 +282,8 @@ fn heads_do_not_fit(hw: &Elaborated, shape: &LayerShape, batch: u32) -> bool {
     shape.kind == LayerKind::Linear && shape.out_channels.div_ceil(hw.cols) * batch > hw.config.memory.accumulator_words
 }
 
-fn emit_interval(hw: &Elaborated, shape: &LayerShape) -> u32 {
+/// Returns the cycles between two pixels of a pass that writes an ofmap.
+pub fn emit_interval(hw: &Elaborated, shape: &LayerShape) -> u32 {
     match (shape.kind, shape.pool) {
         (LayerKind::Linear, _) => 1,
         (LayerKind::Conv3x3, true) => hw.split_writes().div_ceil(4),

@@ -53,6 +53,8 @@ template <class Signal> uint32_t *get(uint32_t *out, const Signal &port) {
     return out + words_of<Signal>();
 }
 
+struct TraceError : std::runtime_error { using std::runtime_error::runtime_error; };
+
 struct Slot { void *data; uint32_t bytes; };
 
 struct RunResult { uint64_t cycles, stream_words_taken, still_busy, nanoseconds; };
@@ -82,8 +84,9 @@ public:
         model->eval();
     }
     ~Dut() {
-        trace_stop();
-        model->final();
+        // Nothing can be told any more: a model that calls $finish in a final block, a full disk.
+        try { trace_stop(); } catch (const std::exception &) {}
+        try { model->final(); } catch (const std::exception &) {}
     }
 
     // A Dut may have moved to another thread since the last call.
@@ -194,29 +197,31 @@ public:
     }
 #endif
 
-    bool trace_start(const char *path, uint64_t from, uint64_t to) {
+    void trace_start(const char *path, uint64_t from, uint64_t to) {
         trace_stop();
 #ifdef HAFNIA_TRACE
         trace = std::make_unique<TraceFile>();
         model->trace(trace.get(), 99);
-        trace->open(path);
+        written([&] { trace->open(path); });
         if (!trace->isOpen()) {
             trace.reset();
-            return false;
+            throw TraceError("it could not be opened");
         }
+        trace_time = ~uint64_t{0};
         trace_from = from;
         trace_to = to;
         dump(0);
-        return true;
 #else
         (void)path, (void)from, (void)to;
-        return false;
 #endif
     }
     void trace_stop() {
 #ifdef HAFNIA_TRACE
-        if (trace) trace->close();
-        trace.reset();
+        if (!trace) return;
+        // A file that failed is given up, not destroyed: its destructor would write, and fail, once more.
+        TraceFile *const file = trace.release();
+        written([&] { file->close(); });
+        delete file;
 #endif
     }
 
@@ -248,10 +253,27 @@ private:
         ++cycle;
         dump(0);
     }
+#ifdef HAFNIA_TRACE
+    // Runs what writes to the waveform file.
+    template <class Body> void written(Body body) {
+        try {
+            body();
+        } catch (const std::exception &error) {
+            (void)trace.release();
+            throw TraceError(error.what());
+        }
+    }
+#endif
+
     void dump(uint64_t offset_ns) {
 #ifdef HAFNIA_TRACE
-        if (trace && cycle >= trace_from && cycle < trace_to) trace->dump(cycle * 2 * HALF_PERIOD_NS + offset_ns);
-        else if (trace && cycle >= trace_to) trace_stop();
+        if (!trace || cycle < trace_from) return;
+        if (cycle >= trace_to) return trace_stop();
+        const uint64_t time = cycle * 2 * HALF_PERIOD_NS + offset_ns;
+        // A cycle in which a run ends falls once more when the next access begins.
+        if (trace_time == time) return;
+        trace_time = time;
+        written([&] { trace->dump(time); });
 #else
         (void)offset_ns;
 #endif
@@ -294,7 +316,7 @@ private:
     bool settled = true;
 #ifdef HAFNIA_TRACE
     std::unique_ptr<TraceFile> trace;
-    uint64_t trace_from = 0, trace_to = 0;
+    uint64_t trace_from = 0, trace_to = 0, trace_time = 0;
 #endif
 };
 
@@ -303,6 +325,9 @@ template <class Body> int32_t guarded(Dut *dut, Body body) {
     try {
         dut->enter();
         return body();
+    } catch (const TraceError &error) {
+        dut->message = error.what();
+        return TRACE_FAILED;
     } catch (const std::exception &error) {
         dut->message = error.what();
         return MODEL_FAILED;
@@ -359,7 +384,7 @@ HAFNIA_API void hafnia_take_flips(Dut *dut, uint32_t *out) {
     dut->flips.clear();
 }
 HAFNIA_API int32_t hafnia_trace_start(Dut *dut, const char *path, uint64_t from, uint64_t to) {
-    return guarded(dut, [&] { return dut->trace_start(path, from, to) ? DONE : TRACE_FAILED; });
+    return guarded(dut, [&] { return dut->trace_start(path, from, to), DONE; });
 }
 HAFNIA_API int32_t hafnia_trace_stop(Dut *dut) {
     return guarded(dut, [&] { return dut->trace_stop(), DONE; });

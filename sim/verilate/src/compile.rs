@@ -37,8 +37,14 @@ const COMPILER_FLAGS: [&str; 13] = [
     "-DVL_USER_FATAL",
 ];
 
-const VERILATOR_FLAGS: [&str; 9] =
-    ["--cc", "-O3", "--noassert", "-Wall", "--timescale", "1ns/1ns", "--prefix", "Vhafnia", "--Mdir"];
+const VERILATOR_FLAGS: [&str; 10] =
+    ["--cc", "-O3", "--noassert", "-Wall", "--timescale", "1ns/1ns", "--prefix", "Vhafnia", "--Mdir", WORK];
+
+const LINKER_FLAGS: [&str; 4] = ["-shared", "-pthread", "-Wl,-Bsymbolic", "-Wl,--no-undefined"];
+
+/// The Verilog in the folder of a build, and the subfolder of what only the build needs.
+const VERILOG: &str = "design.v";
+const WORK: &str = "work";
 
 /// How one library is built: tools, design and variant.
 pub(crate) struct Recipe<'a> {
@@ -51,13 +57,16 @@ pub(crate) struct Recipe<'a> {
 impl Recipe<'_> {
     /// The cache key: everything that the library depends on.
     pub(crate) fn key(&self) -> String {
+        let fixed = [&VERILATOR_FLAGS[..], &COMPILER_FLAGS, &LINKER_FLAGS, &[FAST, SLOW]].concat().join(" ");
         let flags = [self.verilator_flags(), self.compiler_flags()].concat().join(" ");
-        key_of(&[&self.versions(), &flags, FAST, SLOW, SHIM, &self.design.ports_header(), &self.design.verilog])
+        key_of(&[&self.versions(), &fixed, &flags, SHIM, &self.design.ports_header(), &self.design.verilog])
     }
 
     fn versions(&self) -> String {
         let tools = self.tools;
-        format!("{}\n{}\n{}", tools.verilator_version, tools.include.display(), tools.compiler_version)
+        let (verilator, compiler) = (tools.verilator.display(), tools.compiler.display());
+        let include = tools.include.display();
+        format!("{verilator} {}\n{include}\n{compiler} {}", tools.verilator_version, tools.compiler_version)
     }
 
     fn verilator_flags(&self) -> Vec<String> {
@@ -91,7 +100,7 @@ impl Recipe<'_> {
 
     /// Builds the library in `folder` and removes what only the build needed.
     pub(crate) fn build(&self, cache: &Cache, folder: &Path) -> Result<(), Error> {
-        let work = folder.join("work");
+        let work = folder.join(WORK);
         fs::create_dir(&work).map_err(|source| Error::io("create", &work, source))?;
         self.verilate(folder, &work)?;
         check_ports(self.design, &work)?;
@@ -101,12 +110,12 @@ impl Recipe<'_> {
     }
 
     fn verilate(&self, folder: &Path, work: &Path) -> Result<(), Error> {
-        let verilog = folder.join("design.v");
-        write(&verilog, &self.design.verilog)?;
+        write(&folder.join(VERILOG), &self.design.verilog)?;
         write(&work.join("hafnia_ports.h"), &self.design.ports_header())?;
         write(&work.join("shim.cpp"), SHIM)?;
         let mut command = Command::new(&self.tools.verilator);
-        command.args(VERILATOR_FLAGS).arg(work).args(self.verilator_flags()).arg(&verilog);
+        // In a folder of its own: Verilator looks for missing modules where it runs.
+        command.current_dir(folder).args(VERILATOR_FLAGS).args(self.verilator_flags()).arg(VERILOG);
         run(&mut command, GET_VERILATOR, Some(folder)).map(drop).map_err(|error| match error {
             Error::ToolFailed { message, log, .. } => Error::Lint { top: self.design.top.clone(), message, log },
             other => other,
@@ -165,7 +174,7 @@ impl Recipe<'_> {
 
     fn link(&self, folder: &Path, objects: &[PathBuf]) -> Result<(), Error> {
         let mut command = Command::new(&self.tools.compiler);
-        command.args(["-shared", "-pthread", "-Wl,-Bsymbolic", "-Wl,--no-undefined", "-o"]).arg(folder.join(LIBRARY));
+        command.args(LINKER_FLAGS).arg("-o").arg(folder.join(LIBRARY));
         command.args(objects);
         if self.variant.trace == Trace::Fst {
             command.arg("-lz");
@@ -179,13 +188,13 @@ fn check_ports(design: &Design, work: &Path) -> Result<(), Error> {
     let header = work.join("Vhafnia.h");
     let text = fs::read_to_string(&header).map_err(|source| Error::io("read", &header, source))?;
     let actual: Vec<Port> = text.lines().filter_map(declared_port).collect();
-    let differs = |port: &&Port| !actual.contains(port);
-    match design.ports.iter().find(differs) {
+    if let Some(port) = design.ports.iter().find(|port| !actual.contains(port)) {
+        let found = actual.iter().find(|other| other.name == port.name);
+        return Err(design.bad_port(format!("it says {port:?}, the Verilog has {found:?}")));
+    }
+    match actual.iter().find(|port| !design.ports.contains(port)) {
         None => Ok(()),
-        Some(port) => {
-            let found = actual.iter().find(|other| other.name == port.name);
-            Err(design.bad_port(format!("it says {port:?}, the Verilog has {found:?}")))
-        }
+        Some(port) => Err(design.bad_port(format!("the Verilog has {port:?}, which it does not list"))),
     }
 }
 

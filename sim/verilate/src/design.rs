@@ -138,6 +138,9 @@ impl Design {
         if !is_identifier(&self.top) {
             return Err(self.bad_port(format!("`{}` is not a Verilog identifier", self.top)));
         }
+        if self.verilog.contains("`include") {
+            return Err(Error::Included { top: self.top.clone() });
+        }
         self.check_ports()?;
         INTERFACES.iter().try_for_each(|interface| self.check_interface(interface))?;
         self.check_waivers()

@@ -1,11 +1,11 @@
 //! A device under test: ports, steps, bus bursts, runs, flips and waveforms.
 
 use std::ffi::{CStr, CString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::api::{BurstResult, Handle, RunResult};
-use crate::{Error, Model, Port, Trace, Unknowns};
+use crate::{Error, Model, Port, Trace, Unknowns, fst};
 
 /// Statuses of the C ABI, as in `shim/shim.cpp`.
 const DONE: i32 = 0;
@@ -56,6 +56,8 @@ pub struct Dut {
     handle: Handle,
     model: Model,
     bus_timeout: u64,
+    /// The waveform file.
+    wave: PathBuf,
 }
 
 // SAFETY: a model has its own Verilator context and no thread-bound state; the shim sets the thread's context on entry.
@@ -79,7 +81,7 @@ impl Dut {
         if handle.is_null() {
             return Err(Error::Model { message: "its initial blocks failed".into(), cycle: 0 });
         }
-        Ok(Dut { handle, model, bus_timeout: 10_000 })
+        Ok(Dut { handle, model, bus_timeout: 10_000, wave: PathBuf::new() })
     }
 
     /// Number of rising clock edges so far.
@@ -240,24 +242,28 @@ impl Dut {
     /// When the library was built for another format or the file cannot be written.
     pub fn trace_start(&mut self, path: &Path, from_cycle: u64, to_cycle: u64) -> Result<(), Error> {
         self.check_format(path)?;
-        std::fs::File::create(path).map_err(|source| Error::io("write", path, source))?;
+        std::fs::File::create(path)
+            .map_err(|error| Error::Waveform { path: path.to_path_buf(), reason: error.to_string() })?;
         let name = CString::new(path.as_os_str().as_encoded_bytes()).expect("a created file has no NUL in its name");
         // SAFETY: the name is a C string that lives through the call.
         let status = unsafe { (self.model.library.trace_start)(self.handle, name.as_ptr(), from_cycle, to_cycle) };
-        if status == TRACE_FAILED {
-            return Err(Error::io("write", path, std::io::Error::other("Verilator could not open it")));
-        }
+        self.wave = path.to_path_buf();
         self.check(status)
     }
 
     /// Ends the waveform file; it also ends by itself at the end of its window.
     ///
     /// # Errors
-    /// When the model fails.
+    /// When the file could not be written to its end.
     pub fn trace_stop(&mut self) -> Result<(), Error> {
         // SAFETY: the handle is alive.
         let status = unsafe { (self.model.library.trace_stop)(self.handle) };
-        self.check(status)
+        self.check(status)?;
+        // Unlike the VCD writer, the FST writer says nothing of a write that failed.
+        if self.model.variant.trace == Trace::Fst && self.wave.is_file() {
+            fst::check_whole(&self.wave)?;
+        }
+        Ok(())
     }
 
     fn check_format(&self, path: &Path) -> Result<(), Error> {
@@ -283,7 +289,11 @@ impl Dut {
         })
     }
 
-    fn transfers(&self, stream: &[u32]) -> Result<u64, Error> {
+    /// Returns how many transfers of the weight stream these host words are.
+    ///
+    /// # Errors
+    /// When there is no weight stream, or they are not a whole number of transfers.
+    pub fn transfers(&self, stream: &[u32]) -> Result<u64, Error> {
         let piece = match self.model.design.port("ws_data_i") {
             Some(port) => port.words(),
             None if stream.is_empty() => return Ok(0),
@@ -318,6 +328,9 @@ impl Dut {
         }
         // SAFETY: the message is a C string that lives until the next call.
         let message = unsafe { CStr::from_ptr((self.model.library.message)(self.handle)) };
+        if status == TRACE_FAILED {
+            return Err(Error::Waveform { path: self.wave.clone(), reason: message.to_string_lossy().into_owned() });
+        }
         Err(Error::Model { message: message.to_string_lossy().into_owned(), cycle: self.cycle() })
     }
 

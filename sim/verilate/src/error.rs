@@ -16,9 +16,7 @@ pub enum Error {
         how_to_get: &'static str,
     },
     /// Verilator refused the design.
-    #[error(
-        "Verilator refuses `{top}`:\n{message}\nFix the generator, or waive the rule by name where it is harmless.{log}"
-    )]
+    #[error("Verilator refuses `{top}`:\n{message}{log}")]
     Lint {
         /// Top module.
         top: String,
@@ -169,6 +167,20 @@ pub enum Error {
         message: String,
         /// When.
         cycle: u64,
+    },
+    /// The Verilog is spread over several files.
+    #[error("the Verilog of `{top}` includes another file, whose changes would go unseen; put all of it into one file")]
+    Included {
+        /// Top module.
+        top: String,
+    },
+    /// The waveform could not be written.
+    #[error("cannot write the waveform {path}: {reason}; pass a path in a folder that exists, and has space")]
+    Waveform {
+        /// Waveform file.
+        path: PathBuf,
+        /// What the system or the simulator said.
+        reason: String,
     },
     /// A waveform was asked of a library that cannot write it.
     #[error(

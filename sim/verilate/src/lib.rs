@@ -21,6 +21,7 @@ mod compile;
 mod design;
 mod dut;
 mod error;
+mod fst;
 mod process;
 mod toolchain;
 pub mod tools;

@@ -202,7 +202,7 @@ fn folder_that_cannot_be_written_is_an_error_with_its_name() {
     assert!(text.contains("file/cache") && text.contains("HAFNIA_BUILD"), "{text}");
 }
 
-/// Builds on a file system of 256 KB, which only root can mount; other users are shown the reason for the skip.
+/// Builds on a file system of 256 KB, which only root can mount; for others it is skipped.
 #[test]
 fn full_disk_is_an_error_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
@@ -211,7 +211,7 @@ fn full_disk_is_an_error_and_leaves_nothing_behind() {
         command.args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(folder.path()).output()
     };
     if !mount("size=256k").is_ok_and(|output| output.status.success()) {
-        println!("skipped: only root can mount the small file system that this test fills");
+        hafnia_testing::skip("only root can mount the small file system that this test fills");
         return;
     }
     let result = build(folder.path(), &tiny("full disk"));
