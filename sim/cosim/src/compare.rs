@@ -63,14 +63,24 @@ pub enum Difference {
         /// The golden model's value.
         want: u32,
     },
+    /// The hardware did not run the layer to its end.
+    Unfinished {
+        /// Layer number.
+        layer: usize,
+        /// What was seen last.
+        status: String,
+    },
 }
 
 impl Difference {
     /// Returns the layer in which the difference showed.
     pub fn layer(&self) -> usize {
         match self {
-            Self::Map { layer, .. } | Self::Logit { layer, .. } | Self::Counter { layer, .. } => *layer,
-            Self::Flip { got, want, .. } => want.or(*got).map_or(0, |f| f.layer as usize),
+            Self::Map { layer, .. }
+            | Self::Logit { layer, .. }
+            | Self::Counter { layer, .. }
+            | Self::Unfinished { layer, .. } => *layer,
+            Self::Flip { got, want, .. } => got.iter().chain(want).map(|f| f.layer as usize).min().unwrap_or(0),
         }
     }
 }
@@ -82,7 +92,7 @@ impl fmt::Display for Difference {
             Self::Map { layer, image, channel, y, x, got, want } => {
                 write!(
                     f,
-                    "layer {layer}, image {image} of the batch, channel {channel}, y {y}, x {x}: got {got}, want {want}"
+                    "layer {layer}, image {image} of the batch, channel {channel}, y {y}, x {x}: got {got} (0x{got:02x}), want {want} (0x{want:02x})"
                 )
             }
             Self::Logit { layer, image, class, got, want } => {
@@ -94,23 +104,32 @@ impl fmt::Display for Difference {
             Self::Counter { layer, descriptor, name, got, want } => {
                 write!(f, "layer {layer}, descriptor {descriptor}, counter `{name}`: got {got}, want {want}")
             }
+            Self::Unfinished { layer, status } => write!(f, "layer {layer} did not run to its end: {status}"),
         }
     }
 }
 
-/// Compares one batch. Maps come first, in layer order, because a wrong map names the place; then logits, flips and
-/// counters. `resident` tells whether the weights were in the memory all along, so that none was ever late.
-pub fn compare(got: &BatchRun, want: &BatchResult, resident: bool) -> Option<Difference> {
-    outputs(got, want).or_else(|| flips(&got.flips, &want.flips)).or_else(|| counters(got, want, resident))
+/// Compares one batch of which every layer was read back. What differs in the first layer that differs is returned:
+/// its flips, which come before what they do, then its ofmap or logits; where all of that is equal, a counter. `late` tells
+/// whether the array may have waited for weights, as it does for those that come over the bus.
+///
+/// # Panics
+/// If the two do not hold as many layers, images and descriptors.
+pub fn compare(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Difference> {
+    let flip = flips(&got.flips, &want.flips);
+    let before = flip.as_ref().map_or(want.outputs.len(), Difference::layer);
+    outputs(got, want, before).or(flip).or_else(|| counters(got, want, late))
 }
 
-fn outputs(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
-    // With logits alone, the hardware's list holds just the last layer.
-    let first = want.outputs.len() - got.outputs.len();
-    for (layer, (got, want)) in (first..).zip(got.outputs.iter().zip(&want.outputs[first..])) {
+/// Compares the outputs of the layers below `end`.
+fn outputs(got: &BatchRun, want: &BatchResult, end: usize) -> Option<Difference> {
+    assert_eq!(got.outputs.len(), want.outputs.len(), "layers read back");
+    for (layer, (got, want)) in got.outputs.iter().zip(&want.outputs).enumerate().take(end) {
+        assert_eq!(got.len(), want.len(), "images of layer {layer}");
         for (image, (got, want)) in got.iter().zip(want).enumerate() {
             match (got, want) {
                 (LayerOutput::Map(got), LayerOutput::Map(want)) => {
+                    assert_eq!(got.dim(), want.dim(), "ofmap of layer {layer}");
                     for ((channel, y, x), &value) in want.indexed_iter() {
                         let got = got[[channel, y, x]];
                         if got != value {
@@ -119,6 +138,7 @@ fn outputs(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
                     }
                 }
                 (LayerOutput::Logits(got), LayerOutput::Logits(want)) => {
+                    assert_eq!(got.len(), want.len(), "logits");
                     if let Some(class) = (0..want.len()).find(|&c| got[c] != want[c]) {
                         return Some(Difference::Logit { layer, image, class, got: got[class], want: want[class] });
                     }
@@ -135,9 +155,11 @@ fn flips(got: &[Flip], want: &[Flip]) -> Option<Difference> {
     Some(Difference::Flip { index, got: got.get(index).copied(), want: want.get(index).copied() })
 }
 
-fn counters(got: &BatchRun, want: &BatchResult, resident: bool) -> Option<Difference> {
-    for (descriptor, ((layer, got), (_, want))) in got.counters.iter().zip(&want.counters).enumerate() {
-        let want = if resident { *want } else { late(want, got) };
+fn counters(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Difference> {
+    assert_eq!(got.counters.len(), want.counters.len(), "descriptors");
+    for (descriptor, ((layer, got), (other, want))) in got.counters.iter().zip(&want.counters).enumerate() {
+        assert_eq!(layer, other, "layer of descriptor {descriptor}");
+        let want = if late { delayed(want, got) } else { *want };
         for (name, (got, want)) in LayerCounters::NAMES.into_iter().zip(got.values().into_iter().zip(want.values())) {
             if got != want {
                 return Some(Difference::Counter { layer: *layer, descriptor, name, got, want });
@@ -147,9 +169,9 @@ fn counters(got: &BatchRun, want: &BatchResult, resident: bool) -> Option<Differ
     None
 }
 
-/// What the golden model wants where the weights were streamed: they may come late, and every cycle that the array
-/// waited for them must show both as a stall and in the total.
-fn late(want: &LayerCounters, got: &LayerCounters) -> LayerCounters {
+/// What the golden model wants where weights came late: every cycle that the array waited for them must show both as a
+/// stall and in the total.
+fn delayed(want: &LayerCounters, got: &LayerCounters) -> LayerCounters {
     let stall_weights = got.stall_weights.max(want.stall_weights);
     LayerCounters { stall_weights, cycles: want.cycles - want.stall_weights + stall_weights, ..*want }
 }

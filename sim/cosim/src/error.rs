@@ -14,6 +14,19 @@ pub enum CosimError {
     /// The simulation failed.
     #[error(transparent)]
     Verilate(#[from] hafnia_verilate::Error),
+    /// The run ended before the waveform's window began.
+    #[error(
+        "the run took {cycles} cycles, and the window of {path} begins at cycle {from}: nothing was traced; choose an \
+         earlier `--wave-window`"
+    )]
+    WindowMissed {
+        /// The waveform file.
+        path: PathBuf,
+        /// First cycle of the window.
+        from: u64,
+        /// Cycles of the run.
+        cycles: u64,
+    },
     /// The waveform window could not be read back.
     #[error("cannot read the waveform {path}: {reason}")]
     Waveform {

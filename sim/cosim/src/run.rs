@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hafnia_config::flip::Flip;
 use hafnia_config::regs::LayerCounters;
 use hafnia_driver::transport::sim::SimTransport;
-use hafnia_driver::{Accel, BatchRun, Depth};
+use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::run::{Golden, aligned_batches};
 use hafnia_verilate::Model;
@@ -103,8 +103,23 @@ pub fn run(
             workers.par_iter_mut().zip(wave).map(|(worker, range)| worker.batch(range.start, part(range))).collect();
         for report in reports? {
             if !sink(report) {
-                return Ok(());
+                return end_traces(&mut workers);
             }
+        }
+    }
+    end_traces(&mut workers)
+}
+
+/// Ends what is traced and checks that it was written.
+fn end_traces(workers: &mut [Worker<'_>]) -> Result<(), CosimError> {
+    for worker in workers {
+        let Some((accel, trace)) = worker.accel.as_mut().zip(worker.trace.as_ref()) else { continue };
+        let dut = &mut accel.link().dut;
+        dut.trace_stop()?;
+        let cycles = dut.cycle() - worker.loaded;
+        if cycles <= trace.from {
+            std::fs::remove_file(&trace.path).ok();
+            return Err(CosimError::WindowMissed { path: trace.path.clone(), from: trace.from, cycles });
         }
     }
     Ok(())
@@ -117,10 +132,12 @@ struct Worker<'a> {
     plan: &'a Plan<'a>,
     /// Clock cycle at which the network was loaded.
     loaded: u64,
+    /// What is traced.
+    trace: Option<&'a Trace>,
 }
 
 impl<'a> Worker<'a> {
-    fn new(plan: &'a Plan<'a>, engine: Engine<'_>) -> Result<Self, CosimError> {
+    fn new(plan: &'a Plan<'a>, engine: Engine<'a>) -> Result<Self, CosimError> {
         let (golden, hardware) = match engine {
             Engine::Golden => (true, None),
             Engine::Sim(hardware) => (false, Some(hardware)),
@@ -128,7 +145,7 @@ impl<'a> Worker<'a> {
         };
         let golden =
             golden.then(|| Golden::new(plan.network, plan.hw, plan.schedule, plan.thresholds.clone(), plan.seed));
-        let mut worker = Self { golden, accel: None, plan, loaded: 0 };
+        let mut worker = Self { golden, accel: None, plan, loaded: 0, trace: None };
         if let Some(hardware) = hardware {
             let transport = SimTransport::new(hardware.model.dut()?)?;
             let mut accel = Accel::open(transport, plan.hw, plan.network, plan.schedule)?;
@@ -136,8 +153,10 @@ impl<'a> Worker<'a> {
             let dut = &mut accel.link().dut;
             worker.loaded = dut.cycle();
             if let Some(Trace { path, from, count }) = &hardware.trace {
-                dut.trace_start(path, worker.loaded + from, worker.loaded + from + count)?;
+                let begin = worker.loaded.saturating_add(*from);
+                dut.trace_start(path, begin, begin.saturating_add(*count))?;
             }
+            worker.trace = hardware.trace.as_ref();
             worker.accel = Some(accel);
         }
         Ok(worker)
@@ -150,11 +169,23 @@ impl<'a> Worker<'a> {
             return Ok(report(first, want.outputs, want.flips, want.counters));
         };
         let depth = if want.is_some() { Depth::EveryLayer } else { Depth::Logits };
-        let got = accel.batch(first, images, self.plan.seed, depth)?;
+        let got = match (accel.batch(first, images, self.plan.seed, depth), &want) {
+            (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
+                let now = accel.link().dut.cycle() - self.loaded;
+                let found = Found { difference: Difference::Unfinished { layer, status }, cycles: (now, now) };
+                return Ok(BatchReport {
+                    first,
+                    images: images.len() as u32,
+                    difference: Some(found),
+                    ..BatchReport::default()
+                });
+            }
+            (got, _) => got?,
+        };
         let (mut compared, mut found) = (0, None);
         if let Some(want) = &want {
             compared = values(&got);
-            found = compare(&got, want, self.plan.schedule.resident).map(|difference| {
+            found = compare(&got, want, false).map(|difference| {
                 let (begin, end) = got.cycles.get(difference.layer()).copied().unwrap_or_default();
                 Found { difference, cycles: (begin - self.loaded, end - self.loaded) }
             });

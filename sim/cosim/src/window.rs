@@ -44,6 +44,8 @@ pub struct Window {
     pub cycles: Vec<u64>,
     /// The signals shown.
     pub rows: Vec<Row>,
+    /// Position of the cycle that is marked.
+    pub mark: Option<usize>,
 }
 
 /// Reads the values of `signals` of the top module in every cycle of the VCD file `path`.
@@ -59,6 +61,7 @@ pub fn read(path: &Path, signals: &[&str]) -> Result<Window, CosimError> {
     let mut window = Window {
         cycles: Vec::new(),
         rows: signals.iter().map(|s| Row { signal: (*s).to_owned(), values: Vec::new() }).collect(),
+        mark: None,
     };
     // Everything is settled in the middle of a cycle: a cycle is shown once time has reached the end of that instant.
     let settled = |cycle: u64| cycle * CYCLE_NS + CYCLE_NS / 2;
@@ -89,10 +92,10 @@ pub fn read(path: &Path, signals: &[&str]) -> Result<Window, CosimError> {
 }
 
 impl Window {
-    /// Returns the cycles at positions `range` alone.
-    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+    /// Returns the cycles at positions `range` alone, of which the one at `mark` is marked.
+    pub fn slice(&self, range: std::ops::Range<usize>, mark: usize) -> Self {
         let rows = self.rows.iter().map(|r| Row { signal: r.signal.clone(), values: r.values[range.clone()].to_vec() });
-        Self { cycles: self.cycles[range.clone()].to_vec(), rows: rows.collect() }
+        Self { cycles: self.cycles[range.clone()].to_vec(), rows: rows.collect(), mark: Some(mark) }
     }
 
     fn push(
@@ -110,7 +113,7 @@ impl Window {
     }
 }
 
-/// One line per cycle, one column per signal.
+/// One line per cycle, one column per signal; `>` before the marked one.
 impl std::fmt::Display for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (i, row) in self.rows.iter().enumerate() {
@@ -122,7 +125,8 @@ impl std::fmt::Display for Window {
             write!(f, " {:>w$}", format!("[{i}]"), w = width(row))?;
         }
         for (n, cycle) in self.cycles.iter().enumerate() {
-            write!(f, "\n  {cycle:>10}")?;
+            let mark = if self.mark == Some(n) { '>' } else { ' ' };
+            write!(f, "\n{mark} {cycle:>10}")?;
             for row in &self.rows {
                 write!(f, " {:>w$}", row.values[n], w = width(row))?;
             }

@@ -1,26 +1,15 @@
 //! The twin property on real CIFAR-10 test images: the committed network on every preset, and the full-width VGG-A.
-//! The images and the trained full-width network are used where they are at hand: in `$HAFNIA_SHARED`, by default
-//! `../shared` beside the workspace.
+//! The images and the trained full-width network are used where they are at hand.
 
 mod common;
 
-use std::path::PathBuf;
-
-use common::{Bench, committed, hardware, preset, workspace};
+use common::{Bench, committed, hardware, preset};
 use hafnia_dataset::{Dataset, Images};
 use hafnia_golden::network::Network;
 use hafnia_quantize::{Options, read_model};
+use hafnia_testing::shared;
 use hafnia_verilate::Unknowns;
 use ndarray::Array3;
-
-fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("HAFNIA_SHARED").map_or_else(|| workspace().join("../shared"), PathBuf::from);
-    if folder.join("models").is_dir() && folder.join("data").is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no data set and trained networks in {}; set HAFNIA_SHARED", folder.display());
-    None
-}
 
 fn ifmaps(network: &Network, images: &Images) -> Vec<Array3<i8>> {
     images.iter().map(|(pixels, _)| network.quantise_image(pixels)).collect()

@@ -21,7 +21,7 @@ const fn fault(name: &'static str, text: &'static str, instead: &'static str) ->
     Fault { name, text, instead }
 }
 
-const FAULTS: [Fault; 26] = [
+const FAULTS: [Fault; 29] = [
     // Requantiser
     fault("rounding bit left out", "half = 49'd1 << (s_1 - 6'd1);", "half = 49'd0;"),
     fault("ties toward minus infinity", "49'd1 << (s_1 - 6'd1);", "(49'd1 << (s_1 - 6'd1)) - 49'd1;"),
@@ -61,11 +61,17 @@ const FAULTS: [Fault; 26] = [
     // Counters
     fault("every flip counted twice", "{1'd0, flips_i}", "{flips_i, 1'd0}"),
     fault("PEs added instead of multiplied", "{1'd0, pixel_rows_i} * {1'd0", "{1'd0, pixel_rows_i} + {1'd0"),
+    // Time
+    fault("ring of streamed weights holds one word", "weights_level_o > 20'd60", "weights_level_o > 20'd0"),
+    fault("program that never starts", "if (start_i & (count_i != 8'd0))", "if (start_i & (count_i > 8'd200))"),
+    fault("pass that never ends", "wire pass_end = (pass_start | pass_busy) &", "wire pass_end = pass_start &"),
 ];
 
-/// Convolutions with and without a pool and a head, on an array whose sides do not divide each other.
+/// Convolutions with and without a pool and a head, on an array whose sides do not divide each other, the weights streamed.
 fn bench() -> Bench {
-    let hw = common::config(3, 5, 2).validate().expect("the configuration is legal");
+    let mut config = common::config(3, 5, 2);
+    config.memory.weight_words = 64;
+    let hw = config.validate().expect("the configuration is legal");
     let shapes = [
         common::conv(4, 7, 8, 8, true),
         common::conv(7, 6, 4, 4, false),

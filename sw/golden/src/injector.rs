@@ -119,11 +119,43 @@ mod tests {
                 assert!((count - mean).abs() < 5.0 * sigma + 1.0, "p {p}, cell {cell}: {count}");
             }
             for lag in 1..=64 {
-                // The same cell `lag` words later, and within the word the cell `lag` places up.
+                // The same cell, `lag` words later.
                 let pairs: f64 = masks.windows(lag + 1).map(|w| f64::from((w[0] & w[lag]).count_ones())).sum();
                 let total = (masks.len() - lag) as f64 * 64.0;
                 let sigma = (total * p * p * (1.0 - p * p)).sqrt() * (1.0 + 2.0 * p).sqrt();
                 assert!((pairs - total * p * p).abs() < 5.0 * sigma + 1.0, "p {p}, lag {lag}: {pairs} pairs");
+            }
+        }
+    }
+
+    /// Cells of one word are hit independently of each other, as double-error rates need: each of the 2,016 pairs is hit
+    /// together at the rate p^2, within 5 sigma.
+    #[test]
+    fn cells_of_a_word_are_independent() {
+        for (p, words) in [(0.5, 100_000u32), (0.1, 1_000_000), (0.02, 4_000_000)] {
+            let mut lane = lane(p, 64, 11);
+            let mut together = vec![[0u32; 64]; 64];
+            for _ in 0..words {
+                let mask = lane.draw() as u64;
+                let hit = |rest: u64| (rest != 0).then(|| rest.trailing_zeros() as usize);
+                let mut lower = mask;
+                while let Some(one) = hit(lower) {
+                    lower &= lower - 1;
+                    let mut higher = lower;
+                    while let Some(other) = hit(higher) {
+                        higher &= higher - 1;
+                        together[one][other] += 1;
+                    }
+                }
+            }
+            let (mean, sigma) = (f64::from(words) * p * p, (f64::from(words) * p * p * (1.0 - p * p)).sqrt());
+            for (one, row) in together.iter().enumerate() {
+                for (other, &count) in row.iter().enumerate().skip(one + 1) {
+                    assert!(
+                        (f64::from(count) - mean).abs() < 5.0 * sigma,
+                        "p {p}, cells {one}, {other}: {count}, not {mean}"
+                    );
+                }
             }
         }
     }

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use hafnia_config::accel::{AccelConfig, ArrayConfig, InjectorConfig, MemoryConfig, ProtectionConfig};
-use hafnia_config::fault::Thresholds;
 use hafnia_config::protect::Code;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
@@ -99,7 +98,7 @@ impl Bench {
 
     /// The plan of one rate and seed.
     pub fn plan(&self, p: f64, seed: u64) -> Plan<'_> {
-        let thresholds = Thresholds::new(p, self.hw.codeword_bits).expect("tests use probabilities");
+        let thresholds = self.hw.thresholds(p).expect("tests use probabilities");
         Plan { hw: &self.hw, network: &self.network, schedule: &self.schedule, thresholds, seed }
     }
 
