@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hafnia_config::fault::Thresholds;
 use hafnia_config::presets;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::Vgg;
@@ -56,17 +55,18 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let bar = console.bar(2 * args.presets.len() as u64, "measurements");
     for preset in &args.presets {
         let hw = presets::find(preset)?.validate()?;
-        let thresholds = Thresholds::new(args.ber, hw.codeword_bits)?;
+        let thresholds = hw.thresholds(args.ber)?;
         let model = builder().build(&design(&hw), Variant::default())?;
         let largest = Schedule::new(&hw, &network.shapes(), None)?;
         let alone = Schedule::new(&hw, &network.shapes(), Some(1))?;
-        for schedule in [&alone, &largest] {
+        // Where no more than one image fits, both are the same.
+        for schedule in [Some(&alone), (largest.batch > 1).then_some(&largest)].into_iter().flatten() {
             let plan = |thresholds| Plan { hw: &hw, network: &network, schedule, thresholds, seed: 1 };
             let images = random::images(&network, schedule.batch as usize, 1);
             let repeats = args.repeats as usize;
             let sim = simulated(&plan(thresholds.clone()), &model, &images, repeats)?;
             let noisy = median(&golden(&plan(thresholds.clone()), &images, repeats));
-            let clean = median(&golden(&plan(Thresholds::new(0.0, hw.codeword_bits)?), &images, repeats));
+            let clean = median(&golden(&plan(hw.thresholds(0.0)?), &images, repeats));
             let count = f64::from(schedule.batch);
             let mut ratios: Vec<f64> =
                 sim.driven.iter().zip(&sim.bare).map(|(driven, bare)| driven.div_duration_f64(*bare)).collect();
@@ -91,7 +91,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         &json!({
             "network": network.name, "ber": args.ber, "repeats": args.repeats, "rows": rows,
         }),
-    );
+    )?;
     Ok(Status::Done)
 }
 

@@ -1,7 +1,6 @@
 //! What every subcommand shares: results, progress and errors.
 
-use std::io::IsTerminal as _;
-use std::io::Write as _;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,15 +42,20 @@ impl<E: std::error::Error> From<E> for Failure {
 }
 
 impl Console {
-    /// Prints `text`, or `value` as JSON when asked. A closed pipe is no error.
-    pub fn result(&self, text: &str, value: &impl Serialize) {
+    /// Prints `text`, or `value` as JSON when asked. A reader that has seen enough is no error.
+    pub fn result(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         let line = if self.json {
             serde_json::to_string(value).expect("results are plain data")
         } else {
             text.trim_end().to_owned()
         };
-        let _ = writeln!(out, "{line}");
+        match writeln!(out, "{line}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::new(format!("cannot write the result to stdout: {error}"), "run the command again"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Prints why the command could not run.

@@ -45,7 +45,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
                 bar.set_position(p.done);
             })?;
             bar.finish_and_clear();
-            console.result(&folder.display().to_string(), &json!({ "folder": folder }));
+            console.result(&folder.display().to_string(), &json!({ "folder": folder }))?;
         }
         Action::Check { data } => {
             let report = check(&locate(data.as_deref())?)?;
@@ -53,7 +53,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
                 let problems: Vec<&str> = report.files.iter().filter_map(|f| f.problem.as_deref()).collect();
                 return Err(Failure::new(problems.join("\n"), "fetch the data set again with `hafnia data fetch`"));
             }
-            console.result(&text(&report), &report);
+            console.result(&text(&report), &report)?;
         }
     }
     Ok(Status::Done)

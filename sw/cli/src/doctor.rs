@@ -26,6 +26,6 @@ pub fn run(_args: &Args, console: &Console) -> Result<Status, Failure> {
             "needed_for": tool.needed_for, "how_to_get": tool.how_to_get,
         }));
     }
-    console.result(&text, &json!({ "tools": list }));
+    console.result(&text, &json!({ "tools": list }))?;
     Ok(Status::Done)
 }

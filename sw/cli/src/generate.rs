@@ -21,6 +21,6 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let hw = args.hardware.resolve()?;
     let files = hafnia_gen::generate(&hw).write(&args.output)?;
     let text: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
-    console.result(&text.join("\n"), &json!({ "config_hash": hw.config.hash(), "files": files }));
+    console.result(&text.join("\n"), &json!({ "config_hash": hw.config.hash(), "files": files }))?;
     Ok(Status::Done)
 }

@@ -7,10 +7,13 @@ use hafnia_config::{AccelConfig, Elaborated, presets};
 
 use crate::console::Failure;
 
+/// The largest configuration file read.
+const LARGEST: u64 = 1 << 20;
+
 /// Which accelerator.
 #[derive(clap::Args)]
 pub struct HardwareArgs {
-    /// Configuration file (TOML).
+    /// Configuration file (TOML), see docs/configuration.md; `generate` writes that of a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub config: Option<PathBuf>,
     /// Named configuration.
@@ -28,11 +31,12 @@ impl HardwareArgs {
         let Some(path) = &self.config else {
             return Ok(presets::find(&self.preset)?.validate()?);
         };
-        let named = |what: String| {
-            Failure::new(format!("{}: {what}", path.display()), "correct the file and run the command again")
-        };
-        let text = std::fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
-        AccelConfig::from_toml(&text).and_then(|c| c.validate()).map_err(|e| named(e.to_string()))
+        let named = |what: String, help| Failure::new(format!("{}: {what}", path.display()), help);
+        let text = hafnia_files::read_text(path, LARGEST)
+            .map_err(|e| named(e.to_string(), "pass a TOML file that can be read, or `--preset`"))?;
+        AccelConfig::from_toml(&text)
+            .and_then(|c| c.validate())
+            .map_err(|e| named(e.to_string(), "correct the file, see docs/configuration.md"))
     }
 
     /// Returns the flags that choose the same hardware.

@@ -39,7 +39,7 @@ enum Command {
     Data(data::Args),
     /// Turn a trained fp32 network into an int8 model file.
     Quantize(quantize::Args),
-    /// Write the Verilog of an accelerator, its manifest, register documentation and FuseSoC core file.
+    /// Write the Verilog of an accelerator, its manifest, register documentation, FuseSoC core file and configuration.
     Generate(generate::Args),
     /// Run a network over test images on one engine: accuracy, counters, cycles, measured bit-error rate.
     Run(run::Args),

@@ -15,7 +15,7 @@ pub struct Args {
     /// Description beside the weights (JSON).
     #[arg(long, value_name = "FILE")]
     meta: PathBuf,
-    /// Data set that calibrates and evaluates: a folder, or `digits`.
+    /// Data set that calibrates and evaluates: a folder, or `digits`; without it $HAFNIA_DATA, then the per-user cache.
     #[arg(long, value_name = "DIR")]
     calibration: Option<PathBuf>,
     /// What shares one weight scale; it moves the noise tolerance.
@@ -79,6 +79,6 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         )
     });
     let text = format!("model       {}\nsha256      {}{accuracy}", summary.output.display(), summary.sha256);
-    console.result(&text, &summary);
+    console.result(&text, &summary)?;
     Ok(Status::Done)
 }

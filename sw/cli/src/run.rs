@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use hafnia_config::fault::Thresholds;
 use hafnia_cosim::{Engine, Totals};
 
 use crate::Status;
@@ -19,10 +18,10 @@ pub struct Args {
     #[command(flatten)]
     setup: SetupArgs,
     /// Bit-error rate of each cell read, a probability.
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, default_value_t = 0.0)]
     ber: f64,
     /// Run seed.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1)]
     seed: u64,
 }
 
@@ -40,7 +39,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         ));
     }
     let setup = args.setup.resolve()?;
-    let plan = setup.plan(Thresholds::new(args.ber, setup.hw.codeword_bits)?, args.seed);
+    let plan = setup.plan(setup.hw.thresholds(args.ber)?, args.seed);
     let hardware = match args.engine {
         EngineName::Golden => None,
         EngineName::Sim => Some(args.setup.build(&builder(), &args.setup.design(&setup.hw)?)?),
@@ -66,7 +65,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     }
     log.map_or(Ok(()), FlipLog::finish)?;
     let row = Row::new(name, &setup, &plan, args.ber, &totals, begin.elapsed().as_secs_f64());
-    console.result(&text(&row), &row);
+    console.result(&text(&row), &row)?;
     Ok(Status::Done)
 }
 

@@ -6,7 +6,7 @@ use hafnia_config::Elaborated;
 use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::{Hardware, Plan, Trace, design};
-use hafnia_dataset::{Images, SIDE};
+use hafnia_dataset::{Dataset, Images, SIDE};
 use hafnia_files::same_file;
 use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::{Builder, Design, Variant};
@@ -33,8 +33,8 @@ pub struct SetupArgs {
     #[arg(long, value_name = "N")]
     pub batch: Option<u32>,
     /// Batches computed at once; without it one per processor. It changes no result.
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
     /// Write every injected flip to this CSV file.
     #[arg(long, value_name = "FILE")]
     pub flip_log: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct SetupArgs {
     #[arg(long, value_name = "FILE")]
     pub wave: Option<PathBuf>,
     /// Cycles of the waveform, FIRST:COUNT, counted from the moment the network is loaded.
-    #[arg(long, value_name = "FIRST:COUNT", default_value = "0:2000", value_parser = window)]
+    #[arg(long, value_name = "FIRST:COUNT", default_value = "0:2000", value_parser = window, requires = "wave")]
     pub wave_window: (u64, u64),
     /// Simulate this Verilog instead of what the generator writes; it must have the same ports.
     #[arg(long, value_name = "FILE")]
@@ -78,25 +78,28 @@ fn window(text: &str) -> Result<(u64, u64), String> {
 impl SetupArgs {
     /// Reads configuration, model and images, and plans the schedule.
     pub fn resolve(&self) -> Result<Setup, Failure> {
-        self.check_outputs()?;
         let hw = self.hardware.resolve()?;
         let model = read_model(&self.model)?;
         check_input(&self.model, &model)?;
         let data = hafnia_dataset::locate(self.data.as_deref())?;
+        self.check_outputs(&data)?;
+        warn_of_foreign_images(&model, &data);
         let (first, count) = self.images;
         let images = data.test().read(first as usize, count as usize)?;
         let schedule = Schedule::new(&hw, &model.network.shapes(), self.batch)?;
         let ifmaps = images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
-        let jobs = self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let jobs = self.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
         Ok(Setup { hw, model, images, schedule, ifmaps, first, jobs, data_name: data.name() })
     }
 
     /// No output may destroy an input or the other output.
-    fn check_outputs(&self) -> Result<(), Failure> {
+    fn check_outputs(&self, data: &Dataset) -> Result<(), Failure> {
+        let images = data.all_files();
         let inputs = [Some(&self.model), self.rtl.as_ref(), self.hardware.config.as_ref()];
+        let inputs: Vec<_> = inputs.into_iter().flatten().chain(&images).collect();
         for (option, output) in [("--flip-log", &self.flip_log), ("--wave", &self.wave)] {
             let Some(output) = output else { continue };
-            if inputs.into_iter().flatten().any(|input| same_file(input, output)) {
+            if inputs.iter().any(|input| same_file(input, output)) {
                 return Err(own_file(format!("{option} {} is a file that the command reads", output.display())));
             }
         }
@@ -112,23 +115,40 @@ impl SetupArgs {
     pub fn design(&self, hw: &Elaborated) -> Result<Design, Failure> {
         let generated = design(hw);
         let Some(path) = &self.rtl else { return Ok(generated) };
-        let read = std::fs::read_to_string(path);
+        let read = hafnia_files::read_text(path, LARGEST_VERILOG);
         let verilog = read.map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display()), RTL_HELP))?;
         Ok(Design { verilog, ..generated })
     }
 
     /// Builds the simulated hardware, with the waveform asked for.
     pub fn build(&self, builder: &Builder<'_>, design: &Design) -> Result<Hardware, Failure> {
-        let Some(path) = &self.wave else { return Ok(builder.build(design, Variant::default())?.into()) };
+        let variant = self.wave.as_deref().map_or_else(Variant::default, Variant::tracing);
+        let model = builder.build(design, variant).map_err(|error| match &self.rtl {
+            // Verilator calls the file by the name that it has in the build folder.
+            Some(rtl) => {
+                let message = error.to_string().replace("design.v", &rtl.display().to_string());
+                Failure::new(message, format!("{} must hold the module `{}`", rtl.display(), design.top))
+            }
+            None => error.into(),
+        })?;
         let (from, count) = self.wave_window;
-        let trace = Some(Trace { path: path.clone(), from, count });
-        Ok(Hardware { model: builder.build(design, Variant::tracing(path))?, trace })
+        Ok(Hardware { model, trace: self.wave.clone().map(|path| Trace { path, from, count }) })
     }
 }
 
 fn own_file(what: String) -> Failure {
     Failure::new(what, "give each output a file of its own")
 }
+
+/// Tells of a network that runs on other images than it was measured on: its accuracy will be that of chance.
+fn warn_of_foreign_images(model: &Model, data: &Dataset) {
+    if let Some(measured) = model.meta.accuracy.as_ref().filter(|a| a.dataset != data.name()) {
+        eprintln!("warning: {} was measured on {}, and runs on {}", model.meta.name, measured.dataset, data.name());
+    }
+}
+
+/// The largest Verilog file read; that of 16x16 has less than 1 MB.
+const LARGEST_VERILOG: u64 = 64 << 20;
 
 const RTL_HELP: &str =
     "write the generated Verilog with `hafnia generate`, then pass that file or a changed copy of it";

@@ -1,11 +1,11 @@
 //! `hafnia verify`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use hafnia_config::fault::Thresholds;
-use hafnia_cosim::{Engine, Found, Hardware, Plan, Replay, Totals, replay};
+use hafnia_cosim::{Engine, Found, Hardware, Plan, Replay, Totals, Trace, replay};
 use hafnia_verilate::{Builder, Design, build_folder};
 use serde_json::json;
 
@@ -20,14 +20,22 @@ pub struct Args {
     #[command(flatten)]
     setup: SetupArgs,
     /// Bit-error rates of each cell read, separated by commas.
-    #[arg(long, value_name = "P,...", value_delimiter = ',', default_value = "0")]
+    #[arg(long, value_name = "P,...", allow_negative_numbers = true, value_delimiter = ',', default_value = "0")]
     ber: Vec<f64>,
     /// Run seeds, separated by commas.
-    #[arg(long, value_name = "SEED,...", value_delimiter = ',', default_value = "1")]
+    #[arg(long, value_name = "SEED,...", allow_negative_numbers = true, value_delimiter = ',', default_value = "1")]
     seed: Vec<u64>,
 }
 
-/// The first difference of a run: what and when, and the first image of its batch.
+/// One rate and seed.
+struct Point<'a> {
+    args: &'a Args,
+    setup: &'a Setup,
+    plan: Plan<'a>,
+    ber: f64,
+}
+
+/// The first difference of a point: what and when, and the first image of its batch.
 struct First {
     found: Found,
     image: u32,
@@ -42,7 +50,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         ));
     }
     let setup = args.setup.resolve()?;
-    let rates = args.ber.iter().map(|&p| Ok((p, Thresholds::new(p, setup.hw.codeword_bits)?)));
+    let rates = args.ber.iter().map(|&p| Ok((p, setup.hw.thresholds(p)?)));
     let rates = rates.collect::<Result<Vec<_>, Failure>>()?;
     let builder = builder();
     let design = args.setup.design(&setup.hw)?;
@@ -50,18 +58,21 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let (mut rows, mut table) = (Vec::new(), String::from(HEADER));
     for (ber, thresholds) in rates {
         for &seed in &args.seed {
-            let plan = setup.plan(thresholds.clone(), seed);
+            let point = Point { args, setup: &setup, plan: setup.plan(thresholds.clone(), seed), ber };
             let begin = Instant::now();
-            let (totals, first) = compare(args, &setup, &plan, &hardware, console)?;
-            let mut row = Row::new("sim", &setup, &plan, ber, &totals, begin.elapsed().as_secs_f64());
+            let (totals, first) = point.compare(&hardware, console)?;
+            let mut row = Row::new("sim", &setup, &point.plan, ber, &totals, begin.elapsed().as_secs_f64());
             table.push_str(&line(&row, totals.compared, first.is_none()));
             let mut comparison =
                 Comparison { equal: first.is_none(), values_compared: totals.compared, ..Comparison::default() };
             if let Some(first) = &first {
-                let what = format!("images {} and on, seed {seed}: {}", first.image, first.found.difference);
-                write!(table, "\ndiffers in the batch of {what}\n").expect("text grows");
+                let what = format!(
+                    "seed {seed}, the batch that begins with image {}: {}",
+                    first.image, first.found.difference
+                );
+                write!(table, "\ndiffers: {what}\n").expect("text grows");
                 comparison.difference = Some(what);
-                let shown = show(args, &setup, &plan, ber, first, &builder, &design)?;
+                let shown = point.show(first, &builder, &design)?;
                 table.push_str(&shown.text);
                 comparison.replay = Some(shown.command);
                 comparison.wave = shown.wave.map(|path| path.display().to_string());
@@ -69,12 +80,12 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
             row.comparison = Some(comparison);
             rows.push(row);
             if first.is_some() {
-                console.result(&table, &json!({ "equal": false, "rows": rows }));
+                console.result(&table, &json!({ "equal": false, "rows": rows }))?;
                 return Ok(Status::Differs);
             }
         }
     }
-    console.result(&table, &json!({ "equal": true, "rows": rows }));
+    console.result(&table, &json!({ "equal": true, "rows": rows }))?;
     Ok(Status::Done)
 }
 
@@ -97,32 +108,6 @@ fn line(row: &Row, compared: u64, equal: bool) -> String {
     )
 }
 
-/// Runs both engines and stops at the first difference.
-fn compare(
-    args: &Args,
-    setup: &Setup,
-    plan: &Plan<'_>,
-    hardware: &Hardware,
-    console: &Console,
-) -> Result<(Totals, Option<First>), Failure> {
-    let mut log = args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
-    let (mut totals, mut first, mut failed) = (Totals::default(), None, None);
-    let bar = console.bar(setup.ifmaps.len() as u64, "images");
-    hafnia_cosim::run(plan, Engine::Both(hardware), setup.first, &setup.ifmaps, setup.jobs, &mut |batch| {
-        totals.add(&batch, setup.labels(batch.first, batch.images));
-        bar.inc(batch.images.into());
-        failed = log.as_mut().and_then(|log| log.write(&batch.flips).err());
-        first = batch.difference.map(|found| First { found, image: batch.first });
-        first.is_none() && failed.is_none()
-    })?;
-    bar.finish_and_clear();
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
-    log.map_or(Ok(()), FlipLog::finish)?;
-    Ok((totals, first))
-}
-
 /// What is shown of a difference: text, the command that replays it, and its waveform file.
 struct Shown {
     text: String,
@@ -130,62 +115,79 @@ struct Shown {
     wave: Option<PathBuf>,
 }
 
-/// Runs the batch of a difference again, alone and traced, and shows what the signals did.
-fn show(
-    args: &Args,
-    setup: &Setup,
-    plan: &Plan<'_>,
-    ber: f64,
-    first: &First,
-    builder: &Builder<'_>,
-    design: &Design,
-) -> Result<Shown, Failure> {
-    let folder = build_folder().join("replay");
-    std::fs::create_dir_all(&folder)
-        .map_err(|e| Failure::new(format!("cannot create {}: {e}", folder.display()), "set HAFNIA_BUILD"))?;
-    let path = folder.join(format!("{}-seed{}-image{}.vcd", setup.hw.config.name, plan.seed, first.image));
-    let start = (first.image - setup.first) as usize;
-    let images = &setup.ifmaps[start..(start + setup.schedule.batch as usize).min(setup.ifmaps.len())];
-    let last_of_batch = (first.image / setup.schedule.batch + 1) * setup.schedule.batch;
-    let images = &images[..images.len().min((last_of_batch - first.image) as usize)];
-    let Some(Replay { trace, window }) = replay(plan, builder, design, first.image, images, &path)? else {
-        let command = command(args, setup, plan.seed, ber, setup.first, setup.images.len(), None);
-        let text = format!("It does not show when its batch runs alone. All of it again:\n  {command}\n");
-        return Ok(Shown { text, command, wave: None });
-    };
-    let around = Some((path.as_path(), trace.from, trace.count));
-    let command = command(args, setup, plan.seed, ber, first.image, images.len(), around);
-    let text = format!("{window}\nwaveform: {}\nreplay it with\n  {command}\n", path.display());
-    Ok(Shown { text, command, wave: Some(path) })
-}
+impl Point<'_> {
+    /// Runs both engines and stops at the first difference.
+    fn compare(&self, hardware: &Hardware, console: &Console) -> Result<(Totals, Option<First>), Failure> {
+        let setup = self.setup;
+        let mut log = self.args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
+        let (mut totals, mut first, mut failed) = (Totals::default(), None, None);
+        let bar = console.bar(setup.ifmaps.len() as u64, "images");
+        let engine = Engine::Both(hardware);
+        hafnia_cosim::run(&self.plan, engine, setup.first, &setup.ifmaps, setup.jobs, &mut |batch| {
+            totals.add(&batch, setup.labels(batch.first, batch.images));
+            bar.inc(batch.images.into());
+            failed = log.as_mut().and_then(|log| log.write(&batch.flips).err());
+            first = batch.difference.map(|found| First { found, image: batch.first });
+            first.is_none() && failed.is_none()
+        })?;
+        bar.finish_and_clear();
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+        log.map_or(Ok(()), FlipLog::finish)?;
+        Ok((totals, first))
+    }
 
-/// The command that shows the difference again, with a waveform around it.
-fn command(
-    args: &Args,
-    setup: &Setup,
-    seed: u64,
-    ber: f64,
-    first: u32,
-    count: usize,
-    wave: Option<(&Path, u64, u64)>,
-) -> String {
-    let mut words = vec!["hafnia".to_owned(), "verify".to_owned()];
-    words.extend(args.setup.hardware.flags());
-    words.extend(["--model".to_owned(), args.setup.model.display().to_string()]);
-    if let Some(data) = &args.setup.data {
-        words.extend(["--data".to_owned(), data.display().to_string()]);
+    /// Runs the batch of a difference again, alone and traced, and shows what the signals did.
+    fn show(&self, first: &First, builder: &Builder<'_>, design: &Design) -> Result<Shown, Failure> {
+        let setup = self.setup;
+        let path = self.wave_path(first.image, design)?;
+        let start = (first.image - setup.first) as usize;
+        let end_of_batch = (first.image / setup.schedule.batch + 1) * setup.schedule.batch - setup.first;
+        let images = &setup.ifmaps[start..setup.ifmaps.len().min(end_of_batch as usize)];
+        let Some(Replay { trace, window }) = replay(&self.plan, builder, design, first.image, images, &path)? else {
+            let command = self.command(setup.first, setup.ifmaps.len(), None);
+            let text = format!("It does not show when its batch runs alone. All of it again:\n  {command}\n");
+            return Ok(Shown { text, command, wave: None });
+        };
+        let command = self.command(first.image, images.len(), Some(&trace));
+        let window = window.map_or_else(String::new, |window| format!("{window}\n"));
+        let text = format!("{window}waveform: {}\nreplay it with\n  {command}\n", path.display());
+        Ok(Shown { text, command, wave: Some(path) })
     }
-    if let Some(rtl) = &args.setup.rtl {
-        words.extend(["--rtl".to_owned(), rtl.display().to_string()]);
+
+    /// Where the waveform of a difference goes: a name of its own for each point, model and Verilog.
+    fn wave_path(&self, image: u32, design: &Design) -> Result<PathBuf, Failure> {
+        let folder = build_folder().join("replay");
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| Failure::new(format!("cannot create {}: {e}", folder.display()), "set HAFNIA_BUILD"))?;
+        let mut hasher = DefaultHasher::new();
+        (&self.setup.model.sha256, &design.verilog).hash(&mut hasher);
+        let (name, ber, seed) = (&self.setup.hw.config.name, self.ber, self.plan.seed);
+        Ok(folder.join(format!("{name}-{:016x}-ber{ber:e}-seed{seed}-image{image}.vcd", hasher.finish())))
     }
-    words.extend(["--images".to_owned(), format!("{first}:{count}")]);
-    words.extend(["--batch".to_owned(), setup.schedule.batch.to_string()]);
-    words.extend(["--ber".to_owned(), ber.to_string(), "--seed".to_owned(), seed.to_string()]);
-    if let Some((path, from, cycles)) = wave {
-        words.extend(["--wave".to_owned(), path.display().to_string()]);
-        words.extend(["--wave-window".to_owned(), format!("{from}:{cycles}")]);
+
+    /// The command that shows the difference again, with a waveform around it.
+    fn command(&self, first: u32, count: usize, trace: Option<&Trace>) -> String {
+        let args = &self.args.setup;
+        let mut words = vec!["hafnia".to_owned(), "verify".to_owned()];
+        words.extend(args.hardware.flags());
+        words.extend(["--model".to_owned(), args.model.display().to_string()]);
+        if let Some(data) = &args.data {
+            words.extend(["--data".to_owned(), data.display().to_string()]);
+        }
+        if let Some(rtl) = &args.rtl {
+            words.extend(["--rtl".to_owned(), rtl.display().to_string()]);
+        }
+        words.extend(["--images".to_owned(), format!("{first}:{count}")]);
+        words.extend(["--batch".to_owned(), self.setup.schedule.batch.to_string()]);
+        words.extend(["--ber".to_owned(), self.ber.to_string(), "--seed".to_owned(), self.plan.seed.to_string()]);
+        if let Some(Trace { path, from, count }) = trace {
+            words.extend(["--wave".to_owned(), path.display().to_string()]);
+            words.extend(["--wave-window".to_owned(), format!("{from}:{count}")]);
+        }
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// A word as a shell takes it.

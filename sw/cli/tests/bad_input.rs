@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{command, folder, hafnia, model, text};
+use common::{command, folder, hafnia, model, stdout, text};
 
 /// Runs the command in vain and returns what it said, on one line.
 fn refused(arguments: &[&str]) -> String {
@@ -47,6 +47,7 @@ fn wrong_command_lines_are_refused() {
 #[test]
 fn image_range_past_the_end_names_the_split_and_its_size() {
     assert_says(&golden(&model(), &["--data", "digits", "--images", "355:10"]), &["355..365", "360", "at most 5"]);
+    assert_says(&golden(&model(), &["--data", "digits", "--images", "360:1"]), &["the last image is 359"]);
 }
 
 #[test]
@@ -138,6 +139,52 @@ fn output_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn noise_without_an_injector_is_refused_by_every_engine() {
+    let folder = folder();
+    stdout(&["generate", "--preset", "4x4", "-o", text(folder.path())], 0);
+    let config = folder.path().join("config.toml");
+    let preset = fs::read_to_string(&config).expect("it was written");
+    fs::write(&config, preset.replace("weights = true", "weights = false")).expect("the folder is ours");
+    let model = model();
+    for engine in ["golden", "sim"] {
+        let run = ["run", "--engine", engine, "--model", &model, "--data", "digits", "--config", text(&config)];
+        assert_says(
+            &[&run[..], &["--ber", "1e-3"]].concat(),
+            &["`4x4` leaves the injector out", "bit-error rate of 0"],
+        );
+    }
+    assert_says(&golden(&model, &["--data", "digits", "--ber", "1e-12"]), &["too low", "the least is 1.8e-10"]);
+}
+
+/// A limit on the size of files stands for a disk that fills up while a waveform is written.
+#[test]
+fn waveform_that_cannot_be_written_to_its_end_is_an_error() {
+    let (folder, model) = (folder(), model());
+    // Both files are longer than this limit, and so is what the build writes.
+    for name in ["w.vcd", "w.fst"] {
+        let wave = folder.path().join(name);
+        let run = sim(&model, &["--preset", "4x4", "--wave", text(&wave), "--wave-window", "0:3000"]);
+        assert!(hafnia(&run).status.success());
+        let output = limited(200, &run);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {message}");
+        assert!(message.contains(name) && message.contains("cannot write the waveform"), "{message}");
+    }
+    let late = folder.path().join("late.vcd");
+    let run = sim(&model, &["--preset", "4x4", "--wave", text(&late), "--wave-window", "100000000:5"]);
+    assert_says(&run, &["late.vcd", "begins at cycle 100000000", "nothing was traced"]);
+    assert!(!late.exists());
+}
+
+#[test]
+fn result_that_cannot_be_printed_is_an_error() {
+    let full = fs::File::options().write(true).open("/dev/full").expect("a device that is always full");
+    let output = command(&["doctor"]).stdout(full).output().expect("the command was built");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the result"));
+}
+
+#[test]
 fn no_output_destroys_an_input() {
     let folder = folder();
     let copy = folder.path().join("model.safetensors");
@@ -149,6 +196,20 @@ fn no_output_destroys_an_input() {
     );
     assert_says(&sim(model, &["--flip-log", text(&log), "--wave", text(&log)]), &["both", "a file of its own"]);
     assert!(fs::read(&copy).expect("it is there") == fs::read(common::model()).expect("it is there"));
+
+    let data = folder.path().join("data");
+    fs::create_dir(&data).expect("the folder is ours");
+    let names = (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".to_owned()]);
+    for name in names {
+        // As long as the real ones, and without a byte on the disk.
+        fs::File::create(data.join(name)).and_then(|f| f.set_len(30_730_000)).expect("the folder is ours");
+    }
+    let batch = data.join("test_batch.bin");
+    assert_says(
+        &golden(model, &["--data", text(&data), "--flip-log", text(&batch)]),
+        &["--flip-log", "test_batch.bin"],
+    );
+    assert_eq!(fs::metadata(&batch).expect("it is there").len(), 30_730_000);
 }
 
 /// A limit on the size of files stands for a disk that fills up while the log is written.
@@ -159,15 +220,22 @@ fn full_disk_leaves_the_old_flip_log_alone() {
     fs::write(&log, "old").expect("the folder is ours");
     let model = model();
     let more = ["--data", "digits", "--images", "0:64", "--ber", "0.5", "--flip-log", text(&log)];
-    let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"";
-    let mut shell = std::process::Command::new("bash");
-    shell.args(["-c", script, env!("CARGO_BIN_EXE_hafnia")]).args(golden(&model, &more)).env("NO_COLOR", "1");
-    let output = shell.output().expect("there is a shell");
+    let output = limited(100, &golden(&model, &more));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("flips.csv") && message.contains("nothing was left half written"), "{message}");
     assert_eq!(fs::read_to_string(&log).expect("the old log is there"), "old");
     assert_eq!(fs::read_dir(folder.path()).expect("the folder is there").count(), 1);
+}
+
+/// Runs the command with files of at most so many KiB.
+fn limited(kib: u32, arguments: &[&str]) -> std::process::Output {
+    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+    let command = command(arguments);
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.output().expect("there is a shell")
 }
 
 fn sim<'a>(model: &'a str, more: &[&'a str]) -> Vec<&'a str> {

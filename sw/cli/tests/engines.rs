@@ -72,16 +72,25 @@ fn verify_is_equal_for_every_rate_and_seed_asked_for() {
     assert!(rows.iter().all(|r| r["values_compared"].as_u64() > Some(10_000)));
 }
 
-/// Three of the faults that the co-simulation tests plant, as a user meets them: exit code 1, and a command that shows
-/// the difference again with a waveform of the cycles around it.
+/// Faults of the pool, a counter, a generator, the draws and the sequencer, as a user meets them: exit code 1, the
+/// difference named, and a command that shows it again with a waveform of the cycles around it.
 #[test]
 fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
     let (model, folder) = (model(), folder());
     stdout(&["generate", "--preset", "8x8", "-o", text(folder.path())], 0);
     let sound = std::fs::read_to_string(folder.path().join("hafnia_8x8.v")).expect("it was generated");
-    for (line, instead) in
-        [("clamped > largest", "clamped < largest"), ("{1'd0, flips_i}", "{flips_i, 1'd0}"), ("a0 << 13", "a0 << 12")]
-    {
+    for (line, instead, kind, marked) in [
+        ("clamped > largest", "clamped < largest", "channel", Some("write_back_data_o")),
+        ("{1'd0, flips_i}", "{flips_i, 1'd0}", "counter `flips`", None),
+        ("a0 << 13", "a0 << 12", "flip ", Some("sequencer_weight_index_o")),
+        ("flips = flips & live;", "flips = flips & live & ~(live >> 1);", "flip ", Some("sequencer_weight_index_o")),
+        (
+            "wire pass_end = (pass_start | pass_busy) &",
+            "wire pass_end = pass_start &",
+            "did not run to its end: busy",
+            None,
+        ),
+    ] {
         assert_eq!(sound.matches(line).count(), 1, "{line}");
         let faulty = folder.path().join("faulty.v");
         std::fs::write(&faulty, sound.replace(line, instead)).expect("the folder is ours");
@@ -90,13 +99,16 @@ fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
         let row = &result["rows"][0];
         assert_eq!((&result["equal"], &row["equal"]), (&false.into(), &false.into()));
         let difference = row["difference"].as_str().expect("it is described");
-        assert!(difference.contains("layer 0") && difference.contains("seed 5"), "{difference}");
+        assert!(difference.contains(kind) && difference.contains("seed 5"), "{difference}");
 
         let wave = row["wave"].as_str().expect("there is a waveform");
         std::fs::remove_file(wave).expect("the waveform was written");
         let replay = row["replay"].as_str().expect("there is a command");
         let words: Vec<&str> = replay.split(' ').skip(1).collect();
-        assert!(stdout(&words, 1).contains("differs"), "{replay}");
+        let shown = stdout(&words, 1);
+        assert!(shown.contains("differs"), "{replay}");
+        assert_eq!(shown.lines().any(|line| line.starts_with('>')), marked.is_some(), "{shown}");
+        assert!(marked.is_none_or(|signal| shown.contains(signal)), "{shown}");
         let vcd = std::fs::read_to_string(wave).expect("the replay wrote the waveform");
         assert!(vcd.contains("$enddefinitions") && vcd.contains("write_back_address_o"));
     }
@@ -128,12 +140,17 @@ fn generate_writes_the_same_files_each_time() {
     for folder in [&one, &two] {
         stdout(&["generate", "--preset", "4x4", "-o", text(folder.path())], 0);
     }
-    let names = ["hafnia_4x4.v", "manifest.json", "registers.md", "hafnia_4x4.core"];
+    let names = ["hafnia_4x4.v", "manifest.json", "registers.md", "hafnia_4x4.core", "config.toml"];
     for name in names {
         let read = |folder: &tempfile::TempDir| std::fs::read(folder.path().join(name)).expect("it was written");
         assert!(read(&one) == read(&two), "{name} differs");
     }
     assert_eq!(std::fs::read_dir(one.path()).expect("the folder is there").count(), names.len());
+    let again = folder();
+    let config = one.path().join("config.toml");
+    stdout(&["generate", "--config", text(&config), "-o", text(again.path())], 0);
+    let read = |folder: &tempfile::TempDir| std::fs::read(folder.path().join("hafnia_4x4.v")).expect("it was written");
+    assert!(read(&one) == read(&again), "the configuration written is that of the preset");
 }
 
 #[test]
@@ -147,7 +164,8 @@ fn nothing_but_the_result_is_printed_when_no_terminal_listens() {
 
 #[test]
 fn quantize_writes_the_committed_digits_model_again() {
-    let Some(trained) = trained("vgg-a8-digits") else { return };
+    let Some(shared) = hafnia_testing::shared() else { return };
+    let trained = shared.join("models/vgg-a8-digits");
     let folder = folder();
     let output = folder.path().join("model.safetensors");
     let (weights, meta) = (trained.join("weights.safetensors"), trained.join("model.json"));
@@ -156,18 +174,6 @@ fn quantize_writes_the_committed_digits_model_again() {
     let written = std::fs::read(&output).expect("the model was written");
     assert!(written == std::fs::read(model()).expect("the committed model is there"));
     assert_eq!(result["meta"]["accuracy"]["int8_correct"], 356);
-}
-
-/// The trained networks, where they are at hand.
-fn trained(name: &str) -> Option<std::path::PathBuf> {
-    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let shared = std::env::var_os("HAFNIA_SHARED").map_or(beside, Into::into);
-    let folder = shared.join("models").join(name);
-    if !folder.is_dir() {
-        eprintln!("SKIPPED: no trained networks in {}; set HAFNIA_SHARED", shared.display());
-        return None;
-    }
-    Some(folder)
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Dataset {
     pub(crate) fn open_with(folder: &Path, batch_records: usize) -> Result<Self, DatasetError> {
         let (layout, folder) = find(folder)?;
         let dataset = Self::new(layout, folder, batch_records);
-        for path in dataset.files(Split::Train).into_iter().chain(dataset.files(Split::Test)) {
+        for path in dataset.all_files() {
             match layout {
                 Layout::Binary => binary::check_size(&path, batch_records)?,
                 _ if !path.is_file() => return Err(DatasetError::MissingFile { path }),
@@ -118,6 +118,11 @@ impl Dataset {
     /// Returns the test split.
     pub fn test(&self) -> View<'_> {
         View { dataset: self, split: Split::Test }
+    }
+
+    /// Returns the batch files of both splits.
+    pub fn all_files(&self) -> Vec<PathBuf> {
+        [Split::Train, Split::Test].into_iter().flat_map(|split| self.files(split)).collect()
     }
 
     /// The batch files of a split, in order.

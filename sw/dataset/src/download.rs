@@ -34,7 +34,12 @@ pub(crate) fn download(
     file: &mut File,
     report: Report<'_>,
 ) -> Result<(), DatasetError> {
-    receive(archive, part, file, report)?;
+    if let Err(error) = receive(archive, part, file, report) {
+        if file.metadata().is_ok_and(|meta| meta.len() == 0) {
+            std::fs::remove_file(part).map_err(DatasetError::io("remove", part))?;
+        }
+        return Err(error);
+    }
     let found = checksum(part, file, report)?;
     if found == archive.md5 {
         return Ok(());
@@ -43,9 +48,26 @@ pub(crate) fn download(
     Err(DatasetError::Checksum { url: archive.url.clone(), expected: archive.md5.clone(), found })
 }
 
+/// Asks for the rest until all is here, or until an answer brings nothing new.
 fn receive(archive: &Archive, part: &Path, file: &mut File, report: Report<'_>) -> Result<(), DatasetError> {
-    let mut got = file.metadata().map_err(DatasetError::io("read", part))?.len();
-    let mut response = request(&archive.url, got)?;
+    loop {
+        let before = file.metadata().map_err(DatasetError::io("read", part))?.len();
+        match receive_part(archive, part, file, before, report) {
+            Err(DatasetError::Cut { got, .. }) if got > before => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// One request and its answer; the file holds `got` bytes.
+fn receive_part(
+    archive: &Archive,
+    part: &Path,
+    file: &mut File,
+    mut got: u64,
+    report: Report<'_>,
+) -> Result<(), DatasetError> {
+    let mut response = request(archive, got)?;
     match response.status().as_u16() {
         206 if resumes_at(&response, got) => {}
         // The whole file again: the server knows no ranges, or its file is no longer the one we hold a part of.
@@ -69,11 +91,13 @@ fn receive(archive: &Archive, part: &Path, file: &mut File, report: Report<'_>) 
     }
 }
 
-fn request(url: &str, from: u64) -> Result<Response<Body>, DatasetError> {
+fn request(archive: &Archive, from: u64) -> Result<Response<Body>, DatasetError> {
+    let url = &archive.url;
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(30)))
         .timeout_recv_response(Some(Duration::from_secs(60)))
+        .timeout_recv_body(Some(archive.patience))
         .build();
     let mut request = Agent::new_with_config(config).get(url).header("Accept-Encoding", "identity");
     if from > 0 {

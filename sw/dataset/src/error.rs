@@ -71,8 +71,8 @@ pub enum DatasetError {
     /// Images past the end of a split were asked for.
     #[error(
         "images {first}..{end} are past the end of the {split} split, which has {len}; \
-         ask for at most {left} from {first}",
-        left = len.saturating_sub(*first)
+         {}",
+        within(*first, *len)
     )]
     Range {
         /// The split.
@@ -159,5 +159,13 @@ impl DatasetError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// What may be asked for instead of a range that begins with `first`.
+fn within(first: usize, len: usize) -> String {
+    match len.checked_sub(first) {
+        Some(left @ 1..) => format!("ask for at most {left} from {first}"),
+        _ => format!("the last image is {}", len.saturating_sub(1)),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub struct Archive {
     pub md5: String,
     /// The one folder in it.
     pub folder: String,
+    /// How long one request may send bytes. A download that has not ended by then goes on with another request.
+    pub patience: Duration,
 }
 
 impl Archive {
@@ -31,6 +34,7 @@ impl Archive {
             url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz".into(),
             md5: "c32a1d4ab5d03f1284b67883e8d87530".into(),
             folder: "cifar-10-batches-bin".into(),
+            patience: Duration::from_secs(60),
         }
     }
 }

@@ -11,17 +11,14 @@ const LARGEST: u64 = 64 << 20;
 
 /// Reads one batch file and checks that it has `records` records.
 pub(crate) fn read(path: &Path, records: usize) -> Result<Images, DatasetError> {
-    let size = match std::fs::metadata(path) {
-        Ok(meta) => meta.len(),
+    let bytes = match hafnia_files::read(path, LARGEST) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Err(fault(path, "file size", format!("at most {LARGEST} bytes"), "more")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             return Err(DatasetError::MissingFile { path: path.into() });
         }
         Err(e) => return Err(DatasetError::io("read", path)(e)),
     };
-    if size > LARGEST {
-        return Err(fault(path, "file size", format!("at most {LARGEST} bytes"), size));
-    }
-    let bytes = std::fs::read(path).map_err(DatasetError::io("read", path))?;
     let images = decode(path, &bytes)?;
     if images.len() != records {
         return Err(fault(path, "`labels`", format!("{records} entries"), images.len()));

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -20,6 +21,8 @@ enum Manner {
     NoRanges,
     /// Announces the whole length, sends this many bytes and hangs up.
     Cut(usize),
+    /// Honours `Range`, sends this many bytes and then nothing, for ten seconds.
+    Silent(usize),
     /// Answers 404.
     Missing,
 }
@@ -84,7 +87,7 @@ fn answer(mut stream: TcpStream, content: &[u8], manner: Manner) -> Option<usize
         Manner::Ranges if from.is_some() && start >= n => {
             (format!("416 Range Not Satisfiable\r\nContent-Range: bytes */{n}\r\nContent-Length: 0"), &content[..0])
         }
-        Manner::Ranges if from.is_some() => (
+        Manner::Ranges | Manner::Silent(_) if from.is_some() => (
             format!(
                 "206 Partial Content\r\nContent-Range: bytes {start}-{}/{n}\r\nContent-Length: {}",
                 n - 1,
@@ -92,10 +95,22 @@ fn answer(mut stream: TcpStream, content: &[u8], manner: Manner) -> Option<usize
             ),
             &content[start..],
         ),
-        Manner::Ranges | Manner::NoRanges => (format!("200 OK\r\nContent-Length: {n}"), content),
+        Manner::Ranges | Manner::NoRanges | Manner::Silent(_) => (format!("200 OK\r\nContent-Length: {n}"), content),
     };
     let _ = stream.write_all(format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n").as_bytes());
-    let _ = stream.write_all(body);
+    match manner {
+        Manner::Silent(sent) => {
+            let _ = stream.write_all(&body[..sent.min(body.len())]);
+            if sent < body.len() {
+                // Not in the way of the next request.
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_secs(10));
+                    drop(stream);
+                });
+            }
+        }
+        _ => drop(stream.write_all(body)),
+    }
     from
 }
 
@@ -120,8 +135,13 @@ fn hex(bytes: &[u8]) -> String {
 fn setup(manner: Manner) -> (Server, Archive, Vec<u8>, tempfile::TempDir) {
     let content = archive_bytes();
     let server = Server::new(content.clone(), manner);
-    let archive = Archive { url: server.url.clone(), md5: hex(&Md5::digest(&content)), folder: "set".into() };
+    let archive = archive(&server, &content);
     (server, archive, content, tempfile::tempdir().unwrap())
+}
+
+fn archive(server: &Server, content: &[u8]) -> Archive {
+    let md5 = hex(&Md5::digest(content));
+    Archive { url: server.url.clone(), md5, folder: "set".into(), patience: Duration::from_millis(300) }
 }
 
 fn quiet(archive: &Archive, into: &Path) -> Result<std::path::PathBuf, DatasetError> {
@@ -177,6 +197,19 @@ fn a_cut_download_is_kept_and_gone_on_with() {
     assert_installed(into.path());
 }
 
+/// A server that falls silent is asked again for the rest, as long as each answer brings something.
+#[test]
+fn a_server_that_falls_silent_is_asked_again() {
+    let (server, archive, content, into) = setup(Manner::Silent(150_000));
+    quiet(&archive, into.path()).unwrap();
+    assert_eq!(server.last_range(), Some(150_000));
+    assert_installed(into.path());
+    std::fs::remove_dir_all(into.path().join("set")).unwrap();
+    server.set(Manner::Silent(0));
+    let error = quiet(&archive, into.path()).unwrap_err();
+    assert!(matches!(error, DatasetError::Cut { got: 0, expected, .. } if expected == content.len() as u64), "{error}");
+}
+
 #[test]
 fn a_complete_part_needs_no_more_bytes() {
     let (_server, archive, content, into) = setup(Manner::Ranges);
@@ -218,7 +251,7 @@ fn a_foreign_part_costs_one_failed_call() {
 fn a_damaged_archive_installs_nothing() {
     let content = archive_bytes()[..90_000].to_vec();
     let server = Server::new(content.clone(), Manner::Ranges);
-    let archive = Archive { url: server.url.clone(), md5: hex(&Md5::digest(&content)), folder: "set".into() };
+    let archive = archive(&server, &content);
     let into = tempfile::tempdir().unwrap();
     let error = quiet(&archive, into.path()).unwrap_err();
     assert!(error.to_string().contains("set"), "{error}");

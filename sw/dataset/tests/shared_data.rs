@@ -1,24 +1,11 @@
-//! The full CIFAR-10 layout, where a copy is at hand: `$HAFNIA_SHARED/data`, by default `../shared/data` beside the
-//! workspace.
-
-use std::path::{Path, PathBuf};
+//! The full CIFAR-10 layout, where a copy is at hand.
 
 use hafnia_dataset::{Dataset, check};
-
-fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("HAFNIA_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
-        .join("data");
-    if folder.join("cifar-10-batches-bin").is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no CIFAR-10 copy in {}; set HAFNIA_SHARED", folder.display());
-    None
-}
+use hafnia_testing::shared;
 
 #[test]
 fn the_full_set_passes_check_and_has_the_official_labels() {
-    let Some(folder) = shared() else { return };
+    let Some(folder) = shared().map(|shared| shared.join("data")) else { return };
     let set = Dataset::open(&folder).unwrap();
     let report = check(&set).unwrap();
     assert!(report.is_ok(), "{report:?}");

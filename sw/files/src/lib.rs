@@ -1,7 +1,7 @@
-//! Writes files so that a name never holds half of one: beside the place, then renamed into it.
+//! Writes files so that a name never holds half of one: beside the place, then renamed into it. Reads files of bounded size.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -31,7 +31,7 @@ impl WholeFile {
             found => {
                 let place = if found.is_ok() { path.canonicalize()? } else { path.to_owned() };
                 let folder = place.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                Sink::Beside { file: builder().tempfile_in(folder)?, place }
+                Sink::Beside { file: temporary(&place, folder)?, place }
             }
         };
         Ok(Self { sink: BufWriter::new(sink) })
@@ -93,12 +93,34 @@ pub fn same_file(a: &Path, b: &Path) -> bool {
     a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
-/// Temporary files with the rights of any new file; as a rule they are the owner's alone.
-fn builder<'a, 'b>() -> tempfile::Builder<'a, 'b> {
+/// A file `.<name>.<random>.part`, for whoever finds it after a crash, with the rights of any new file; as a rule temporary
+/// files are the owner's alone.
+fn temporary(place: &Path, folder: &Path) -> io::Result<NamedTempFile> {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.");
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
+    builder.prefix(&prefix).suffix(".part").tempfile_in(folder)
+}
+
+/// Reads a file of at most `limit` bytes; none if it holds more. A device that never ends is read no further than that.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
+
+/// Reads a text file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`read`]; a longer file, or one that is not UTF-8.
+pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
+    let bytes = read(path, limit)?.ok_or_else(|| io::Error::other(format!("it has more than {limit} bytes")))?;
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8 text"))
 }
 
 #[cfg(test)]
@@ -160,6 +182,16 @@ mod tests {
         assert_eq!(reader.join().unwrap(), b"new");
         assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
         assert_eq!(names(folder.path()), ["pipe"]);
+    }
+
+    #[test]
+    fn no_more_is_read_than_allowed() {
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), "12345").unwrap();
+        assert_eq!(read(file.path(), 5).unwrap().as_deref(), Some(&b"12345"[..]));
+        assert_eq!(read(file.path(), 4).unwrap(), None);
+        assert_eq!(read(Path::new("/dev/zero"), 1 << 20).unwrap(), None);
+        assert!(read_text(file.path(), 4).unwrap_err().to_string().contains("more than 4 bytes"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hafnia_golden::network::NetworkError;
 #[non_exhaustive]
 pub enum QuantizeError {
     /// The operating system refused.
-    #[error("could not {action} `{path}`: {source}")]
+    #[error("could not {action} `{path}`: {source}; check the path, and that it may be used")]
     Io {
         /// What was being done.
         action: &'static str,
@@ -20,15 +20,10 @@ pub enum QuantizeError {
         source: std::io::Error,
     },
     /// The file is larger than any model can be.
-    #[error(
-        "`{path}` has {bytes} bytes, more than the {limit} of the largest model; pass a safetensors weight or \
-         model file"
-    )]
+    #[error("`{path}` has more than the {limit} bytes of the largest model; pass a safetensors weight or model file")]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
         /// The limit.
         limit: u64,
     },

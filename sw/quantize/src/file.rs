@@ -14,11 +14,8 @@ const LARGEST: u64 = 160 << 20;
 
 /// Reads a file of at most [`LARGEST`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, QuantizeError> {
-    let bytes = std::fs::metadata(path).map_err(QuantizeError::io("read", path))?.len();
-    if bytes > LARGEST {
-        return Err(QuantizeError::TooLarge { path: path.into(), bytes, limit: LARGEST });
-    }
-    std::fs::read(path).map_err(QuantizeError::io("read", path))
+    let bytes = hafnia_files::read(path, LARGEST).map_err(QuantizeError::io("read", path))?;
+    bytes.ok_or_else(|| QuantizeError::TooLarge { path: path.into(), limit: LARGEST })
 }
 
 /// Returns the SHA-256 of `bytes` in hexadecimal.

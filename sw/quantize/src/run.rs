@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hafnia_dataset::{Dataset, Images, View, locate};
+use hafnia_dataset::{Dataset, Images, locate};
 use hafnia_files::same_file;
 use hafnia_golden::network::Network;
 use serde::Serialize;
@@ -65,7 +65,8 @@ impl Options {
         }
     }
 
-    fn check(&self, train: View, test: View) -> Result<(), QuantizeError> {
+    fn check(&self, dataset: &Dataset) -> Result<(), QuantizeError> {
+        let (train, test) = (dataset.train(), dataset.test());
         let wrong = |option, expected: String, found: String| Err(QuantizeError::Option { option, expected, found });
         if !(self.percentile > 50.0 && self.percentile <= 100.0) {
             return wrong("--percentile", "above 50 and up to 100".into(), self.percentile.to_string());
@@ -77,7 +78,8 @@ impl Options {
         if let Some(images) = self.test_images.filter(|&images| images > test.len()) {
             return wrong("--test-images", format!("up to {}, the test images", test.len()), images.to_string());
         }
-        if [&self.weights, &self.meta].into_iter().any(|input| same_file(input, &self.output)) {
+        let images = dataset.all_files();
+        if [&self.weights, &self.meta].into_iter().chain(&images).any(|input| same_file(input, &self.output)) {
             return wrong("--output", "a file of its own".into(), "one of the files that are read".into());
         }
         Ok(())
@@ -124,7 +126,7 @@ pub struct Summary {
 /// Whatever is wrong with the files, the data set or the options; nothing is written then.
 pub fn run(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Summary, QuantizeError> {
     let dataset = locate(options.calibration.as_deref())?;
-    options.check(dataset.train(), dataset.test())?;
+    options.check(&dataset)?;
     let trained = import(&options.weights, &options.meta)?;
     check_classes(&trained, &dataset)?;
     let file = create(&options.output)?;

@@ -1,20 +1,12 @@
-//! The trained networks, where they are at hand: `$HAFNIA_SHARED`, by default `../shared` beside the workspace.
+//! The trained networks, where they are at hand.
 
 use std::path::{Path, PathBuf};
 
 use hafnia_quantize::{Options, Summary, read_model, run};
+use hafnia_testing::shared;
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("HAFNIA_SHARED").map_or_else(|| workspace().join("../shared"), PathBuf::from);
-    if folder.join("models").is_dir() && folder.join("data").is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no trained networks in {}; set HAFNIA_SHARED", folder.display());
-    None
 }
 
 /// Quantises with the default settings and checks the accuracy on the whole test split: fp32 as the training run
