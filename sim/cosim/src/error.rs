@@ -16,7 +16,7 @@ pub enum CosimError {
     Verilate(#[from] hafnia_verilate::Error),
     /// The run ended before the waveform's window began.
     #[error(
-        "the run took {cycles} cycles, and the window of {path} begins at cycle {from}: nothing was traced; choose an \
+        "the run took {cycles} cycles, and the window of {path} begins at cycle {from}: the file is empty; choose an \
          earlier `--wave-window`"
     )]
     WindowMissed {

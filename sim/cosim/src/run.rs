@@ -103,22 +103,12 @@ pub fn run(
             workers.par_iter_mut().zip(wave).map(|(worker, range)| worker.batch(range.start, part(range))).collect();
         for report in reports? {
             if !sink(report) {
-                return end_traces(&mut workers);
+                return workers.iter_mut().try_for_each(|worker| worker.end_trace().map(drop));
             }
         }
     }
-    end_traces(&mut workers)
-}
-
-/// Ends what is traced and checks that it was written.
-fn end_traces(workers: &mut [Worker<'_>]) -> Result<(), CosimError> {
-    for worker in workers {
-        let Some((accel, trace)) = worker.accel.as_mut().zip(worker.trace.as_ref()) else { continue };
-        let dut = &mut accel.link().dut;
-        dut.trace_stop()?;
-        let cycles = dut.cycle() - worker.loaded;
-        if cycles <= trace.from {
-            std::fs::remove_file(&trace.path).ok();
+    for worker in &mut workers {
+        if let Some((trace, cycles)) = worker.end_trace()?.filter(|(trace, cycles)| *cycles <= trace.from) {
             return Err(CosimError::WindowMissed { path: trace.path.clone(), from: trace.from, cycles });
         }
     }
@@ -160,6 +150,14 @@ impl<'a> Worker<'a> {
             worker.accel = Some(accel);
         }
         Ok(worker)
+    }
+
+    /// Ends what is traced and checks that it was written; returns it with the cycles of the run.
+    fn end_trace(&mut self) -> Result<Option<(&'a Trace, u64)>, CosimError> {
+        let Some((accel, trace)) = self.accel.as_mut().zip(self.trace) else { return Ok(None) };
+        let dut = &mut accel.link().dut;
+        dut.trace_stop()?;
+        Ok(Some((trace, dut.cycle() - self.loaded)))
     }
 
     fn batch(&mut self, first: u32, images: &[Array3<i8>]) -> Result<BatchReport, CosimError> {

@@ -172,8 +172,7 @@ fn waveform_that_cannot_be_written_to_its_end_is_an_error() {
     }
     let late = folder.path().join("late.vcd");
     let run = sim(&model, &["--preset", "4x4", "--wave", text(&late), "--wave-window", "100000000:5"]);
-    assert_says(&run, &["late.vcd", "begins at cycle 100000000", "nothing was traced"]);
-    assert!(!late.exists());
+    assert_says(&run, &["late.vcd", "begins at cycle 100000000", "--wave-window"]);
 }
 
 #[test]
