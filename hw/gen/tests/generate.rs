@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{array, preset, run, tool, written};
+use hafnia_config::AccelConfig;
 use hafnia_config::manifest::Manifest;
 use hafnia_config::{Elaborated, presets, regs};
 use hafnia_gen::{Generated, generate};
@@ -71,8 +72,9 @@ fn written_files_are_whole_and_the_manifest_reads_back_equal() {
     assert_eq!(read(&manifest.verilog), generated.verilog);
     assert_eq!(read("registers.md"), generated.registers);
     assert_eq!(read(&format!("{}.core", manifest.top)), generated.core);
+    assert_eq!(AccelConfig::from_toml(&read("config.toml")), Ok(hw.config));
     let files = std::fs::read_dir(folder.path()).expect("the folder is there").count();
-    assert_eq!(files, 4, "something else was left in the folder");
+    assert_eq!(files, 5, "something else was left in the folder");
 }
 
 #[test]

@@ -125,5 +125,5 @@ fn trace_of_the_wrong_format_or_to_no_place_is_refused() {
     assert_eq!(Variant::tracing(&fst).trace, Trace::Fst);
     assert!(matches!(traced(Trace::Vcd).trace_start(&fst, 0, 1).unwrap_err(), Error::TraceVariant { .. }));
     let nowhere = folder.path().join("missing/x.vcd");
-    assert!(matches!(traced(Trace::Vcd).trace_start(&nowhere, 0, 1).unwrap_err(), Error::Io { .. }));
+    assert!(matches!(traced(Trace::Vcd).trace_start(&nowhere, 0, 1).unwrap_err(), Error::Waveform { .. }));
 }
