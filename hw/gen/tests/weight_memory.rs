@@ -8,7 +8,8 @@ use common::{Bench, array, rng};
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Thresholds, stream_key};
 use hafnia_config::flip::Flip;
-use hafnia_golden::read::{Read, read_weights};
+use hafnia_config::shape::{LayerKind, LayerShape};
+use hafnia_golden::read::{Stream, read_weights};
 use ndarray::Array4;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -112,11 +113,11 @@ impl Records {
 }
 
 /// Compares what arrives at the array's top in this cycle with the golden read of the word, if there is one.
-fn check_arrival(bench: &mut Bench, hw: &Elaborated, word: Option<&Word>, golden: &Read) {
+fn check_arrival(bench: &mut Bench, hw: &Elaborated, word: Option<&Word>, noisy: &Array4<i8>) {
     assert_eq!(bench.get("load_o"), word.map_or(0, |word| word.row.into()));
     if let Some(&Word { live, place: (k, c, r, s), .. }) = word {
         let live = live.count_ones() as usize;
-        let want: Vec<u8> = (0..live).map(|column| golden.weights[[k + column, c, r, s]] as u8).collect();
+        let want: Vec<u8> = (0..live).map(|column| noisy[[k + column, c, r, s]] as u8).collect();
         assert_eq!(bench.get_bytes("weights_o", hw.cols as usize)[..live], want[..], "word at {:?}", (k, c, r, s));
     }
 }
@@ -196,7 +197,11 @@ fn read_layer(bench: &mut Bench, hw: &Elaborated, stream: bool, p: f64) {
     let weights = Array4::from_shape_simple_fn(shape, || rng.random());
     let words = &words(hw, &weights, &mut rng)[..];
     let thresholds = Thresholds::new(p, hw.codeword_bits).expect("a probability");
-    let golden = read_weights(hw, &weights, 2, 6, 9, &thresholds);
+    let (k, c) = (shape.0 as u32, shape.1 as u32);
+    let layer =
+        LayerShape { kind: LayerKind::Conv3x3, in_channels: c, out_channels: k, height: 1, width: 1, pool: false };
+    let key = Stream { seed: 9, layer: 2, group: 6 };
+    let (noisy, golden) = read_weights(hw, &layer, &weights, key, &thresholds);
     bench.set_thresholds(&thresholds);
     bench.set("enable_i", thresholds.enable.into());
     seed_memory(bench, hw, stream_key(9, 2, 6));
@@ -215,7 +220,7 @@ fn read_layer(bench: &mut Bench, hw: &Elaborated, stream: bool, p: f64) {
         pass.reading = next;
         if under_way.len() as u32 == hw.weight_latency {
             let word = under_way.pop_front().flatten().map(|n| &words[n]);
-            check_arrival(bench, hw, word, &golden);
+            check_arrival(bench, hw, word, &noisy);
         }
         records.look(bench, hw, words);
         cycles_left -= u32::from(pass.read == words.len());

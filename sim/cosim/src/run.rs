@@ -161,12 +161,12 @@ impl<'a> Worker<'a> {
     }
 
     fn batch(&mut self, first: u32, images: &[Array3<i8>]) -> Result<BatchReport, CosimError> {
-        let want = self.golden.as_ref().map(|golden| golden.batch(first, images));
+        let depth = if self.accel.is_some() && self.golden.is_some() { Depth::EveryLayer } else { Depth::Logits };
+        let want = self.golden.as_mut().map(|golden| golden.batch(first, images, depth));
         let Some(accel) = &mut self.accel else {
             let want = want.expect("an engine computes");
             return Ok(report(first, want.outputs, want.flips, want.counters));
         };
-        let depth = if want.is_some() { Depth::EveryLayer } else { Depth::Logits };
         let got = match (accel.batch(first, images, self.plan.seed, depth), &want) {
             (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
                 let now = accel.link().dut.cycle() - self.loaded;

@@ -9,18 +9,10 @@ use hafnia_config::shape::LayerKind;
 use hafnia_config::{Elaborated, fault};
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::network::Network;
+use hafnia_golden::run::Depth;
 use ndarray::{Array1, Array3};
 
 use crate::{DriverError, Transport, pack};
-
-/// How much of a batch is read back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// The logits; the whole program runs without the host.
-    Logits,
-    /// Every layer's ofmap: the host stops after each layer to read it.
-    EveryLayer,
-}
 
 /// What one hardware batch gave.
 #[derive(Clone, Debug, Default)]

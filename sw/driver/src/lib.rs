@@ -8,6 +8,7 @@ mod error;
 mod pack;
 pub mod transport;
 
-pub use accel::{Accel, Armed, BatchRun, Depth};
+pub use accel::{Accel, Armed, BatchRun};
 pub use error::DriverError;
+pub use hafnia_golden::run::Depth;
 pub use transport::Transport;

@@ -5,6 +5,7 @@
 
 pub mod clean;
 pub mod conv;
+pub mod fast;
 pub mod generator;
 pub mod injector;
 pub mod network;

@@ -7,15 +7,14 @@
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Thresholds, stream_key};
 use hafnia_config::flip::Flip;
+use hafnia_config::shape::LayerShape;
 use ndarray::Array4;
 
 use crate::injector::seeded_lanes;
 
 /// What a read gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Read {
-    /// The weights as read, `[K, C, R, S]`.
-    pub weights: Array4<i8>,
     /// Flipped bits, in read order.
     pub flips: Vec<Flip>,
     /// Weight words read.
@@ -24,46 +23,89 @@ pub struct Read {
     pub cells: u32,
 }
 
-/// Reads a layer's weights once. `layer` and `group` name the stream.
-pub fn read_weights(
+/// Where a bit of a weight is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Output channel.
+    pub k: usize,
+    /// Input channel.
+    pub c: usize,
+    /// Tap, row-major.
+    pub tap: usize,
+    /// Bit of the weight.
+    pub bit: u32,
+}
+
+/// One read of a layer: its number and its read group name the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Run seed.
+    pub seed: u64,
+    /// Layer number, from 0.
+    pub layer: u32,
+    /// Read group.
+    pub group: u32,
+}
+
+/// Reads a layer's weights once. `flip` changes a bit and returns what is stored there.
+pub fn read(
     hw: &Elaborated,
-    weights: &Array4<i8>,
-    layer: u32,
-    group: u32,
-    seed: u64,
+    shape: &LayerShape,
+    stream: Stream,
     thresholds: &Thresholds,
+    mut flip: impl FnMut(Place) -> bool,
 ) -> Read {
-    let (kernels, channels, taps_y, taps_x) = weights.dim();
+    let (kernels, channels) = (shape.out_channels as usize, shape.in_channels as usize);
     let (rows, cols, lane_weights) = (hw.rows as usize, hw.cols as usize, hw.lane_weights as usize);
-    let mut read = Read { weights: weights.clone(), flips: Vec::new(), words: 0, cells: 0 };
-    let key = stream_key(seed, layer, group);
-    let mut lanes =
-        if thresholds.enable { seeded_lanes(key, hw.lanes, hw.codeword_bits, thresholds) } else { Vec::new() };
+    let Stream { seed, layer, group } = stream;
+    let taps = shape.kind.taps() as usize;
+    let mut read = Read { flips: Vec::new(), words: (kernels.div_ceil(cols) * channels * taps) as u32, cells: 0 };
+    read.cells = (kernels * channels * taps * 8) as u32;
+    if !thresholds.enable {
+        return read;
+    }
+    let mut lanes = seeded_lanes(stream_key(seed, layer, group), hw.lanes, hw.codeword_bits, thresholds);
+    let mut word = 0;
     for first_k in (0..kernels).step_by(cols) {
         let live = cols.min(kernels - first_k);
         for first_c in (0..channels).step_by(rows) {
-            for (r, s) in (0..taps_y).flat_map(|r| (0..taps_x).map(move |s| (r, s))) {
+            for tap in 0..taps {
                 for c in first_c..channels.min(first_c + rows) {
                     for (l, lane) in lanes.iter_mut().enumerate() {
                         let mut mask = lane.draw();
                         while mask != 0 {
-                            let cell = mask.trailing_zeros() as usize;
+                            let cell = mask.trailing_zeros();
                             mask &= mask - 1;
-                            let column = l * lane_weights + cell / 8;
+                            let column = l * lane_weights + cell as usize / 8;
                             if column < live {
-                                let weight = &mut read.weights[[first_k + column, c, r, s]];
-                                let before = *weight >> (cell % 8) & 1 == 1;
-                                *weight ^= (1u8 << (cell % 8)) as i8;
-                                let bit = (8 * column + cell % 8) as u32;
-                                read.flips.push(Flip { layer, group, word: read.words, bit, before });
+                                let before = flip(Place { k: first_k + column, c, tap, bit: cell % 8 });
+                                let bit = 8 * column as u32 + cell % 8;
+                                read.flips.push(Flip { layer, group, word, bit, before });
                             }
                         }
                     }
-                    read.words += 1;
-                    read.cells += 8 * live as u32;
+                    word += 1;
                 }
             }
         }
     }
     read
+}
+
+/// Reads plain weights `[K, C, R, S]` once and returns them as read.
+pub fn read_weights(
+    hw: &Elaborated,
+    shape: &LayerShape,
+    weights: &Array4<i8>,
+    stream: Stream,
+    thresholds: &Thresholds,
+) -> (Array4<i8>, Read) {
+    let mut noisy = weights.clone();
+    let width = weights.dim().3;
+    let read = read(hw, shape, stream, thresholds, |Place { k, c, tap, bit }| {
+        let weight = &mut noisy[[k, c, tap / width, tap % width]];
+        *weight ^= (1u8 << bit) as i8;
+        *weight >> bit & 1 == 0
+    });
+    (noisy, read)
 }

@@ -1,6 +1,5 @@
 //! A run over images: read groups, noisy reads, counters.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use hafnia_config::Elaborated;
@@ -8,24 +7,36 @@ use hafnia_config::fault::Thresholds;
 use hafnia_config::flip::Flip;
 use hafnia_config::regs::LayerCounters;
 use hafnia_config::schedule::Schedule;
-use ndarray::Array3;
+use hafnia_config::shape::LayerKind;
+use ndarray::{Array1, Array3};
 
-use crate::clean::{LayerOutput, layer};
+use crate::clean::LayerOutput;
+use crate::fast::{Engine, Map};
 use crate::network::Network;
-use crate::read::{Read, read_weights};
+use crate::read::{Stream, read};
 
 /// The golden model of one network on one configuration under one setting of noise.
 pub struct Golden<'a> {
-    network: &'a Network,
+    engine: Engine,
     hw: &'a Elaborated,
     schedule: &'a Schedule,
     thresholds: Thresholds,
     seed: u64,
 }
 
+/// How much of a batch is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The logits.
+    Logits,
+    /// Every layer's ofmap.
+    EveryLayer,
+}
+
 /// What one hardware batch gave.
 pub struct BatchResult {
-    /// Outputs `[layer][image]`, in the order of the images; the last layer holds the logits.
+    /// Outputs `[layer][image]`, in the order of the images; the last layer holds the logits. With [`Depth::Logits`], that
+    /// layer alone.
     pub outputs: Vec<Vec<LayerOutput>>,
     /// Flips in read order.
     pub flips: Vec<Flip>,
@@ -42,44 +53,49 @@ impl<'a> Golden<'a> {
         thresholds: Thresholds,
         seed: u64,
     ) -> Self {
-        Self { network, hw, schedule, thresholds, seed }
+        Self { engine: Engine::new(network), hw, schedule, thresholds, seed }
     }
 
     /// Runs images that lie in one hardware batch. `first` is the data set's number of the first image; images are
     /// quantised ifmaps `[C, H, W]`.
-    pub fn batch(&self, first: u32, images: &[Array3<i8>]) -> BatchResult {
-        let count = images.len() as u32;
+    pub fn batch(&mut self, first: u32, images: &[Array3<i8>], depth: Depth) -> BatchResult {
         let mut result = BatchResult { outputs: Vec::new(), flips: Vec::new(), counters: Vec::new() };
-        let mut reads: HashMap<(usize, u32), Read> = HashMap::new();
-        for (l, descriptor) in self.schedule.program(self.hw, first, count, self.seed) {
-            let weights = &self.network.layers[l].weights;
-            let read = read_weights(self.hw, weights, l as u32, descriptor.group, self.seed, &self.thresholds);
-            let timing = self.schedule.expected(self.hw, l, descriptor.images, self.thresholds.enable);
-            result.counters.push((
-                l,
-                LayerCounters {
-                    words_read: read.words,
-                    cells_read: read.cells,
-                    flips: read.flips.len() as u32,
-                    ..timing
-                },
-            ));
-            result.flips.extend(&read.flips);
-            reads.insert((l, descriptor.group), read);
-        }
-        for (l, part) in self.network.layers.iter().enumerate() {
-            let outputs = (0..images.len())
-                .map(|i| {
-                    let group = (first + i as u32) / self.schedule.layers[l].read_group;
-                    let ifmap = match l.checked_sub(1).map(|before| &result.outputs[before][i]) {
-                        None => &images[i],
-                        Some(LayerOutput::Map(map)) => map,
-                        Some(LayerOutput::Logits(_)) => unreachable!("the head is last"),
-                    };
-                    layer(part, &reads[&(l, group)].weights, ifmap)
-                })
-                .collect();
-            result.outputs.push(outputs);
+        let program = self.schedule.program(self.hw, first, images.len() as u32, self.seed);
+        let mut ifmaps = Map::of(images);
+        for (layer, descriptors) in program.chunk_by(|a, b| a.0 == b.0).enumerate() {
+            let shape = self.schedule.layers[layer].shape;
+            let mut ofmaps = (shape.kind == LayerKind::Conv3x3).then(|| self.engine.ofmaps(layer, images.len()));
+            let (mut logits, mut start, mut flipped) = (Vec::new(), 0, Vec::new());
+            for (_, descriptor) in descriptors {
+                let range = start..start + descriptor.images as usize;
+                start = range.end;
+                let stream = Stream { seed: self.seed, layer: layer as u32, group: descriptor.group };
+                let weights = self.engine.layer(layer);
+                let read = read(self.hw, &shape, stream, &self.thresholds, |place| {
+                    flipped.push(place);
+                    weights.flip(place)
+                });
+                match &mut ofmaps {
+                    Some(ofmaps) => self.engine.conv(layer, &ifmaps, range, ofmaps),
+                    None => logits.extend(self.engine.head(&ifmaps, range)),
+                }
+                // The store is unchanged by a read.
+                for place in flipped.drain(..) {
+                    self.engine.layer(layer).flip(place);
+                }
+                let timing = self.schedule.expected(self.hw, layer, descriptor.images, self.thresholds.enable);
+                let flips = read.flips.len() as u32;
+                let counters = LayerCounters { words_read: read.words, cells_read: read.cells, flips, ..timing };
+                result.counters.push((layer, counters));
+                result.flips.extend(read.flips);
+            }
+            if ofmaps.is_none() {
+                result.outputs.push(logits.into_iter().map(|l| LayerOutput::Logits(Array1::from(l))).collect());
+            } else if depth == Depth::EveryLayer {
+                let map = |image| ofmaps.as_ref().map(|ofmaps| LayerOutput::Map(ofmaps.image(image)));
+                result.outputs.push((0..images.len()).filter_map(map).collect());
+            }
+            ifmaps = ofmaps.unwrap_or(ifmaps);
         }
         result
     }
@@ -100,6 +116,67 @@ pub fn aligned_batches(images: Range<u32>, batch: u32) -> Vec<Range<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clean;
+    use crate::network::{Layer, Scale};
+    use crate::read::read_weights;
+    use hafnia_config::presets;
+    use hafnia_config::shape::LayerShape;
+    use ndarray::Array4;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    /// Every layer, flip and counter of noisy batches, against the plain loops over plainly flipped weights.
+    #[test]
+    fn noisy_batches_equal_the_plain_model() {
+        let hw = presets::find("4x4").unwrap().validate().unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut layer = |kind, c: u32, k: u32, side: u32, pool| {
+            let shape = LayerShape { kind, in_channels: c, out_channels: k, height: side, width: side, pool };
+            let taps = if kind == LayerKind::Conv3x3 { 3 } else { 1 };
+            let weights = Array4::from_shape_simple_fn((k as usize, c as usize, taps, taps), || rng.random());
+            let scale = vec![Scale { m: 40_000, s: 24 }; if taps == 3 { k as usize } else { 0 }];
+            Layer { shape, weights, bias: Array1::zeros(k as usize), scale }
+        };
+        let layers = vec![
+            layer(LayerKind::Conv3x3, 3, 18, 16, true),
+            layer(LayerKind::Conv3x3, 18, 9, 8, true),
+            layer(LayerKind::Conv3x3, 9, 40, 4, false),
+            layer(LayerKind::Conv3x3, 40, 33, 4, true),
+            layer(LayerKind::Conv3x3, 33, 40, 2, true),
+            layer(LayerKind::Linear, 40, 10, 1, false),
+        ];
+        let network = Network::new("random".into(), vec![[0; 256]; 3], layers).unwrap();
+        let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap();
+        let image = |_| Array3::from_shape_simple_fn((3, 16, 16), || rng.random());
+        let images: Vec<Array3<i8>> = (0..5).map(image).collect();
+        for p in [0.0, 1e-3, 0.5] {
+            let thresholds = hw.thresholds(p).unwrap();
+            let mut golden = Golden::new(&network, &hw, &schedule, thresholds.clone(), 3);
+            // Twice: the weights must be whole again after a batch.
+            let (first, again) = (golden.batch(8, &images, Depth::EveryLayer), golden.batch(8, &images, Depth::Logits));
+            let mut flips = Vec::new();
+            let mut maps: Vec<_> = images.iter().cloned().map(LayerOutput::Map).collect();
+            for (l, layer) in network.layers.iter().enumerate() {
+                let groups = (8..13).map(|image| image / schedule.layers[l].read_group);
+                let mut last = None;
+                for (map, group) in maps.iter_mut().zip(groups) {
+                    let stream = Stream { seed: 3, layer: l as u32, group };
+                    let (weights, read) = read_weights(&hw, &layer.shape, &layer.weights, stream, &thresholds);
+                    if last.replace(group) != Some(group) {
+                        flips.extend(read.flips);
+                    }
+                    let LayerOutput::Map(ifmap) = &*map else { unreachable!("the head is last") };
+                    *map = clean::layer(layer, &weights, ifmap);
+                }
+                assert!(first.outputs[l] == maps, "p {p}, layer {l}");
+            }
+            assert_eq!((&first.flips, &again.flips), (&flips, &flips), "p {p}");
+            assert_eq!((again.outputs.len(), &again.outputs[0]), (1, first.outputs.last().unwrap()));
+            assert_eq!(first.counters, again.counters);
+            let counted: u32 = first.counters.iter().map(|(_, c)| c.flips).sum();
+            assert_eq!(counted as usize, flips.len());
+        }
+    }
 
     #[test]
     fn batches_are_aligned_to_the_data_set() {

@@ -1,0 +1,65 @@
+//! Feature maps of a batch in the layout of the kernels.
+
+use ndarray::{Array3, s};
+
+/// Added to every value, so that it is unsigned: the kernels multiply unsigned by signed bytes.
+pub(super) const OFFSET: u8 = 128;
+
+/// Channels are padded to groups of this many: what one step of a dot product takes.
+pub(super) const GROUP: usize = 4;
+
+/// int8 maps of several images, pixel by pixel, the channels of a pixel side by side, each map with a border of zeros one
+/// pixel wide. Every byte holds `value + 128`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    pub(super) bytes: Vec<u8>,
+    pub(super) channels: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// Bytes of one pixel: the channels, padded.
+    pub(super) pixel: usize,
+}
+
+impl Map {
+    /// Returns maps of zeros.
+    pub fn new(images: usize, channels: usize, height: usize, width: usize) -> Self {
+        let pixel = channels.next_multiple_of(GROUP);
+        Self { bytes: vec![OFFSET; images * (height + 2) * (width + 2) * pixel], channels, height, width, pixel }
+    }
+
+    /// Takes maps `[C, H, W]`, all of one shape.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn of(images: &[Array3<i8>]) -> Self {
+        let (channels, height, width) = images[0].dim();
+        let mut maps = Self::new(images.len(), channels, height, width);
+        for (i, image) in images.iter().enumerate() {
+            for y in 0..height {
+                for x in 0..width {
+                    let at = maps.at(i, y, x);
+                    let values = image.slice(s![.., y, x]);
+                    maps.bytes[at..at + channels].iter_mut().zip(values).for_each(|(b, &v)| *b = v as u8 ^ OFFSET);
+                }
+            }
+        }
+        maps
+    }
+
+    /// Returns the map `[C, H, W]` of one image.
+    pub fn image(&self, image: usize) -> Array3<i8> {
+        Array3::from_shape_fn((self.channels, self.height, self.width), |(c, y, x)| {
+            (self.bytes[self.at(image, y, x) + c] ^ OFFSET) as i8
+        })
+    }
+
+    /// Position of a pixel of the map, border not counted.
+    pub(super) fn at(&self, image: usize, y: usize, x: usize) -> usize {
+        self.border_at(image, y + 1, x + 1)
+    }
+
+    /// Position of a pixel, border counted.
+    pub(super) fn border_at(&self, image: usize, y: usize, x: usize) -> usize {
+        ((image * (self.height + 2) + y) * (self.width + 2) + x) * self.pixel
+    }
+}

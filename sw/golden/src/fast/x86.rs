@@ -1,0 +1,121 @@
+//! The kernels for x86-64.
+
+use std::arch::x86_64::*;
+
+use super::kernel::{LANES, Sums, requantise_portable};
+use super::pack::Constants;
+
+/// Whether the processor has everything that the AVX-512 functions are compiled for.
+pub(super) fn has_avx512() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512vnni")
+}
+
+/// Sets the sums of a tile, see [`super::Isa::tile`].
+///
+/// # Safety
+/// `tile` has `4 * pixels * depth` bytes, `weights` `4 * LANES * vectors * depth`, `sums` `pixels * vectors` entries.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) unsafe fn tile_avx512(
+    pixels: usize,
+    vectors: usize,
+    depth: usize,
+    tile: &[u8],
+    weights: &[i8],
+    sums: &mut [Sums],
+) {
+    // SAFETY: the caller promises the lengths.
+    unsafe {
+        match (pixels, vectors) {
+            (4, 1) => fixed_avx512::<4, 1>(depth, tile, weights, sums),
+            (4, 2) => fixed_avx512::<4, 2>(depth, tile, weights, sums),
+            (12, 2) => fixed_avx512::<12, 2>(depth, tile, weights, sums),
+            (24, 1) => fixed_avx512::<24, 1>(depth, tile, weights, sums),
+            _ => unreachable!("tiles have 4, 12 or 24 pixels"),
+        }
+    }
+}
+
+/// # Safety
+/// As [`tile_avx512`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn fixed_avx512<const P: usize, const V: usize>(depth: usize, tile: &[u8], weights: &[i8], sums: &mut [Sums]) {
+    let mut acc = [[_mm512_setzero_si512(); V]; P];
+    let (tile, weights) = (tile.as_ptr(), weights.as_ptr());
+    for step in 0..depth {
+        // SAFETY: step < depth, and the caller promises the lengths.
+        unsafe {
+            let w: [__m512i; V] =
+                std::array::from_fn(|v| _mm512_loadu_si512(weights.add((step * V + v) * 4 * LANES).cast()));
+            for (p, acc) in acc.iter_mut().enumerate() {
+                let x = _mm512_set1_epi32(tile.add((step * P + p) * 4).cast::<i32>().read_unaligned());
+                for (acc, w) in acc.iter_mut().zip(w) {
+                    *acc = _mm512_dpbusd_epi32(*acc, x, w);
+                }
+            }
+        }
+    }
+    for (sums, acc) in sums.iter_mut().zip(acc.iter().flatten()) {
+        // SAFETY: a `Sums` has the size of the register.
+        unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), *acc) };
+    }
+}
+
+/// Sets the sums of a tile, see [`super::Isa::tile`]. Bytes are widened first: the byte product of AVX2 saturates.
+///
+/// # Safety
+/// As [`tile_avx512`].
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn tile_avx2(
+    pixels: usize,
+    vectors: usize,
+    depth: usize,
+    tile: &[u8],
+    weights: &[i8],
+    sums: &mut [Sums],
+) {
+    let (tile, weights) = (tile.as_ptr(), weights.as_ptr());
+    // Four pixels and four output channels at a time: each register of sums holds two halves of each channel's sum.
+    for first in (0..pixels).step_by(4) {
+        for quarter in 0..vectors * LANES / 4 {
+            let mut acc = [_mm256_setzero_si256(); 4];
+            for step in 0..depth {
+                // SAFETY: all offsets lie within the lengths that the caller promises.
+                unsafe {
+                    let w = weights.add((step * vectors * LANES + quarter * 4) * 4);
+                    let w = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.cast()));
+                    for (p, acc) in acc.iter_mut().enumerate() {
+                        let x = tile.add((step * pixels + first + p) * 4).cast::<i32>().read_unaligned();
+                        let x = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(x)));
+                        *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(x, w));
+                    }
+                }
+            }
+            for (p, acc) in acc.iter().enumerate() {
+                let mut halves = [0i32; 8];
+                // SAFETY: the array has the size of the register.
+                unsafe { _mm256_storeu_si256(halves.as_mut_ptr().cast(), *acc) };
+                let lane = quarter * 4 % LANES;
+                let sums = &mut sums[(first + p) * vectors + quarter * 4 / LANES][lane..lane + 4];
+                for (sum, halves) in sums.iter_mut().zip(halves.chunks_exact(2)) {
+                    *sum = halves[0].wrapping_add(halves[1]);
+                }
+            }
+        }
+    }
+}
+
+/// The plain requantisation, compiled for 64-bit products and shifts of AVX-512.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn requantise_avx512(sums: &[Sums], stride: usize, constants: &Constants) -> [u8; LANES] {
+    requantise_portable(sums, stride, constants)
+}
+
+/// The plain requantisation, compiled for AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) fn requantise_avx2(sums: &[Sums], stride: usize, constants: &Constants) -> [u8; LANES] {
+    requantise_portable(sums, stride, constants)
+}
