@@ -8,7 +8,7 @@ use common::{Bench, array, rng};
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{SEED_FIX, Thresholds, stream_key};
 use hafnia_golden::generator::{CellGenerator, SeedGenerator};
-use hafnia_golden::injector::seeded_lanes;
+use hafnia_golden::injector::{Tree, seeded_lanes};
 use rand::Rng;
 
 /// The configuration with a weight memory of 80 words, which is no power of two, and with or without the injector.
@@ -51,7 +51,8 @@ fn run_lane(bench: &mut Bench, hw: &Elaborated, thresholds: &Thresholds, seed: u
     let key = stream_key(seed, 3, 5);
     bench.set_thresholds(thresholds);
     seed_lane(bench, hw, key);
-    let mut golden = seeded_lanes(key, 1, hw.codeword_bits, thresholds).remove(0);
+    let tree = Tree::new(hw.codeword_bits, thresholds);
+    let mut golden = seeded_lanes(key, 1, &tree).remove(0);
     let (mut under_way, mut flipped) = (VecDeque::new(), 0);
     for cycle in 0..4000 {
         let (code, live) = (rng.random::<u64>() & ones(hw.codeword_bits), rng.random::<u64>() & ones(hw.lane_weights));
@@ -165,7 +166,8 @@ fn weight_lane_reads_its_memory_through_the_injector() {
             seed_lane(&mut bench, &hw, key);
         }
         bench.set("enable_i", 1);
-        let mut golden = seeded_lanes(key, 1, hw.codeword_bits, &thresholds).remove(0);
+        let tree = Tree::new(hw.codeword_bits, &thresholds);
+        let mut golden = seeded_lanes(key, 1, &tree).remove(0);
         let mut memory: Vec<Option<u64>> = vec![None; 80];
         let (mut asked, mut under_way) = (VecDeque::from([(false, 0); 2]), VecDeque::new());
         for cycle in 0..5000 {

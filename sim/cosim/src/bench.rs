@@ -62,7 +62,7 @@ pub fn simulated(
 
 /// Returns the times that the golden model takes for a batch, on one core.
 pub fn golden(plan: &Plan<'_>, images: &[Array3<i8>], repeats: usize) -> Vec<Duration> {
-    let mut golden = Golden::new(plan.network, plan.hw, plan.schedule, plan.thresholds.clone(), plan.seed);
+    let mut golden = Golden::new(plan.network, plan.hw, plan.schedule, &plan.thresholds, plan.seed);
     let once = |_| {
         let begin = Instant::now();
         std::hint::black_box(golden.batch(0, images, Depth::Logits));

@@ -133,8 +133,7 @@ impl<'a> Worker<'a> {
             Engine::Sim(hardware) => (false, Some(hardware)),
             Engine::Both(hardware) => (true, Some(hardware)),
         };
-        let golden =
-            golden.then(|| Golden::new(plan.network, plan.hw, plan.schedule, plan.thresholds.clone(), plan.seed));
+        let golden = golden.then(|| Golden::new(plan.network, plan.hw, plan.schedule, &plan.thresholds, plan.seed));
         let mut worker = Self { golden, accel: None, plan, loaded: 0, trace: None };
         if let Some(hardware) = hardware {
             let transport = SimTransport::new(hardware.model.dut()?)?;

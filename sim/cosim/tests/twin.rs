@@ -131,7 +131,7 @@ fn weights_streamed_over_the_bus_equal_golden() {
     link.weight_stream = false;
     let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
     accel.set_noise(plan.thresholds.clone()).expect("it has an injector");
-    let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, plan.thresholds.clone(), plan.seed);
+    let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.thresholds, plan.seed);
     let range = aligned_batches(5..6, bench.schedule.batch)[0].clone();
     let got = accel.batch(range.start, &bench.images[..1], plan.seed, Depth::EveryLayer).expect("it runs");
     let want = golden.batch(range.start, &bench.images[..1], Depth::EveryLayer);

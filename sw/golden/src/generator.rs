@@ -3,7 +3,7 @@
 use hafnia_config::fault::{CELL_GENERATOR, SEED_FIX, SEED_GENERATOR, SEED_LOW_BITS, Tausworthe};
 
 /// Returns the next state of one component: `b = ((z << q) ^ z) >> r; z' = ((z & mask) << s) ^ b`.
-const fn step(z: u32, component: &Tausworthe) -> u32 {
+pub(crate) const fn step(z: u32, component: &Tausworthe) -> u32 {
     let b = ((z << component.q) ^ z) >> component.r();
     ((z & component.mask()) << component.s) ^ b
 }
@@ -37,6 +37,11 @@ impl CellGenerator {
     /// Returns the next 32-bit uniform.
     pub fn draw(&mut self) -> u32 {
         self.0.draw(&CELL_GENERATOR)
+    }
+
+    /// Returns the registers.
+    pub(crate) fn registers(&self) -> [u32; 3] {
+        self.0.z
     }
 }
 

@@ -14,78 +14,101 @@ struct Node {
     children: [Option<usize>; 2],
 }
 
+/// What all lanes of a configuration share: thresholds and the shape of the tree.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    word_threshold: u32,
+    /// Breadth first, lower half first: node `n` owns generator `n + 1` of its lane.
+    nodes: Vec<Node>,
+    codeword_bits: u32,
+}
+
 /// The injector of one lane: a word generator, and a generator for each node.
 #[derive(Clone, Debug)]
-pub struct Lane {
-    word_threshold: u32,
+pub struct Lane<'t> {
+    tree: &'t Tree,
     word: CellGenerator,
-    nodes: Vec<Node>,
     generators: Vec<CellGenerator>,
 }
 
 /// Returns the freshly seeded lanes of one (seed, layer, read group), given its stream key.
 ///
 /// The seed words form one scan chain through all state registers: the first word ends in the last register.
-pub fn seeded_lanes(key: [u32; 4], lanes: u32, codeword_bits: u32, thresholds: &Thresholds) -> Vec<Lane> {
-    let generators = lanes * codeword_bits;
+pub fn seeded_lanes(key: [u32; 4], lanes: u32, tree: &Tree) -> Vec<Lane<'_>> {
+    let generators = lanes * tree.codeword_bits;
     let mut source = SeedGenerator::new(key);
     let mut chain: Vec<u32> = (0..3 * generators).map(|_| source.word()).collect();
     chain.reverse();
     let states: Vec<_> = chain.chunks_exact(3).map(|z| CellGenerator::new([z[0], z[1], z[2]])).collect();
-    states.chunks_exact(codeword_bits as usize).map(|states| Lane::new(states, codeword_bits, thresholds)).collect()
+    let lane = |states: &[CellGenerator]| Lane { tree, word: states[0], generators: states[1..].to_vec() };
+    states.chunks_exact(tree.codeword_bits as usize).map(lane).collect()
 }
 
-impl Lane {
-    fn new(states: &[CellGenerator], codeword_bits: u32, thresholds: &Thresholds) -> Self {
-        let nodes = tree(codeword_bits, thresholds);
-        Self { word_threshold: thresholds.word, word: states[0], generators: states[1..].to_vec(), nodes }
-    }
-
+impl Lane<'_> {
     /// Draws for one codeword and returns the mask of the flipped cells, cell 0 in bit 0. Codewords have at most 128 cells.
     pub fn draw(&mut self) -> u128 {
-        if self.word.draw() > self.word_threshold { 0 } else { self.descend(0) }
+        if self.word.draw() > self.tree.word_threshold { 0 } else { self.flips() }
+    }
+
+    /// Returns the flipped cells of a codeword that is known to hold a flip; the word generator takes no part.
+    pub(crate) fn flips(&mut self) -> u128 {
+        self.descend(0)
+    }
+
+    /// Returns the word generator, which [`Lane::flips`] leaves alone.
+    pub(crate) fn word(&self) -> CellGenerator {
+        self.word
     }
 
     /// A node known to hold a flip draws once: lower half, upper half or both.
-    fn descend(&mut self, n: usize) -> u128 {
-        let u = self.generators[n].draw();
-        let Node { low, size, thresholds, children } = self.nodes[n];
-        let lower = u <= thresholds.left;
-        let upper = u <= thresholds.both || u > thresholds.left;
-        let mut flips = 0;
-        for (side, holds, cell) in [(0, lower, low), (1, upper, low + halves(size).0)] {
-            if holds {
-                flips |= match children[side] {
-                    Some(child) => self.descend(child),
-                    None => 1 << cell,
-                };
+    fn descend(&mut self, mut n: usize) -> u128 {
+        loop {
+            let u = self.generators[n].draw();
+            let Node { low, size, thresholds, children } = self.tree.nodes[n];
+            let lower = u <= thresholds.left;
+            let cells = [low, low + halves(size).0];
+            if u <= thresholds.both {
+                // Rare at low rates, and where one half holds a flip which one it is cannot be foretold: no branch there.
+                let mut half = |side: usize| children[side].map_or(1 << cells[side], |child| self.descend(child));
+                return half(0) | half(1);
+            }
+            let side = usize::from(!lower);
+            match children[side] {
+                Some(child) => n = child,
+                None => return 1 << cells[side],
             }
         }
-        flips
     }
 }
 
-/// The tree in breadth-first order, lower half first: node `n` owns generator `n + 1` of its lane.
-fn tree(codeword_bits: u32, thresholds: &Thresholds) -> Vec<Node> {
-    let sizes = node_sizes(codeword_bits);
-    let node = |low, size| {
-        let entry = sizes.iter().position(|&s| s == size).expect("every size is listed");
-        Node { low, size, thresholds: thresholds.nodes[entry], children: [None; 2] }
-    };
-    let mut nodes = vec![node(0, codeword_bits)];
-    let mut n = 0;
-    while n < nodes.len() {
-        let (lower, upper) = halves(nodes[n].size);
-        let low = nodes[n].low;
-        for (side, low, size) in [(0, low, lower), (1, low + lower, upper)] {
-            if size > 1 {
-                nodes[n].children[side] = Some(nodes.len());
-                nodes.push(node(low, size));
+impl Tree {
+    /// Returns the tree over `codeword_bits` cells.
+    pub fn new(codeword_bits: u32, thresholds: &Thresholds) -> Self {
+        let sizes = node_sizes(codeword_bits);
+        let node = |low, size| {
+            let entry = sizes.iter().position(|&s| s == size).expect("every size is listed");
+            Node { low, size, thresholds: thresholds.nodes[entry], children: [None; 2] }
+        };
+        let mut nodes = vec![node(0, codeword_bits)];
+        let mut n = 0;
+        while n < nodes.len() {
+            let (lower, upper) = halves(nodes[n].size);
+            let low = nodes[n].low;
+            for (side, low, size) in [(0, low, lower), (1, low + lower, upper)] {
+                if size > 1 {
+                    nodes[n].children[side] = Some(nodes.len());
+                    nodes.push(node(low, size));
+                }
             }
+            n += 1;
         }
-        n += 1;
+        Self { word_threshold: thresholds.word, nodes, codeword_bits }
     }
-    nodes
+
+    /// Threshold of the first level.
+    pub(crate) fn word_threshold(&self) -> u32 {
+        self.word_threshold
+    }
 }
 
 #[cfg(test)]
@@ -93,21 +116,25 @@ mod tests {
     use super::*;
     use hafnia_config::fault::stream_key;
 
-    fn lane(p: f64, cells: u32, seed: u64) -> Lane {
-        let thresholds = Thresholds::new(p, cells).unwrap();
-        seeded_lanes(stream_key(seed, 0, 0), 1, cells, &thresholds).remove(0)
+    fn tree(p: f64, cells: u32) -> Tree {
+        Tree::new(cells, &Thresholds::new(p, cells).unwrap())
+    }
+
+    fn lane(tree: &Tree, seed: u64) -> Lane<'_> {
+        seeded_lanes(stream_key(seed, 0, 0), 1, tree).remove(0)
     }
 
     #[test]
     fn a_rate_of_one_flips_every_cell() {
-        assert_eq!(lane(1.0, 13, 1).draw(), (1 << 13) - 1);
+        assert_eq!(lane(&tree(1.0, 13), 1).draw(), (1 << 13) - 1);
     }
 
     /// Rate per cell within 5 sigma, and lag 1 to 64 autocorrelation of the hits within 5 sigma.
     #[test]
     fn hits_have_the_rate_and_no_autocorrelation() {
         for (p, words) in [(0.5, 400_000u32), (1e-1, 400_000), (1e-2, 1_000_000), (1e-3, 4_000_000)] {
-            let mut lane = lane(p, 64, 7);
+            let tree = tree(p, 64);
+            let mut lane = lane(&tree, 7);
             let masks: Vec<u64> = (0..words).map(|_| lane.draw() as u64).collect();
             let n = f64::from(words) * 64.0;
             let hits: f64 = masks.iter().map(|m| f64::from(m.count_ones())).sum();
@@ -133,7 +160,8 @@ mod tests {
     #[test]
     fn cells_of_a_word_are_independent() {
         for (p, words) in [(0.5, 100_000u32), (0.1, 1_000_000), (0.02, 4_000_000)] {
-            let mut lane = lane(p, 64, 11);
+            let tree = tree(p, 64);
+            let mut lane = lane(&tree, 11);
             let mut together = vec![[0u32; 64]; 64];
             for _ in 0..words {
                 let mask = lane.draw() as u64;
@@ -169,9 +197,10 @@ mod tests {
         let mut source = SeedGenerator::new(key);
         let words: Vec<u32> = (0..3 * 64).map(|_| source.word()).collect();
         let start = [words[191], words[190], words[189]];
-        let mut lane = lane(1e-2, 64, 7);
+        let tree = tree(1e-2, 64);
+        let mut lane = lane(&tree, 7);
         assert_eq!(lane.word, CellGenerator::new(start));
-        let threshold = lane.word_threshold;
+        let threshold = tree.word_threshold;
         let draws: Vec<u32> = (0..16).map(|_| lane.word.draw()).collect();
         for numbers in [hex(&key), hex(&start), hex(&draws[..8]), hex(&draws[8..]), hex(&[threshold])] {
             assert!(page.contains(&numbers), "the page does not have {numbers}");
@@ -188,10 +217,10 @@ mod tests {
         const STREAMS: u32 = 50_000;
         const WORDS: usize = 16;
         let p = 1e-3;
-        let thresholds = Thresholds::new(p, 64).unwrap();
+        let tree = tree(p, 64);
         let (mut cells, mut words, mut both) = ([[0u32; 64]; 2], [0u32; WORDS], 0u32);
         for group in 0..STREAMS {
-            let mut lanes = seeded_lanes(stream_key(1, group % 9, group), 2, 64, &thresholds);
+            let mut lanes = seeded_lanes(stream_key(1, group % 9, group), 2, &tree);
             for hits in &mut words {
                 let masks = [lanes[0].draw() as u64, lanes[1].draw() as u64];
                 both += u32::from(masks[0] != 0 && masks[1] != 0);

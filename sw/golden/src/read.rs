@@ -10,7 +10,7 @@ use hafnia_config::flip::Flip;
 use hafnia_config::shape::LayerShape;
 use ndarray::Array4;
 
-use crate::injector::seeded_lanes;
+use crate::injector::{Tree, seeded_lanes};
 
 /// What a read gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,14 @@ pub struct Read {
     pub words: u32,
     /// Cells read: bits of real weights.
     pub cells: u32,
+}
+
+impl Read {
+    /// A read of a layer without a flip.
+    pub(crate) fn of(hw: &Elaborated, shape: &LayerShape) -> Self {
+        let words = shape.out_channels.div_ceil(hw.cols) * shape.in_channels * shape.kind.taps();
+        Self { flips: Vec::new(), words, cells: (shape.weights() * 8) as u32 }
+    }
 }
 
 /// Where a bit of a weight is.
@@ -59,12 +67,12 @@ pub fn read(
     let (rows, cols, lane_weights) = (hw.rows as usize, hw.cols as usize, hw.lane_weights as usize);
     let Stream { seed, layer, group } = stream;
     let taps = shape.kind.taps() as usize;
-    let mut read = Read { flips: Vec::new(), words: (kernels.div_ceil(cols) * channels * taps) as u32, cells: 0 };
-    read.cells = (kernels * channels * taps * 8) as u32;
+    let mut read = Read::of(hw, shape);
     if !thresholds.enable {
         return read;
     }
-    let mut lanes = seeded_lanes(stream_key(seed, layer, group), hw.lanes, hw.codeword_bits, thresholds);
+    let tree = Tree::new(hw.codeword_bits, thresholds);
+    let mut lanes = seeded_lanes(stream_key(seed, layer, group), hw.lanes, &tree);
     let mut word = 0;
     for first_k in (0..kernels).step_by(cols) {
         let live = cols.min(kernels - first_k);

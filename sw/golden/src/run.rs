@@ -11,16 +11,18 @@ use hafnia_config::shape::LayerKind;
 use ndarray::{Array1, Array3};
 
 use crate::clean::LayerOutput;
-use crate::fast::{Engine, Map};
+use crate::fast::{Engine, Map, Reader};
 use crate::network::Network;
-use crate::read::{Stream, read};
+use crate::read::Stream;
 
 /// The golden model of one network on one configuration under one setting of noise.
 pub struct Golden<'a> {
     engine: Engine,
+    reader: Reader,
+    /// Counters of an undisturbed run of each layer, by number of images less 1.
+    expected: Vec<Vec<LayerCounters>>,
     hw: &'a Elaborated,
     schedule: &'a Schedule,
-    thresholds: Thresholds,
     seed: u64,
 }
 
@@ -50,10 +52,16 @@ impl<'a> Golden<'a> {
         network: &'a Network,
         hw: &'a Elaborated,
         schedule: &'a Schedule,
-        thresholds: Thresholds,
+        thresholds: &Thresholds,
         seed: u64,
     ) -> Self {
-        Self { engine: Engine::new(network), hw, schedule, thresholds, seed }
+        let reader = Reader::new(hw, schedule.layers.iter().map(|part| part.shape), thresholds);
+        let expected = |layer: usize| {
+            let images = 1..=schedule.layers[layer].read_group;
+            images.map(|images| schedule.expected(hw, layer, images, thresholds.enable)).collect()
+        };
+        let expected = (0..schedule.layers.len()).map(expected).collect();
+        Self { engine: Engine::new(network), reader, expected, hw, schedule, seed }
     }
 
     /// Runs images that lie in one hardware batch. `first` is the data set's number of the first image; images are
@@ -71,7 +79,7 @@ impl<'a> Golden<'a> {
                 start = range.end;
                 let stream = Stream { seed: self.seed, layer: layer as u32, group: descriptor.group };
                 let weights = self.engine.layer(layer);
-                let read = read(self.hw, &shape, stream, &self.thresholds, |place| {
+                let read = self.reader.read(self.hw, stream, |place| {
                     flipped.push(place);
                     weights.flip(place)
                 });
@@ -83,7 +91,7 @@ impl<'a> Golden<'a> {
                 for place in flipped.drain(..) {
                     self.engine.layer(layer).flip(place);
                 }
-                let timing = self.schedule.expected(self.hw, layer, descriptor.images, self.thresholds.enable);
+                let timing = self.expected[layer][descriptor.images as usize - 1];
                 let flips = read.flips.len() as u32;
                 let counters = LayerCounters { words_read: read.words, cells_read: read.cells, flips, ..timing };
                 result.counters.push((layer, counters));
@@ -151,7 +159,7 @@ mod tests {
         let images: Vec<Array3<i8>> = (0..5).map(image).collect();
         for p in [0.0, 1e-3, 0.5] {
             let thresholds = hw.thresholds(p).unwrap();
-            let mut golden = Golden::new(&network, &hw, &schedule, thresholds.clone(), 3);
+            let mut golden = Golden::new(&network, &hw, &schedule, &thresholds, 3);
             // Twice: the weights must be whole again after a batch.
             let (first, again) = (golden.batch(8, &images, Depth::EveryLayer), golden.batch(8, &images, Depth::Logits));
             let mut flips = Vec::new();

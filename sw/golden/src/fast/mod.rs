@@ -9,6 +9,7 @@ mod kernel;
 mod layer;
 mod map;
 mod pack;
+mod read;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -20,6 +21,7 @@ pub use kernel::Isa;
 use layer::Scratch;
 pub use map::Map;
 pub use pack::PackedLayer;
+pub use read::Reader;
 
 /// A network in the layout of the kernels.
 #[derive(Clone, Debug)]

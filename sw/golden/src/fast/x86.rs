@@ -2,8 +2,11 @@
 
 use std::arch::x86_64::*;
 
+use hafnia_config::fault::{CELL_GENERATOR, Tausworthe};
+
 use super::kernel::{LANES, Sums, requantise_portable};
 use super::pack::Constants;
+use super::read::STRETCHES;
 
 /// Whether the processor has everything that the AVX-512 functions are compiled for.
 pub(super) fn has_avx512() -> bool {
@@ -118,4 +121,26 @@ pub(super) fn requantise_avx512(sums: &[Sums], stride: usize, constants: &Consta
 #[target_feature(enable = "avx2")]
 pub(super) fn requantise_avx2(sums: &[Sums], stride: usize, constants: &Constants) -> [u8; LANES] {
     requantise_portable(sums, stride, constants)
+}
+
+/// [`super::read::find`]: a draw of all stretches is one register.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn find_avx512(states: &[[u32; STRETCHES]; 3], threshold: u32, hits: &mut [u16]) {
+    /// One component of the generator, one draw on.
+    #[target_feature(enable = "avx512f")]
+    fn step<const Q: u32, const R: u32, const S: u32>(z: __m512i, mask: u32) -> __m512i {
+        let b = _mm512_srli_epi32::<R>(_mm512_xor_si512(_mm512_slli_epi32::<Q>(z), z));
+        // b ^ (z << S & mask << S)
+        _mm512_ternarylogic_epi32::<0x78>(b, _mm512_slli_epi32::<S>(z), _mm512_set1_epi32((mask << S) as i32))
+    }
+    const C: [Tausworthe; 3] = CELL_GENERATOR;
+    // SAFETY: an array has the size of the register.
+    let [mut z0, mut z1, mut z2] = states.map(|states| unsafe { _mm512_loadu_si512(states.as_ptr().cast()) });
+    let limit = _mm512_set1_epi32(threshold as i32);
+    for hits in hits {
+        *hits = _mm512_cmple_epu32_mask(_mm512_ternarylogic_epi32::<0x96>(z0, z1, z2), limit);
+        z0 = step::<{ C[0].q }, { C[0].r() }, { C[0].s }>(z0, C[0].mask());
+        z1 = step::<{ C[1].q }, { C[1].r() }, { C[1].s }>(z1, C[1].mask());
+        z2 = step::<{ C[2].q }, { C[2].r() }, { C[2].s }>(z2, C[2].mask());
+    }
 }
