@@ -1,14 +1,18 @@
 //! Measures the array's utilisation by the hardware's own counters, the speed of the simulation, and what driving it
 //! from Rust costs over a bare C++ loop.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hafnia_config::shape::LayerKind;
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, Armed, Depth};
+use hafnia_golden::fast::Engine;
+use hafnia_golden::network::Network;
 use hafnia_golden::run::Golden;
 use hafnia_verilate::Model;
 use ndarray::Array3;
+use rayon::prelude::*;
 
 use crate::{CosimError, Plan};
 
@@ -58,6 +62,33 @@ pub fn simulated(
         measured.cycles = sum(|c| c.cycles, None);
     }
     Ok(measured)
+}
+
+/// The golden network without noise on all threads of the pool, an engine each.
+pub struct Clean {
+    engines: Vec<Mutex<Engine>>,
+}
+
+impl Clean {
+    /// Images that one thread takes at a time.
+    const AT_ONCE: usize = 8;
+
+    /// Packs the network.
+    pub fn new(network: &Network) -> Self {
+        let engine = Engine::new(network);
+        Self { engines: (0..rayon::current_num_threads()).map(|_| Mutex::new(engine.clone())).collect() }
+    }
+
+    /// Runs a batch and returns the logits and the time.
+    pub fn run(&self, images: &[Array3<i8>]) -> (Vec<Vec<i32>>, Duration) {
+        let begin = Instant::now();
+        let forward = |images: &[Array3<i8>]| {
+            let thread = rayon::current_thread_index().unwrap_or(0);
+            self.engines[thread].lock().unwrap_or_else(PoisonError::into_inner).forward(images)
+        };
+        let logits = images.par_chunks(Self::AT_ONCE).flat_map_iter(forward).collect();
+        (logits, begin.elapsed())
+    }
 }
 
 /// Returns the times that the golden model takes for a batch, on one core.

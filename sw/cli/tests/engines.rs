@@ -177,10 +177,17 @@ fn quantize_writes_the_committed_digits_model_again() {
 }
 
 #[test]
+fn bench_of_the_golden_model_runs_without_its_peer() {
+    let result = json(&["bench", "golden", "--model", &model(), "--batch", "9", "--repeats", "2"], 0);
+    assert!(result["golden_images_per_second"].as_f64() > Some(0.0), "{result}");
+    assert_eq!((&result["peer"], &result["batch"]), (&Value::Null, &9.into()));
+}
+
+#[test]
 fn doctor_lists_every_tool_with_what_is_lost_without_it() {
     let result = json(&["doctor"], 0);
     let tools = result["tools"].as_array().expect("a list");
-    for name in ["verilator", "g++", "z3", "yosys", "nextpnr-ecp5", "ecppack", "openFPGALoader"] {
+    for name in ["verilator", "g++", "z3", "yosys", "nextpnr-ecp5", "ecppack", "onnxruntime", "openFPGALoader"] {
         let tool = tools.iter().find(|t| t["name"] == name).unwrap_or_else(|| panic!("{name} is not listed"));
         assert!(tool["needed_for"].as_str().is_some_and(|text| !text.is_empty()));
     }

@@ -103,7 +103,12 @@ impl<'a> Golden<'a> {
                 let map = |image| ofmaps.as_ref().map(|ofmaps| LayerOutput::Map(ofmaps.image(image)));
                 result.outputs.push((0..images.len()).filter_map(map).collect());
             }
-            ifmaps = ofmaps.unwrap_or(ifmaps);
+            if let Some(ofmaps) = ofmaps {
+                let done = std::mem::replace(&mut ifmaps, ofmaps);
+                if layer > 0 {
+                    self.engine.give_back(layer - 1, done);
+                }
+            }
         }
         result
     }

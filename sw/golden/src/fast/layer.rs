@@ -9,11 +9,28 @@ use super::pack::PackedLayer;
 /// Pixels of the smallest tile, and of a pooling window.
 const WINDOW: usize = 4;
 
+/// Tiles that meet a block of weights one after the other: the block is then in the second-level cache.
+const TILES: usize = 4;
+
 /// Buffers that keep their room between calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    tile: Vec<u8>,
+    tiles: [Tile; TILES],
     sums: Vec<Sums>,
+}
+
+/// Image, row and column.
+type Place = (usize, usize, usize);
+
+/// Some pixels with all that lies under the kernel.
+#[derive(Clone, Debug, Default)]
+struct Tile {
+    /// Pixels, padding included.
+    size: usize,
+    /// The real pixels.
+    places: Vec<Place>,
+    /// Step by step, four channels of each pixel.
+    bytes: Vec<u8>,
 }
 
 /// The order of the pixels of a layer: images one after the other; in each, pooling windows or single pixels row by row.
@@ -24,8 +41,7 @@ struct Order {
 }
 
 impl Order {
-    /// Image, row and column of a pixel.
-    fn place(&self, pixel: usize) -> (usize, usize, usize) {
+    fn place(&self, pixel: usize) -> Place {
         let (image, within) = (pixel / (self.height * self.width), pixel % (self.height * self.width));
         if !self.pool {
             return (image, within / self.width, within % self.width);
@@ -36,35 +52,41 @@ impl Order {
     }
 }
 
-/// Runs `job` for each tile: the first pixel, its number of pixels, and how many of these are real.
-fn tiles(pixels: usize, vectors: usize, mut job: impl FnMut(usize, usize, usize)) {
-    let large = if vectors == 2 { 12 } else { 24 };
-    let mut first = 0;
-    while first < pixels {
-        let left = pixels - first;
-        let size = if left > WINDOW { large } else { WINDOW };
-        job(first, size, size.min(left));
-        first += size;
+impl Tile {
+    /// Gathers the pixels from number `first` on, as many as fit and are left before `end`; returns the number of the next.
+    fn gather(&mut self, layer: &PackedLayer, ifmaps: &Map, order: &Order, first: usize, end: usize) -> usize {
+        let large = if layer.vectors == 2 { 12 } else { 24 };
+        self.size = if end - first > WINDOW { large } else { WINDOW };
+        let next = end.min(first + self.size);
+        self.places.clear();
+        self.places.extend((first..next).map(|pixel| order.place(pixel)));
+        let side = layer.side();
+        self.bytes.resize(layer.depth * self.size * GROUP, 0);
+        let row = side * ifmaps.pixel;
+        let top = usize::from(side == 1);
+        for first in (0..self.size).step_by(WINDOW) {
+            let starts: [usize; WINDOW] = std::array::from_fn(|p| {
+                // Beyond the real pixels the last one is repeated.
+                let (image, y, x) = self.places[(first + p).min(self.places.len() - 1)];
+                ifmaps.border_at(image, y + top, x + top)
+            });
+            for r in 0..side {
+                let down = r * (ifmaps.width + 2) * ifmaps.pixel;
+                let pixels = starts.map(|start| ifmaps.bytes[start + down..start + down + row].as_chunks::<GROUP>().0);
+                let steps = self.bytes[r * row * self.size..(r + 1) * row * self.size].as_chunks_mut::<GROUP>().0;
+                interleave(pixels, steps, first, self.size);
+            }
+        }
+        next
     }
 }
 
-/// Gathers the pixels under the kernel of `size` places into `tile`: step by step, four channels of each place. Places
-/// beyond the real ones repeat the last.
-fn gather(layer: &PackedLayer, ifmaps: &Map, places: &[(usize, usize, usize)], size: usize, tile: &mut Vec<u8>) {
-    let side = layer.side();
-    tile.resize(layer.depth * size * GROUP, 0);
-    let row = side * ifmaps.pixel;
-    for p in 0..size {
-        let (image, y, x) = places[p.min(places.len() - 1)];
-        let (top, left) = if side == 3 { (y, x) } else { (y + 1, x + 1) };
-        for r in 0..side {
-            let from = ifmaps.border_at(image, top + r, left);
-            let groups = ifmaps.bytes[from..from + row].as_chunks::<GROUP>().0;
-            let steps = tile[r * row * size..(r + 1) * row * size].as_chunks_mut::<GROUP>().0;
-            for (step, group) in groups.iter().enumerate() {
-                steps[step * size + p] = *group;
-            }
-        }
+/// Puts the groups of four pixels side by side: those of step `n` go to `steps[n * size + first..]`.
+fn interleave(pixels: [&[[u8; GROUP]]; WINDOW], steps: &mut [[u8; GROUP]], first: usize, size: usize) {
+    let groups = pixels[0].len();
+    let [a, b, c, d] = pixels.map(|pixel| &pixel[..groups]);
+    for (n, step) in steps.chunks_exact_mut(size).enumerate().take(groups) {
+        step[first..first + WINDOW].copy_from_slice(&[a[n], b[n], c[n], d[n]]);
     }
 }
 
@@ -125,25 +147,27 @@ fn each_tile(
     order: &Order,
     range: Range<usize>,
     scratch: &mut Scratch,
-    mut take: impl FnMut(usize, &[(usize, usize, usize)], &[Sums]),
+    mut take: impl FnMut(usize, &[Place], &[Sums]),
 ) {
-    let Scratch { tile, sums } = scratch;
+    let Scratch { tiles, sums } = scratch;
     let plane = order.height * order.width;
     let vectors = layer.vectors;
     let block = layer.depth * vectors * LANES * GROUP;
-    let mut places = [(0, 0, 0); 24];
-    tiles(range.len() * plane, vectors, |first, size, real| {
-        let places = &mut places[..real];
-        for (p, place) in places.iter_mut().enumerate() {
-            *place = order.place(range.start * plane + first + p);
+    let (mut next, end) = (range.start * plane, range.end * plane);
+    while next < end {
+        let mut count = 0;
+        while next < end && count < TILES {
+            next = tiles[count].gather(layer, ifmaps, order, next, end);
+            count += 1;
         }
-        gather(layer, ifmaps, places, size, tile);
-        sums.resize(size * vectors, [0; LANES]);
         for (b, weights) in layer.bytes.chunks_exact(block).enumerate() {
-            isa.tile(size, vectors, tile, weights, sums);
-            for v in 0..vectors {
-                take(b * vectors + v, places, &sums[v..real * vectors]);
+            for tile in &tiles[..count] {
+                sums.resize(tile.size * vectors, [0; LANES]);
+                isa.tile(tile.size, vectors, &tile.bytes, weights, sums);
+                for v in 0..vectors {
+                    take(b * vectors + v, &tile.places, &sums[v..tile.places.len() * vectors]);
+                }
             }
         }
-    });
+    }
 }

@@ -1,6 +1,6 @@
 //! Feature maps of a batch in the layout of the kernels.
 
-use ndarray::{Array3, s};
+use ndarray::Array3;
 
 /// Added to every value, so that it is unsigned: the kernels multiply unsigned by signed bytes.
 pub(super) const OFFSET: u8 = 128;
@@ -27,6 +27,11 @@ impl Map {
         Self { bytes: vec![OFFSET; images * (height + 2) * (width + 2) * pixel], channels, height, width, pixel }
     }
 
+    /// Returns the number of images.
+    pub fn images(&self) -> usize {
+        self.bytes.len() / ((self.height + 2) * (self.width + 2) * self.pixel)
+    }
+
     /// Takes maps `[C, H, W]`, all of one shape.
     ///
     /// # Panics
@@ -35,11 +40,11 @@ impl Map {
         let (channels, height, width) = images[0].dim();
         let mut maps = Self::new(images.len(), channels, height, width);
         for (i, image) in images.iter().enumerate() {
-            for y in 0..height {
-                for x in 0..width {
-                    let at = maps.at(i, y, x);
-                    let values = image.slice(s![.., y, x]);
-                    maps.bytes[at..at + channels].iter_mut().zip(values).for_each(|(b, &v)| *b = v as u8 ^ OFFSET);
+            for (c, plane) in image.outer_iter().enumerate() {
+                for (y, row) in plane.outer_iter().enumerate() {
+                    let at = maps.at(i, y, 0) + c;
+                    let bytes = maps.bytes[at..].iter_mut().step_by(maps.pixel);
+                    bytes.zip(row).for_each(|(byte, &value)| *byte = value as u8 ^ OFFSET);
                 }
             }
         }

@@ -13,22 +13,25 @@ mod read;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use hafnia_config::shape::LayerKind;
+use std::sync::Arc;
+
 use ndarray::Array3;
 
-use crate::network::Network;
+use crate::network::{Layer, Network};
 pub use kernel::Isa;
 use layer::Scratch;
 pub use map::Map;
 pub use pack::PackedLayer;
 pub use read::Reader;
 
-/// A network in the layout of the kernels.
+/// A network in the layout of the kernels. Clones share the weights until one of them flips a bit.
 #[derive(Clone, Debug)]
 pub struct Engine {
     isa: Isa,
-    layers: Vec<PackedLayer>,
+    layers: Vec<Arc<PackedLayer>>,
     scratch: Scratch,
+    /// Ofmaps of the last batch, by layer.
+    spare: Vec<Option<Map>>,
 }
 
 impl Engine {
@@ -43,20 +46,32 @@ impl Engine {
     /// If this processor lacks them.
     pub fn with(network: &Network, isa: Isa) -> Self {
         assert!(isa.is_available(), "this processor lacks {isa:?}");
-        let layers = network.layers.iter().map(PackedLayer::new).collect();
-        Self { isa, layers, scratch: Scratch::default() }
+        Self::of(isa, &network.layers)
+    }
+
+    fn of(isa: Isa, layers: &[Layer]) -> Self {
+        let layers: Vec<_> = layers.iter().map(|layer| Arc::new(PackedLayer::new(layer))).collect();
+        Self { isa, scratch: Scratch::default(), spare: vec![None; layers.len()], layers }
     }
 
     /// Returns a layer's packed weights, to flip bits of.
     pub fn layer(&mut self, layer: usize) -> &mut PackedLayer {
-        &mut self.layers[layer]
+        Arc::make_mut(&mut self.layers[layer])
     }
 
-    /// Returns room for the ofmaps of `layer` over `images` images.
-    pub fn ofmaps(&self, layer: usize, images: usize) -> Map {
+    /// Returns room for the ofmaps of `layer` over `images` images: what [`Engine::give_back`] left, or new.
+    pub fn ofmaps(&mut self, layer: usize, images: usize) -> Map {
+        if let Some(maps) = self.spare[layer].take().filter(|maps| maps.images() == images) {
+            return maps;
+        }
         let shape = &self.layers[layer].shape;
         let side = |side: u32| if shape.pool { side as usize / 2 } else { side as usize };
         Map::new(images, shape.out_channels as usize, side(shape.height), side(shape.width))
+    }
+
+    /// Keeps the ofmaps of a layer for the next batch: their borders stay, the rest will be written over.
+    pub fn give_back(&mut self, layer: usize, ofmaps: Map) {
+        self.spare[layer] = Some(ofmaps);
     }
 
     /// Runs a convolution over the images `range` of `ifmaps`, into the same places of `ofmaps`.
@@ -73,15 +88,20 @@ impl Engine {
     /// Runs the whole network on quantised images `[C, H, W]` and returns their logits.
     pub fn forward(&mut self, images: &[Array3<i8>]) -> Vec<Vec<i32>> {
         let mut maps = Map::of(images);
-        for layer in 0..self.layers.len() {
-            if self.layers[layer].shape.kind == LayerKind::Linear {
-                break;
-            }
+        let convolutions = self.layers.len() - 1;
+        for layer in 0..convolutions {
             let mut next = self.ofmaps(layer, images.len());
             self.conv(layer, &maps, 0..images.len(), &mut next);
-            maps = next;
+            let done = std::mem::replace(&mut maps, next);
+            if layer > 0 {
+                self.give_back(layer - 1, done);
+            }
         }
-        self.head(&maps, 0..images.len())
+        let logits = self.head(&maps, 0..images.len());
+        if convolutions > 0 {
+            self.give_back(convolutions - 1, maps);
+        }
+        logits
     }
 }
 

@@ -1,4 +1,4 @@
-use hafnia_config::shape::LayerShape;
+use hafnia_config::shape::{LayerKind, LayerShape};
 use ndarray::{Array1, Array4};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -31,10 +31,6 @@ fn maps(images: usize, c: u32, height: u32, width: u32, rng: &mut ChaCha8Rng) ->
     (0..images).map(one).collect()
 }
 
-fn engine(isa: Isa, layers: Vec<Layer>) -> Engine {
-    Engine { isa, layers: layers.iter().map(PackedLayer::new).collect(), scratch: Scratch::default() }
-}
-
 #[test]
 fn convolutions_of_every_shape_equal_the_plain_loops() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
@@ -51,7 +47,7 @@ fn convolutions_of_every_shape_equal_the_plain_loops() {
         ] {
             let layer = layer(LayerKind::Conv3x3, c, k, height, width, pool, &mut rng);
             let images = maps(images, c, height, width, &mut rng);
-            let mut engine = engine(isa, vec![layer.clone()]);
+            let mut engine = Engine::of(isa, std::slice::from_ref(&layer));
             let mut ofmaps = engine.ofmaps(0, images.len());
             engine.conv(0, &Map::of(&images), 0..images.len(), &mut ofmaps);
             for (i, image) in images.iter().enumerate() {
@@ -73,7 +69,7 @@ fn largest_sums_do_not_saturate() {
             layer.weights.fill(i8::MIN);
             layer.scale.fill(Scale { m: u16::MAX, s: 37 });
             let image = Array3::from_elem((512, 2, 2), value);
-            let mut engine = engine(isa, vec![layer.clone()]);
+            let mut engine = Engine::of(isa, std::slice::from_ref(&layer));
             let mut ofmaps = engine.ofmaps(0, 1);
             engine.conv(0, &Map::of(std::slice::from_ref(&image)), 0..1, &mut ofmaps);
             assert_eq!(LayerOutput::Map(ofmaps.image(0)), clean::layer(&layer, &layer.weights, &image), "{isa:?}");
@@ -87,7 +83,7 @@ fn a_range_of_images_leaves_the_others_alone() {
     for isa in available() {
         let layer = layer(LayerKind::Conv3x3, 6, 20, 4, 4, true, &mut rng);
         let images = maps(5, 6, 4, 4, &mut rng);
-        let mut engine = engine(isa, vec![layer]);
+        let mut engine = Engine::of(isa, &[layer]);
         let ifmaps = Map::of(&images);
         let (mut whole, mut parts) = (engine.ofmaps(0, 5), engine.ofmaps(0, 5));
         engine.conv(0, &ifmaps, 0..5, &mut whole);

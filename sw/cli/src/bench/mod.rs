@@ -1,4 +1,7 @@
-//! `hafnia bench`.
+//! `hafnia bench`: the simulated array, and `hafnia bench golden`.
+
+mod golden;
+mod peer;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +21,22 @@ use crate::console::{Console, Failure};
 use crate::setup::builder;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    array: ArrayArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Measure the golden model alone, on all cores, beside ONNX Runtime's int8 where it is installed.
+    Golden(golden::Args),
+}
+
+#[derive(clap::Args)]
+struct ArrayArgs {
     /// Presets to measure, separated by commas.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "8x8,16x16")]
     presets: Vec<String>,
@@ -47,6 +65,13 @@ struct Row {
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
+    match &args.what {
+        Some(What::Golden(args)) => golden::run(args, console),
+        None => array(&args.array, console),
+    }
+}
+
+fn array(args: &ArrayArgs, console: &Console) -> Result<Status, Failure> {
     let network = match &args.model {
         Some(path) => hafnia_quantize::read_model(path)?.network,
         None => random::network(&Vgg::A.layers(1), 1),
@@ -102,7 +127,7 @@ fn median(times: &[Duration]) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
-fn text(network: &Network, args: &Args, rows: &[Row]) -> String {
+fn text(network: &Network, args: &ArrayArgs, rows: &[Row]) -> String {
     let mut text = format!(
         "network {}, BER {:e}, medians of {}; simulation and golden model on one core each\n\
          preset batch  utilisation  cycles/image  sim MMAC/s  sim images/s  Rust/C++  golden images/s  clean\n",
