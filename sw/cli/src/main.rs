@@ -13,6 +13,7 @@ mod quantize;
 mod row;
 mod run;
 mod setup;
+mod sweep;
 mod verify;
 
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Command {
     Run(run::Args),
     /// Run golden model and simulated hardware side by side and compare every layer, flip and counter.
     Verify(verify::Args),
+    /// Run a grid of experiments from a file; every finished point is a durable row.
+    Sweep(sweep::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args, &console),
         Command::Run(args) => run::run(&args, &console),
         Command::Verify(args) => verify::run(&args, &console),
+        Command::Sweep(args) => sweep::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {

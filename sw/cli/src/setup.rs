@@ -88,7 +88,7 @@ impl SetupArgs {
         let images = data.test().read(first as usize, count as usize)?;
         let schedule = Schedule::new(&hw, &model.network.shapes(), self.batch)?;
         let ifmaps = images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
-        let jobs = self.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+        let jobs = jobs(self.jobs);
         Ok(Setup { hw, model, images, schedule, ifmaps, first, jobs, data_name: data.name() })
     }
 
@@ -134,6 +134,11 @@ impl SetupArgs {
         let (from, count) = self.wave_window;
         Ok(Hardware { model, trace: self.wave.clone().map(|path| Trace { path, from, count }) })
     }
+}
+
+/// The number of jobs asked for, or one per processor.
+pub fn jobs(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 fn own_file(what: String) -> Failure {

@@ -4,17 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{command, folder, hafnia, model, stdout, text};
-
-/// Runs the command in vain and returns what it said, on one line.
-fn refused(arguments: &[&str]) -> String {
-    let output = hafnia(arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    assert!(output.stdout.is_empty(), "{arguments:?} printed a result");
-    // The report is broken into lines to fit a terminal.
-    message.replace(['│', '×', '├', '╰', '─', '▶'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
-}
+use common::{command, folder, hafnia, limited, model, refused, stdout, text};
 
 fn assert_says(arguments: &[&str], phrases: &[&str]) {
     let message = refused(arguments);
@@ -225,16 +215,6 @@ fn full_disk_leaves_the_old_flip_log_alone() {
     assert!(message.contains("flips.csv") && message.contains("nothing was left half written"), "{message}");
     assert_eq!(fs::read_to_string(&log).expect("the old log is there"), "old");
     assert_eq!(fs::read_dir(folder.path()).expect("the folder is there").count(), 1);
-}
-
-/// Runs the command with files of at most so many KiB.
-fn limited(kib: u32, arguments: &[&str]) -> std::process::Output {
-    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
-    let command = command(arguments);
-    let mut shell = std::process::Command::new("bash");
-    shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
-    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.output().expect("there is a shell")
 }
 
 fn sim<'a>(model: &'a str, more: &[&'a str]) -> Vec<&'a str> {

@@ -55,3 +55,23 @@ pub fn folder() -> tempfile::TempDir {
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("test paths are text")
 }
+
+/// Runs the command in vain and returns what it said, on one line.
+pub fn refused(arguments: &[&str]) -> String {
+    let output = hafnia(arguments);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(output.stdout.is_empty(), "{arguments:?} printed a result");
+    // The report is broken into lines to fit a terminal.
+    message.replace(['│', '×', '├', '╰', '─', '▶'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Runs the command with files of at most so many KiB.
+pub fn limited(kib: u32, arguments: &[&str]) -> Output {
+    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+    let command = command(arguments);
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.output().expect("there is a shell")
+}

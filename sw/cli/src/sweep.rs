@@ -1,0 +1,72 @@
+//! `hafnia sweep`.
+
+use std::path::PathBuf;
+
+use hafnia_sweep::{Plan, Progress, Spec, Store};
+use serde_json::json;
+
+use crate::Status;
+use crate::console::{Console, Failure};
+use crate::setup::{builder, jobs};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Sweep file (TOML), see docs/sweeps.md.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Folder of the results: `rows.csv` and `plan.json`.
+    #[arg(short, long, value_name = "DIR", required_unless_present = "list")]
+    output: Option<PathBuf>,
+    /// Go on with the rows that are in the folder.
+    #[arg(long)]
+    resume: bool,
+    /// Show the plan and run nothing.
+    #[arg(long, conflicts_with = "resume")]
+    list: bool,
+    /// Hardware batches computed at once; without it one per processor. It changes no row.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+}
+
+pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
+    let plan = Plan::new(&Spec::read(&args.file)?)?;
+    let output = match &args.output {
+        Some(output) if !args.list => output,
+        _ => return list(&plan, console),
+    };
+    let mut store = Store::open(output, &plan, args.resume)?;
+    let found = store.rows().len();
+    let bar = console.bar(plan.points.len() as u64, "points");
+    let end = hafnia_sweep::run(&plan, &mut store, &builder(), jobs(args.jobs), &mut |progress: Progress| {
+        bar.set_position(progress.done as u64);
+    })?;
+    bar.finish_and_clear();
+    let (rows, computed) = (store.rows().len(), store.rows().len() - found);
+    let text = format!(
+        "{rows} rows in {}: {computed} computed now, {found} found; {} of {} points left out by early stopping",
+        output.display(),
+        end.left_out,
+        end.total
+    );
+    console.result(
+        &text,
+        &json!({
+            "folder": output, "points": end.total, "rows": rows, "computed": computed, "found": found,
+            "left_out": end.left_out,
+        }),
+    )?;
+    Ok(Status::Done)
+}
+
+fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
+    let mut text = format!("{} points, {} images each\n", plan.points.len(), plan.images.len());
+    let mut points = Vec::new();
+    for point in &plan.points {
+        let setup = &plan.setups[point.setup];
+        let (model, preset) = (&setup.model.network.name, &setup.hw.config.name);
+        text.push_str(&format!("{model} {preset} ber {:e} seed {}\n", point.ber(), point.seed()));
+        points.push(json!({ "model": model, "preset": preset, "ber": point.ber(), "seed": point.seed() }));
+    }
+    console.result(&text, &json!({ "images": plan.images.len(), "points": points }))?;
+    Ok(Status::Done)
+}

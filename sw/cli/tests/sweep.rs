@@ -1,0 +1,175 @@
+//! `sweep`: rows, resuming after kills and full disks, refusals.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::{command, folder, json, limited, model, refused, text};
+
+/// Writes a sweep of `points` rates on the digits, two seeds each, and returns its path.
+fn sweep(folder: &Path, points: u32) -> PathBuf {
+    let rates: Vec<String> = (1..=points).map(|i| format!("{i}e-4")).collect();
+    write(folder, &format!("ber = [{}]\nseeds = [1, 2]\n", rates.join(", ")))
+}
+
+fn write(folder: &Path, grid: &str) -> PathBuf {
+    let path = folder.join("sweep.toml");
+    let fixed = format!("models = [\"{}\"]\ndata = \"digits\"\nimages = [3, 40]\n", model());
+    fs::write(&path, fixed + grid).expect("the folder is ours");
+    path
+}
+
+fn rows(folder: &Path) -> String {
+    fs::read_to_string(folder.join("rows.csv")).expect("there are rows")
+}
+
+fn column(rows: &str, name: &str) -> Vec<String> {
+    let at = rows.lines().next().and_then(|header| header.split(',').position(|field| field == name));
+    let at = at.unwrap_or_else(|| panic!("no column {name}"));
+    rows.lines().skip(1).map(|row| row.split(',').nth(at).expect("every row has every column").to_owned()).collect()
+}
+
+#[test]
+fn rows_equal_those_of_run_and_do_not_depend_on_the_jobs() {
+    let folder = folder();
+    let file = write(folder.path(), "ber = [0, 1e-3, 1e-2]\nseeds = [5, 6]\npresets = [\"4x4\", \"8x8\"]\n");
+    let mut all = Vec::new();
+    for jobs in ["1", "3"] {
+        let output = folder.path().join(jobs);
+        let result = json(&["sweep", text(&file), "-o", text(&output), "--jobs", jobs], 0);
+        // Rate 0 takes one seed.
+        assert_eq!((&result["rows"], &result["points"]), (&10.into(), &10.into()));
+        all.push(rows(&output));
+    }
+    assert_eq!(all[0], all[1]);
+    let at = column(&all[0], "seed").iter().rposition(|seed| seed == "6").expect("a seed of the sweep");
+    let flags = ["--data", "digits", "--images", "3:40", "--ber", "1e-2", "--seed", "6"];
+    let row = json(&[&["run", "--engine", "golden", "--model", &model()], &flags[..]].concat(), 0);
+    for (column_name, value) in
+        [("correct", &row["correct"]), ("flips", &row["counters"]["flips"]), ("cycles", &row["cycles"]["total"])]
+    {
+        assert_eq!(column(&all[0], column_name)[at], value.to_string(), "{column_name}");
+    }
+    let documentation = include_str!("../../../docs/sweeps.md");
+    for name in all[0].lines().next().expect("a header").split(',') {
+        assert!(documentation.contains(&format!("`{name}`")), "docs/sweeps.md does not describe `{name}`");
+    }
+}
+
+/// Killed at many moments, gone on with each time: the rows are those of a sweep that was left alone.
+#[test]
+fn a_sweep_that_is_killed_again_and_again_ends_with_the_same_rows() {
+    let folder = folder();
+    let file = sweep(folder.path(), 200);
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    json(&["sweep", text(&file), "-o", text(&whole)], 0);
+    let mut kills = 0;
+    for round in 0.. {
+        let mut child = command(&["sweep", text(&file), "-o", text(&broken), "--resume"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("the command was built");
+        // Moments from before the first row to several rows on, no two alike.
+        std::thread::sleep(Duration::from_millis(30 + 37 * round % 101));
+        let before = child.try_wait().expect("it can be waited for");
+        if let Some(status) = before {
+            assert!(status.success());
+            break;
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        kills += 1;
+        let whole = rows(&whole);
+        let finished = fs::read_to_string(broken.join("rows.csv")).unwrap_or_default();
+        assert!(whole.starts_with(&finished), "rows were lost or damaged");
+    }
+    assert!(kills >= 3, "{kills} kills are too few");
+    assert_eq!(rows(&whole), rows(&broken));
+}
+
+#[test]
+fn a_cut_last_row_is_dropped_and_a_damaged_one_refused() {
+    let folder = folder();
+    let file = sweep(folder.path(), 3);
+    let output = folder.path().join("out");
+    json(&["sweep", text(&file), "-o", text(&output)], 0);
+    let whole = rows(&output);
+    let path = output.join("rows.csv");
+    fs::write(&path, &whole[..whole.len() - 20]).expect("the folder is ours");
+    let result = json(&["sweep", text(&file), "-o", text(&output), "--resume"], 0);
+    assert_eq!((&result["found"], &result["computed"]), (&5.into(), &1.into()));
+    assert_eq!(rows(&output), whole);
+
+    fs::write(&path, whole.replacen("golden", "qolden", 1)).expect("the folder is ours");
+    let message = refused(&["sweep", text(&file), "-o", text(&output), "--resume"]);
+    assert!(message.contains("rows.csv, line 2") && message.contains("checksum"), "{message}");
+}
+
+#[test]
+fn a_full_disk_keeps_the_rows_and_the_sweep_goes_on_later() {
+    let folder = folder();
+    let file = sweep(folder.path(), 10);
+    let (whole, small) = (folder.path().join("whole"), folder.path().join("small"));
+    json(&["sweep", text(&file), "-o", text(&whole)], 0);
+    let output = limited(2, &["sweep", text(&file), "-o", text(&small)]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("rows.csv") && message.contains("untouched"), "{message}");
+    assert!(rows(&small).ends_with('\n') && rows(&whole).starts_with(&rows(&small)));
+    json(&["sweep", text(&file), "-o", text(&small), "--resume"], 0);
+    assert_eq!(rows(&whole), rows(&small));
+}
+
+#[test]
+fn a_folder_of_another_plan_is_refused_by_what_differs() {
+    let folder = folder();
+    let file = sweep(folder.path(), 2);
+    let output = folder.path().join("out");
+    let out = text(&output);
+    json(&["sweep", text(&file), "-o", out], 0);
+    let before = rows(&output);
+    assert!(refused(&["sweep", text(&file), "-o", out]).contains("--resume"));
+    let file = write(folder.path(), "ber = [1e-4, 2e-4]\nseeds = [1, 3]\n");
+    let message = refused(&["sweep", text(&file), "-o", out, "--resume"]);
+    assert!(message.contains("`seeds.1` was 2") && message.contains("is 3 now"), "{message}");
+    let file = write(folder.path(), "ber = [1e-4, 2e-4]\nseeds = [1, 2]\npresets = [\"4x4\"]\n");
+    let message = refused(&["sweep", text(&file), "-o", out, "--resume"]);
+    assert!(message.contains("config_hash"), "{message}");
+    let file = write(folder.path(), "bre = [1e-4]\nseeds = [1]\n");
+    assert!(refused(&["sweep", text(&file), "-o", out]).contains("did you mean `ber`"));
+    assert_eq!(rows(&output), before);
+}
+
+#[test]
+fn early_stopping_leaves_out_the_same_seeds_each_time_and_list_runs_nothing() {
+    let folder = folder();
+    let file =
+        write(folder.path(), "ber = [1e-4, 1e-2]\nseeds = [1, 2, 3, 4, 5, 6]\n[stop]\nwidth = 0.2\nat_least = 2\n");
+    let plan = json(&["sweep", text(&file), "--list"], 0);
+    assert_eq!(plan["points"].as_array().map(Vec::len), Some(12));
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let result = json(&["sweep", text(&file), "-o", text(&one)], 0);
+    let left_out = result["left_out"].as_u64().expect("a count");
+    assert!(left_out > 0 && result["rows"].as_u64() == Some(12 - left_out), "{result}");
+    json(&["sweep", text(&file), "-o", text(&two), "--jobs", "1"], 0);
+    assert_eq!(rows(&one), rows(&two));
+    let result = json(&["sweep", text(&file), "-o", text(&two), "--resume"], 0);
+    assert_eq!(result["computed"], 0);
+}
+
+#[test]
+fn simulated_hardware_gives_the_golden_rows() {
+    let folder = folder();
+    let grid = "ber = [1e-3]\nseeds = [1]\npresets = [\"8x8\"]\n";
+    let mut found = Vec::new();
+    for engine in ["golden", "sim"] {
+        let file = write(folder.path(), &format!("engine = \"{engine}\"\n{grid}"));
+        let output = folder.path().join(engine);
+        json(&["sweep", text(&file), "-o", text(&output)], 0);
+        let rows = rows(&output);
+        found.push(["correct", "flips", "cycles", "macs"].map(|name| column(&rows, name)));
+    }
+    assert_eq!(found[0], found[1]);
+}

@@ -1,0 +1,93 @@
+//! Why a sweep cannot be planned, run or resumed.
+
+use std::path::{Path, PathBuf};
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SweepError {
+    /// A file or folder could not be used.
+    #[error("cannot {action} {path}: {source}; rows that were there are untouched")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The sweep file is not one.
+    #[error("{path}: {reason}")]
+    Spec {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what may stand there.
+        reason: String,
+    },
+    /// The folder holds rows already.
+    #[error("{0} holds rows of an earlier run; go on with `--resume`, or choose another folder")]
+    NotEmpty(PathBuf),
+    /// The folder belongs to another plan.
+    #[error(
+        "{path}: `{field}` was {was} when the rows were written and is {is} now; choose another folder, or restore it"
+    )]
+    OtherPlan {
+        /// The plan in the folder.
+        path: PathBuf,
+        /// What differs.
+        field: String,
+        /// In the folder.
+        was: String,
+        /// Now.
+        is: String,
+    },
+    /// A row is damaged, other than the last one.
+    #[error("{path}, line {line}: {reason}; restore the file from a copy, or start in another folder")]
+    Row {
+        /// The file of rows.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another process writes into the folder.
+    #[error("another sweep is writing to {0}; wait for it, or choose another folder")]
+    Busy(PathBuf),
+    /// The data set could not be read.
+    #[error(transparent)]
+    Dataset(#[from] hafnia_dataset::DatasetError),
+    /// A model could not be read.
+    #[error(transparent)]
+    Model(#[from] hafnia_quantize::QuantizeError),
+    /// A preset does not exist.
+    #[error(transparent)]
+    Config(#[from] hafnia_config::accel::ConfigError),
+    /// A network does not run on a preset.
+    #[error("{model} on {preset}: {source}")]
+    Schedule {
+        /// Name of the network.
+        model: String,
+        /// Name of the preset.
+        preset: String,
+        /// What does not fit.
+        source: hafnia_config::schedule::ScheduleError,
+    },
+    /// A bit-error rate cannot be had.
+    #[error(transparent)]
+    Rate(#[from] hafnia_config::fault::RateError),
+    /// The hardware could not be simulated.
+    #[error(transparent)]
+    Cosim(#[from] hafnia_cosim::CosimError),
+    /// The simulated hardware could not be built.
+    #[error(transparent)]
+    Verilate(#[from] hafnia_verilate::Error),
+}
+
+impl SweepError {
+    /// Returns a closure that names what was done to which file.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}

@@ -1,0 +1,83 @@
+//! One row: a point and what it gave.
+
+use hafnia_cosim::Totals;
+use serde::{Deserialize, Serialize};
+
+/// A finished point, one line of `rows.csv`. `docs/sweeps.md` describes the columns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Name of the network.
+    pub model: String,
+    /// Checksum of its file.
+    pub model_sha256: String,
+    /// Name of the configuration.
+    pub preset: String,
+    /// Its hash.
+    pub config_hash: String,
+    /// `golden` or `sim`.
+    pub engine: String,
+    /// `cifar10` or `digits`.
+    pub data: String,
+    /// First test image.
+    pub first: u32,
+    /// Number of images.
+    pub images: u64,
+    /// Images that the hardware holds at once.
+    pub batch: u32,
+    /// Bit-error rate asked for.
+    pub ber_requested: f64,
+    /// Run seed.
+    pub seed: u64,
+    /// `exact`.
+    pub draws: String,
+    /// Code of the weight memory.
+    pub protection: String,
+    /// Images classified right.
+    pub correct: u64,
+    /// Top-1, from 0 to 1.
+    pub top1: f64,
+    /// Flips / cells read.
+    pub ber_measured: f64,
+    /// Lower end of the 99.9% Wilson score interval of the measured rate.
+    pub ber_low: f64,
+    /// Upper end.
+    pub ber_high: f64,
+    /// Bits flipped.
+    pub flips: u64,
+    /// Cells read.
+    pub cells_read: u64,
+    /// Weight words read.
+    pub words_read: u64,
+    /// Useful multiply-accumulates.
+    pub macs: u64,
+    /// Clock cycles of the layer programs.
+    pub cycles: u64,
+    /// Cycles in which the array waited for weights.
+    pub stall_weights: u64,
+    /// Version of the program.
+    pub version: String,
+}
+
+impl Row {
+    /// Puts what a run gave into a row that holds its point.
+    pub(crate) fn fill(&mut self, totals: &Totals) {
+        let (low, high) = totals.ber_interval();
+        (self.ber_measured, self.ber_low, self.ber_high) = (totals.ber_measured(), low, high);
+        (self.images, self.correct, self.top1) = (totals.images, totals.correct, totals.top1());
+        self.flips = totals.counter("flips");
+        self.cells_read = totals.counter("cells_read");
+        self.words_read = totals.counter("words_read");
+        self.macs = totals.counter("macs");
+        self.cycles = totals.counter("cycles");
+        self.stall_weights = totals.counter("stall_weights");
+    }
+
+    /// Whether both are of the same point.
+    pub(crate) fn same_point(&self, other: &Self) -> bool {
+        let point = |row: &Self| {
+            let Self { model_sha256, config_hash, ber_requested, seed, .. } = row;
+            (model_sha256.clone(), config_hash.clone(), *ber_requested, *seed)
+        };
+        point(self) == point(other)
+    }
+}

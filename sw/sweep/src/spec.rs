@@ -1,0 +1,189 @@
+//! The sweep file. `docs/sweeps.md` describes it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use strsim::normalized_damerau_levenshtein as likeness;
+
+use crate::SweepError;
+
+/// The largest sweep file read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Its keys; those after the point belong to the table `stop`.
+const KEYS: [&str; 10] =
+    ["models", "presets", "engine", "ber", "seeds", "images", "data", "batch", "stop.width", "stop.at_least"];
+
+/// A sweep as its author writes it: the grid models x presets x rates x seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// int8 model files.
+    pub models: Vec<PathBuf>,
+    /// Names of presets.
+    #[serde(default = "default_presets")]
+    pub presets: Vec<String>,
+    /// What computes.
+    #[serde(default)]
+    pub engine: Engine,
+    /// Bit-error rates of each cell read.
+    pub ber: Vec<f64>,
+    /// Run seeds. Rate 0 draws nothing and takes the first one alone.
+    pub seeds: Vec<u64>,
+    /// Number of the first test image, and how many.
+    pub images: [u32; 2],
+    /// Data set: a folder, or `digits`; without it where every command looks.
+    #[serde(default)]
+    pub data: Option<PathBuf>,
+    /// Images that the hardware holds at once; without it as many as fit.
+    #[serde(default)]
+    pub batch: Option<u32>,
+    /// When a point needs no more seeds.
+    #[serde(default)]
+    pub stop: Option<Stop>,
+}
+
+/// What computes the points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The golden model.
+    #[default]
+    Golden,
+    /// The simulated hardware.
+    Sim,
+}
+
+impl Engine {
+    /// Returns its name, as in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Golden => "golden",
+            Self::Sim => "sim",
+        }
+    }
+}
+
+/// Early stopping: no more seeds once the 95% interval of the mean top-1 over seeds is narrow enough.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// Whole width of the interval, from 0 to 1.
+    pub width: f64,
+    /// Seeds that are run in any case, 2 or more.
+    #[serde(default = "default_at_least")]
+    pub at_least: usize,
+}
+
+fn default_presets() -> Vec<String> {
+    vec!["8x8".into()]
+}
+
+const fn default_at_least() -> usize {
+    3
+}
+
+impl Spec {
+    /// Reads a sweep file. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// What is wrong with it, by key.
+    pub fn read(path: &Path) -> Result<Self, SweepError> {
+        let text = hafnia_files::read_text(path, LARGEST).map_err(SweepError::io("read", path))?;
+        let mut spec = Self::parse(&text).map_err(|reason| SweepError::Spec { path: path.to_owned(), reason })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        spec.models.iter_mut().for_each(|model| *model = folder.join(&*model));
+        spec.data = spec.data.map(|data| if data == Path::new("digits") { data } else { folder.join(data) });
+        Ok(spec)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())?;
+        unknown_key(&table)?;
+        let spec: Self = table.try_into().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())?;
+        for (key, empty) in [
+            ("models", spec.models.is_empty()),
+            ("presets", spec.presets.is_empty()),
+            ("ber", spec.ber.is_empty()),
+            ("seeds", spec.seeds.is_empty()),
+            ("images", spec.images[1] == 0),
+        ] {
+            if empty {
+                return Err(format!("`{key}` is empty, so the sweep has no point; name at least one"));
+            }
+        }
+        if let Some((key, value)) = spec.repeated() {
+            return Err(format!("`{key}` has {value} twice; name each once"));
+        }
+        match spec.stop {
+            Some(stop) if !(stop.width > 0.0 && stop.width < 1.0) => {
+                Err(format!("`stop.width` is {}, expected above 0 and below 1, such as 0.01", stop.width))
+            }
+            Some(stop) if stop.at_least < 2 => {
+                Err(format!("`stop.at_least` is {}, expected 2 or more: one seed has no interval", stop.at_least))
+            }
+            _ => Ok(spec),
+        }
+    }
+
+    /// The first value that stands twice in a list.
+    fn repeated(&self) -> Option<(&'static str, String)> {
+        fn twice<T: PartialEq + std::fmt::Debug>(list: &[T]) -> Option<String> {
+            list.iter().enumerate().find(|(i, value)| list[..*i].contains(value)).map(|(_, value)| format!("{value:?}"))
+        }
+        [
+            ("models", twice(&self.models)),
+            ("presets", twice(&self.presets)),
+            ("ber", twice(&self.ber)),
+            ("seeds", twice(&self.seeds)),
+        ]
+        .into_iter()
+        .find_map(|(key, value)| Some((key, value?)))
+    }
+}
+
+/// Names the first key that means nothing, and the nearest that does.
+fn unknown_key(table: &toml::Table) -> Result<(), String> {
+    let inner = table.get("stop").and_then(|stop| stop.as_table()).into_iter().flatten();
+    let outer = table.keys().filter(|key| *key != "stop").cloned();
+    for key in outer.chain(inner.map(|(key, _)| format!("stop.{key}"))) {
+        if !KEYS.contains(&key.as_str()) {
+            let nearest = KEYS.into_iter().max_by(|a, b| likeness(a, &key).total_cmp(&likeness(b, &key)));
+            let nearest = nearest.expect("there are keys");
+            return Err(format!("unknown key `{key}`; did you mean `{nearest}`? There are {}", KEYS.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "models = [\"m\"]\nber = [0, 1e-3]\nseeds = [1, 2]\nimages = [0, 8]\n";
+
+    #[test]
+    fn a_short_file_has_the_documented_defaults() {
+        let spec = Spec::parse(GOOD).unwrap();
+        assert_eq!((spec.presets, spec.engine, spec.stop), (vec!["8x8".to_owned()], Engine::Golden, None));
+    }
+
+    #[test]
+    fn wrong_files_are_told_by_key() {
+        for (text, phrases) in [
+            (format!("{GOOD}preset = [\"8x8\"]"), ["`preset`", "did you mean `presets`"]),
+            (format!("{GOOD}[stop]\nwith = 0.1"), ["`stop.with`", "`stop.width`"]),
+            (GOOD.replace("[1, 2]", "[]"), ["`seeds` is empty", "at least one"]),
+            (GOOD.replace("[0, 8]", "[0, 0]"), ["`images` is empty", "no point"]),
+            (GOOD.replace("[1, 2]", "[1, 1]"), ["`seeds` has 1 twice", "once"]),
+            (GOOD.replace("1e-3", "\"x\""), ["ber", "expected f64"]),
+            (format!("{GOOD}engine = \"fpga\""), ["fpga", "golden"]),
+            (format!("{GOOD}[stop]\nwidth = 0.0"), ["`stop.width` is 0", "such as 0.01"]),
+            (format!("{GOOD}[stop]\nwidth = 0.1\nat_least = 1"), ["`stop.at_least` is 1", "2 or more"]),
+            (GOOD.replace("models = [\"m\"]\n", ""), ["models", "missing"]),
+        ] {
+            let error = Spec::parse(&text).unwrap_err();
+            assert!(phrases.iter().all(|phrase| error.contains(phrase)), "{error}");
+        }
+    }
+}
