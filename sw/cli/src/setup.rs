@@ -1,12 +1,12 @@
 //! What `run` and `verify` share: which model, data, images and hardware, and how the hardware is simulated.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::{Hardware, Plan, Trace, design};
-use hafnia_dataset::{Dataset, Images, SIDE};
+use hafnia_dataset::{Dataset, Images};
 use hafnia_files::same_file;
 use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::{Builder, Design, Variant};
@@ -80,8 +80,8 @@ impl SetupArgs {
     pub fn resolve(&self) -> Result<Setup, Failure> {
         let hw = self.hardware.resolve()?;
         let model = read_model(&self.model)?;
-        check_input(&self.model, &model)?;
         let data = hafnia_dataset::locate(self.data.as_deref())?;
+        model.check_images(&self.model, &data)?;
         self.check_outputs(&data)?;
         warn_of_foreign_images(&model, &data);
         let (first, count) = self.images;
@@ -157,17 +157,6 @@ const LARGEST_VERILOG: u64 = 64 << 20;
 
 const RTL_HELP: &str =
     "write the generated Verilog with `hafnia generate`, then pass that file or a changed copy of it";
-
-/// Images are 32x32 RGB; a network of another input or of more classes cannot run on them.
-fn check_input(path: &Path, model: &Model) -> Result<(), Failure> {
-    let shape = model.network.layers[0].shape;
-    let (c, h, w, classes) = (shape.in_channels, shape.height, shape.width, model.network.classes());
-    if (c, h as usize, w as usize) == (3, SIDE, SIDE) && classes == 10 {
-        return Ok(());
-    }
-    let found = format!("{}: the network takes [{c}, {h}, {w}] and has {classes} classes", path.display());
-    Err(Failure::new(found, "the data sets have 3x32x32 images of 10 classes: pass a model trained on one of them"))
-}
 
 impl Setup {
     /// Returns the plan of one bit-error rate and seed.

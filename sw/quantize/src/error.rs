@@ -136,6 +136,21 @@ pub enum QuantizeError {
         /// Classes of the data set.
         data: usize,
     },
+    /// A network that takes other images than those of the data set.
+    #[error(
+        "`{path}`: the network takes {input:?} and has {classes} classes, the data set has 3x32x32 images of {data} \
+         classes; pass a model trained on it"
+    )]
+    Images {
+        /// The model file.
+        path: PathBuf,
+        /// Channels, height and width that it takes.
+        input: [u32; 3],
+        /// Its classes.
+        classes: usize,
+        /// Classes of the data set.
+        data: usize,
+    },
     /// An option is out of its range.
     #[error("option `{option}` is {found}, expected {expected}")]
     Option {

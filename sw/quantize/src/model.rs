@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use hafnia_config::shape::{LayerKind, LayerShape};
+use hafnia_dataset::{Dataset, SIDE};
 use hafnia_files::WholeFile;
 use hafnia_golden::network::{Layer, Network, Scale};
 use ndarray::{Array1, Array4};
@@ -29,6 +30,21 @@ pub struct Model {
     pub meta: ModelMeta,
     /// SHA-256 of the file.
     pub sha256: String,
+}
+
+impl Model {
+    /// Checks that the network runs on the images of `dataset`; `path` is the model's, for the message.
+    ///
+    /// # Errors
+    /// [`QuantizeError::Images`] if it takes others, or has other classes.
+    pub fn check_images(&self, path: &Path, dataset: &Dataset) -> Result<(), QuantizeError> {
+        let shape = self.network.layers[0].shape;
+        let (input, classes) = ([shape.in_channels, shape.height, shape.width], self.network.classes());
+        if input == [3, SIDE as u32, SIDE as u32] && classes == dataset.classes().len() {
+            return Ok(());
+        }
+        Err(QuantizeError::Images { path: path.into(), input, classes, data: dataset.classes().len() })
+    }
 }
 
 /// Reads and checks a model file.

@@ -1,7 +1,5 @@
 //! From a sweep file to points: models read, presets checked, images at hand.
 
-use std::path::Path;
-
 use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{Elaborated, presets};
@@ -81,7 +79,7 @@ impl Plan {
         let (mut models, mut configurations) = (Vec::new(), Vec::new());
         for path in &spec.models {
             let model = read_model(path)?;
-            check_classes(path, &model, &data)?;
+            model.check_images(path, &data)?;
             models.push(json!({ "name": model.network.name, "sha256": model.sha256 }));
             for name in &spec.presets {
                 let hw = presets::find(name)?.validate()?;
@@ -126,19 +124,4 @@ impl Plan {
         });
         Ok(Self { engine: spec.engine, stop: spec.stop, points, setups, images, first, facts })
     }
-}
-
-fn check_classes(path: &Path, model: &Model, data: &hafnia_dataset::Dataset) -> Result<(), SweepError> {
-    let shape = model.network.layers[0].shape;
-    let input = (shape.in_channels, shape.height as usize, shape.width as usize);
-    let (side, classes) = (hafnia_dataset::SIDE, data.classes().len());
-    if input == (3, side, side) && model.network.classes() == classes {
-        return Ok(());
-    }
-    let reason = format!(
-        "the network takes {input:?} and has {} classes, the images are (3, {side}, {side}) of {classes} classes; pass a \
-         model trained on them",
-        model.network.classes()
-    );
-    Err(SweepError::Spec { path: path.to_owned(), reason })
 }
