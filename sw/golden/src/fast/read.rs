@@ -213,6 +213,31 @@ mod tests {
         }
     }
 
+    /// The plain search against the generator itself, and the search of the processor against the plain one.
+    #[test]
+    fn every_search_finds_the_same_draws() {
+        let start: [[u32; STRETCHES]; 3] = std::array::from_fn(|i| {
+            std::array::from_fn(|s| 0x9e37_79b9_u32.wrapping_mul((1 + i * STRETCHES + s) as u32))
+        });
+        for threshold in [0, 1 << 20, 1 << 28, u32::MAX] {
+            let (mut plain, mut states) = (vec![0; 500], start);
+            find(&mut states, threshold, &mut plain);
+            for stretch in 0..STRETCHES {
+                let mut generator = CellGenerator::new(start.map(|component| component[stretch]));
+                for (n, hits) in plain.iter().enumerate() {
+                    assert_eq!(hits >> stretch & 1 == 1, generator.draw() <= threshold, "stretch {stretch}, draw {n}");
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            if super::super::x86::has_avx512() {
+                let mut fast = vec![0; 500];
+                // SAFETY: the processor has what the function is compiled for.
+                unsafe { super::super::x86::find_avx512(&start, threshold, &mut fast) };
+                assert_eq!(fast, plain, "threshold {threshold}");
+            }
+        }
+    }
+
     /// Flips, places and counts against [`crate::read::read`], for layers of fewer and more words than stretches.
     #[test]
     fn reads_equal_the_plain_ones() {
