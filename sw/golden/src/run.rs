@@ -104,10 +104,7 @@ impl<'a> Golden<'a> {
                 result.outputs.push((0..images.len()).filter_map(map).collect());
             }
             if let Some(ofmaps) = ofmaps {
-                let done = std::mem::replace(&mut ifmaps, ofmaps);
-                if layer > 0 {
-                    self.engine.give_back(layer - 1, done);
-                }
+                self.engine.advance(layer, &mut ifmaps, ofmaps);
             }
         }
         result

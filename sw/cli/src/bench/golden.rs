@@ -11,8 +11,8 @@ use ndarray::ArrayView1;
 use serde::Serialize;
 use serde_json::json;
 
-use super::median;
 use super::peer::{OnnxRuntime, write_images};
+use super::{median, median_ratio};
 use crate::Status;
 use crate::console::{Console, Failure};
 
@@ -66,14 +66,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let peer = peer.map(|peer| -> Result<Peer, Failure> {
         let version = peer.version.clone();
         let same = peer.classes()?.iter().zip(&classes).filter(|(theirs, ours)| theirs == ours).count();
-        let mut ratios: Vec<f64> =
-            ours.iter().zip(&theirs).map(|(ours, theirs)| theirs.div_duration_f64(*ours)).collect();
-        ratios.sort_by(f64::total_cmp);
         Ok(Peer {
             name: "onnxruntime",
             version,
             images_per_second: rate(&theirs),
-            golden_over_peer: ratios[ratios.len() / 2],
+            golden_over_peer: median_ratio(&theirs, &ours),
             same_class: same as f64 / classes.len() as f64,
         })
     });

@@ -93,9 +93,6 @@ fn array(args: &ArrayArgs, console: &Console) -> Result<Status, Failure> {
             let noisy = median(&golden(&plan(thresholds.clone()), &images, repeats));
             let clean = median(&golden(&plan(hw.thresholds(0.0)?), &images, repeats));
             let count = f64::from(schedule.batch);
-            let mut ratios: Vec<f64> =
-                sim.driven.iter().zip(&sim.bare).map(|(driven, bare)| driven.div_duration_f64(*bare)).collect();
-            ratios.sort_by(f64::total_cmp);
             rows.push(Row {
                 preset: preset.clone(),
                 batch: schedule.batch,
@@ -103,7 +100,7 @@ fn array(args: &ArrayArgs, console: &Console) -> Result<Status, Failure> {
                 cycles_per_image: sim.cycles as f64 / count,
                 sim_macs_per_second: sim.macs as f64 / median(&sim.driven),
                 sim_images_per_second: count / median(&sim.driven),
-                driven_over_bare: ratios[ratios.len() / 2],
+                driven_over_bare: median_ratio(&sim.driven, &sim.bare),
                 golden_images_per_second: count / noisy,
                 golden_clean_images_per_second: count / clean,
             });
@@ -125,6 +122,13 @@ fn median(times: &[Duration]) -> f64 {
     let mut times = times.to_vec();
     times.sort();
     times[times.len() / 2].as_secs_f64()
+}
+
+/// The median of the ratios, pair by pair.
+fn median_ratio(over: &[Duration], under: &[Duration]) -> f64 {
+    let mut ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over.div_duration_f64(*under)).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
 }
 
 fn text(network: &Network, args: &ArrayArgs, rows: &[Row]) -> String {

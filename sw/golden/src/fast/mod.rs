@@ -59,7 +59,7 @@ impl Engine {
         Arc::make_mut(&mut self.layers[layer])
     }
 
-    /// Returns room for the ofmaps of `layer` over `images` images: what [`Engine::give_back`] left, or new.
+    /// Returns room for the ofmaps of `layer` over `images` images: what [`Engine::advance`] left, or new.
     pub fn ofmaps(&mut self, layer: usize, images: usize) -> Map {
         if let Some(maps) = self.spare[layer].take().filter(|maps| maps.images() == images) {
             return maps;
@@ -69,9 +69,13 @@ impl Engine {
         Map::new(images, shape.out_channels as usize, side(shape.height), side(shape.width))
     }
 
-    /// Keeps the ofmaps of a layer for the next batch: their borders stay, the rest will be written over.
-    pub fn give_back(&mut self, layer: usize, ofmaps: Map) {
-        self.spare[layer] = Some(ofmaps);
+    /// Puts the ofmaps of `layer` in the place of its ifmaps. These are the ofmaps of the layer before, whose room is kept for
+    /// the next batch: the borders stay, the rest will be written over.
+    pub fn advance(&mut self, layer: usize, maps: &mut Map, ofmaps: Map) {
+        let done = std::mem::replace(maps, ofmaps);
+        if let Some(before) = layer.checked_sub(1) {
+            self.spare[before] = Some(done);
+        }
     }
 
     /// Runs a convolution over the images `range` of `ifmaps`, into the same places of `ofmaps`.
@@ -88,20 +92,12 @@ impl Engine {
     /// Runs the whole network on quantised images `[C, H, W]` and returns their logits.
     pub fn forward(&mut self, images: &[Array3<i8>]) -> Vec<Vec<i32>> {
         let mut maps = Map::of(images);
-        let convolutions = self.layers.len() - 1;
-        for layer in 0..convolutions {
+        for layer in 0..self.layers.len() - 1 {
             let mut next = self.ofmaps(layer, images.len());
             self.conv(layer, &maps, 0..images.len(), &mut next);
-            let done = std::mem::replace(&mut maps, next);
-            if layer > 0 {
-                self.give_back(layer - 1, done);
-            }
+            self.advance(layer, &mut maps, next);
         }
-        let logits = self.head(&maps, 0..images.len());
-        if convolutions > 0 {
-            self.give_back(convolutions - 1, maps);
-        }
-        logits
+        self.head(&maps, 0..images.len())
     }
 }
 
