@@ -15,4 +15,4 @@ pub use plan::{Plan, Point};
 pub use row::Row;
 pub use run::{Progress, run};
 pub use spec::{Engine, Spec, Stop};
-pub use store::Store;
+pub use store::{Results, Store};

@@ -27,6 +27,8 @@ pub struct Plan {
     pub first: u32,
     /// What `plan.json` holds: all that the rows depend on.
     pub(crate) facts: Value,
+    /// The text of the sweep file.
+    pub(crate) text: String,
 }
 
 /// A network on a configuration.
@@ -105,6 +107,8 @@ impl Plan {
                             batch: schedule.batch,
                             ber_requested: ber,
                             seed,
+                            bit_mask: u8::MAX,
+                            layer_mask: u32::MAX >> (u32::BITS - schedule.layers.len() as u32),
                             draws: "exact".to_owned(),
                             protection: hw.config.protection.code.to_string(),
                             version: version.to_owned(),
@@ -122,6 +126,6 @@ impl Plan {
             "ber": spec.ber, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });
-        Ok(Self { engine: spec.engine, stop: spec.stop, points, setups, images, first, facts })
+        Ok(Self { engine: spec.engine, stop: spec.stop, points, setups, images, first, facts, text: spec.text.clone() })
     }
 }

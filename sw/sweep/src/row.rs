@@ -28,6 +28,10 @@ pub struct Row {
     pub ber_requested: f64,
     /// Run seed.
     pub seed: u64,
+    /// Bits of a byte that are cells at risk, as a mask.
+    pub bit_mask: u8,
+    /// Layers whose weights are at risk, as a mask; bit 0 is the first layer.
+    pub layer_mask: u32,
     /// `exact`.
     pub draws: String,
     /// Code of the weight memory.
@@ -54,6 +58,8 @@ pub struct Row {
     pub cycles: u64,
     /// Cycles in which the array waited for weights.
     pub stall_weights: u64,
+    /// Images of this point that were run again on the simulated hardware and found equal.
+    pub audited: u64,
     /// Version of the program.
     pub version: String,
 }

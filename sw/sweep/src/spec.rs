@@ -41,6 +41,9 @@ pub struct Spec {
     /// When a point needs no more seeds.
     #[serde(default)]
     pub stop: Option<Stop>,
+    /// The file itself.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// What computes the points.
@@ -91,6 +94,7 @@ impl Spec {
     pub fn read(path: &Path) -> Result<Self, SweepError> {
         let text = hafnia_files::read_text(path, LARGEST).map_err(SweepError::io("read", path))?;
         let mut spec = Self::parse(&text).map_err(|reason| SweepError::Spec { path: path.to_owned(), reason })?;
+        spec.text = text;
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.models.iter_mut().for_each(|model| *model = folder.join(&*model));
         spec.data = spec.data.map(|data| if data == Path::new("digits") { data } else { folder.join(data) });

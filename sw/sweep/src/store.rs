@@ -1,4 +1,5 @@
-//! The folder of a sweep: `plan.json`, what was asked for, and `rows.csv`, one durable row a finished point.
+//! The folder of a sweep: `plan.json`, all that the rows depend on; `sweep.toml`, a copy of the sweep file; and `rows.csv`,
+//! one durable row a finished point.
 //!
 //! A row is appended in one piece and forced to the disk before the next point begins. Each line ends with the CRC-32 of
 //! what stands before it, so a line that a crash cut off is known, and dropped when the sweep is resumed.
@@ -10,6 +11,38 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::{Plan, Point, Row, SweepError};
+
+/// The largest file of a folder that is read, in bytes: a million rows.
+const LARGEST: u64 = 1 << 30;
+
+/// What a folder holds, finished or not.
+#[derive(Debug)]
+pub struct Results {
+    /// `plan.json`.
+    pub plan: Value,
+    /// The sweep file.
+    pub sweep: String,
+    /// The finished rows, in order.
+    pub rows: Vec<Row>,
+}
+
+impl Results {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// A file is missing or damaged.
+    pub fn read(folder: &Path) -> Result<Self, SweepError> {
+        let text = |name: &str| {
+            let path = folder.join(name);
+            let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
+            Ok::<_, SweepError>((path, text))
+        };
+        let (path, rows) = text("rows.csv")?;
+        let (rows, _) = whole_rows(&path, &rows)?;
+        let (path, plan) = text("plan.json")?;
+        Ok(Self { plan: plan_of(&path, &plan)?, sweep: text("sweep.toml")?.1, rows })
+    }
+}
 
 /// An open folder. No other process can write to it.
 #[derive(Debug)]
@@ -48,7 +81,10 @@ impl Store {
         let stored = folder.join("plan.json");
         if rows.is_empty() {
             let json = serde_json::to_string_pretty(&plan.facts).expect("facts are plain data") + "\n";
-            hafnia_files::write(&stored, json.as_bytes()).map_err(SweepError::io("write", &stored))?;
+            for (name, text) in [("sweep.toml", &plan.text), ("plan.json", &json)] {
+                let path = folder.join(name);
+                hafnia_files::write(&path, text.as_bytes()).map_err(SweepError::io("write", &path))?;
+            }
         } else {
             check_plan(&stored, &plan.facts)?;
         }
@@ -165,12 +201,15 @@ fn row(line: &str) -> Result<Row, String> {
     record.map_err(|e| e.to_string())
 }
 
+fn plan_of(path: &Path, text: &str) -> Result<Value, SweepError> {
+    let reason = |e| SweepError::Spec { path: path.to_owned(), reason: format!("not the plan of a sweep: {e}") };
+    serde_json::from_str(text).map_err(reason)
+}
+
 /// Compares the plan in the folder with that of now.
 fn check_plan(path: &Path, now: &Value) -> Result<(), SweepError> {
-    let text = hafnia_files::read_text(path, 16 << 20).map_err(SweepError::io("read", path))?;
-    let was: Value = serde_json::from_str(&text)
-        .map_err(|e| SweepError::Spec { path: path.to_owned(), reason: format!("not the plan of a sweep: {e}") })?;
-    match difference(&was, now, "") {
+    let text = hafnia_files::read_text(path, LARGEST).map_err(SweepError::io("read", path))?;
+    match difference(&plan_of(path, &text)?, now, "") {
         None => Ok(()),
         Some((field, was, is)) => Err(SweepError::OtherPlan { path: path.to_owned(), field, was, is }),
     }
