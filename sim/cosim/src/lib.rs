@@ -15,8 +15,10 @@ pub mod window;
 
 pub use compare::{Difference, compare};
 pub use error::CosimError;
+pub use hafnia_driver::Depth;
+pub use hafnia_golden::prefix::CleanMaps;
 pub use hardware::design;
 pub use plan::Plan;
 pub use replay::{Replay, replay};
-pub use run::{BatchReport, Engine, Found, Hardware, Trace, run};
+pub use run::{BatchReport, Engine, Found, Hardware, Ifmaps, Trace, run};
 pub use totals::Totals;

@@ -6,10 +6,9 @@ use std::path::Path;
 use hafnia_config::flip::Flip;
 use hafnia_config::schedule::emit_interval;
 use hafnia_verilate::{Builder, Design, Variant};
-use ndarray::Array3;
 
 use crate::compare::Difference;
-use crate::run::{BatchReport, Engine, Found, Hardware, Trace, run};
+use crate::run::{BatchReport, Engine, Found, Hardware, Ifmaps, Trace, run};
 use crate::window::{self, SIGNALS, Window};
 use crate::{CosimError, Plan};
 
@@ -32,8 +31,8 @@ pub struct Replay {
 }
 
 /// Runs the batch again that showed a difference, alone, then once more traced around the place into the VCD file
-/// `path`. `images` are the images of that batch, the first of which has the data set's number `first`. Returns none if
-/// the difference does not show when its batch runs alone: then it depends on what ran before.
+/// `path`. `ifmaps` are those of that batch. Returns none if the difference does not show when its batch runs alone: then it
+/// depends on what ran before.
 ///
 /// # Errors
 /// If the hardware cannot be run, or the waveform not be read back.
@@ -41,13 +40,12 @@ pub fn replay(
     plan: &Plan<'_>,
     builder: &Builder<'_>,
     design: &Design,
-    first: u32,
-    images: &[Array3<i8>],
+    ifmaps: Ifmaps<'_>,
     path: &Path,
 ) -> Result<Option<Replay>, CosimError> {
     let once = |hardware: &Hardware| -> Result<BatchReport, CosimError> {
         let mut last = BatchReport::default();
-        run(plan, Engine::Both(hardware), first, images, 1, &mut |batch| {
+        run(plan, Engine::Both(hardware), ifmaps, 1, &mut |batch| {
             last = batch;
             true
         })?;
@@ -57,7 +55,7 @@ pub fn replay(
     let Some(found) = once(&builder.build(design, Variant::default())?.into())?.difference else {
         return Ok(None);
     };
-    let place = Place::of(plan, &found, first, images.len() as u32);
+    let place = Place::of(plan, &found, ifmaps.first, ifmaps.images.len() as u32);
     let trace = Trace { path: path.to_owned(), from: place.about.saturating_sub(AROUND), count: 2 * AROUND };
     once(&Hardware { model: builder.build(design, Variant::tracing(path))?, trace: Some(trace.clone()) })?;
     let mut whole = window::read(path, &SIGNALS)?;
@@ -140,7 +138,7 @@ struct Timing<'a> {
     layer: usize,
     /// Start of the first tile load.
     begin: u64,
-    /// Images of the read group.
+    /// Ifmaps of the read group.
     images: u32,
     /// Position in the read group of the image asked for.
     within: u32,

@@ -1,5 +1,6 @@
 //! A run over images on one engine, batch by batch, in parallel and in an order that does not depend on it.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use hafnia_config::flip::Flip;
@@ -7,6 +8,7 @@ use hafnia_config::regs::LayerCounters;
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
 use hafnia_golden::clean::LayerOutput;
+use hafnia_golden::prefix::CleanMaps;
 use hafnia_golden::run::{Golden, aligned_batches};
 use hafnia_verilate::Model;
 use ndarray::{Array1, Array3};
@@ -18,12 +20,23 @@ use crate::{CosimError, Plan};
 /// What computes.
 #[derive(Clone, Copy)]
 pub enum Engine<'m> {
-    /// The golden model.
-    Golden,
+    /// The golden model, to this depth.
+    Golden(Depth),
     /// The simulated hardware; only the logits are read back.
     Sim(&'m Hardware),
     /// Both, every layer compared.
     Both(&'m Hardware),
+}
+
+/// Test images as a network takes them.
+#[derive(Clone, Copy)]
+pub struct Ifmaps<'a> {
+    /// The data set's number of the first.
+    pub first: u32,
+    /// Quantised ifmaps `[C, H, W]`.
+    pub images: &'a [Array3<i8>],
+    /// Their undisturbed passes, which make the golden model faster and change no result.
+    pub clean: Option<&'a CleanMaps>,
 }
 
 /// Simulated hardware, and whether its waveform is written.
@@ -60,7 +73,7 @@ pub struct BatchReport {
     pub images: u32,
     /// Logits of its images; none where a test's layers end without a head.
     pub logits: Vec<Array1<i32>>,
-    /// Flips in read order.
+    /// Flips in read order; none of the golden model at [`Depth::Logits`].
     pub flips: Vec<Flip>,
     /// Counters of each descriptor, with its layer.
     pub counters: Vec<(usize, LayerCounters)>,
@@ -79,29 +92,33 @@ pub struct Found {
     pub cycles: (u64, u64),
 }
 
-/// Runs `images` (quantised ifmaps, the first with the data set's number `first`) and shows each batch to `sink`, in
-/// order; `sink` returns false to stop. `jobs` batches are computed at once, the simulated ones on a hardware each; with
-/// a trace, one.
+/// Runs `ifmaps` and shows each batch to `sink`, in order; `sink` returns false to stop. `jobs` batches are computed at
+/// once, the simulated ones on a hardware each; with a trace, one.
 ///
 /// # Errors
 /// If the hardware cannot be run.
 pub fn run(
     plan: &Plan<'_>,
     engine: Engine<'_>,
-    first: u32,
-    images: &[Array3<i8>],
+    ifmaps: Ifmaps<'_>,
     jobs: usize,
     sink: &mut dyn FnMut(BatchReport) -> bool,
 ) -> Result<(), CosimError> {
+    let Ifmaps { first, images, clean } = ifmaps;
     let traced = matches!(engine, Engine::Sim(hardware) | Engine::Both(hardware) if hardware.trace.is_some());
     let batches = aligned_batches(first..first + images.len() as u32, plan.schedule.batch);
     let jobs = if traced { 1 } else { jobs.clamp(1, batches.len().max(1)) };
-    let mut workers = (0..jobs).map(|_| Worker::new(plan, engine)).collect::<Result<Vec<_>, _>>()?;
-    for wave in batches.chunks(jobs) {
-        let part = |range: &std::ops::Range<u32>| &images[(range.start - first) as usize..(range.end - first) as usize];
-        let reports: Result<Vec<_>, _> =
-            workers.par_iter_mut().zip(wave).map(|(worker, range)| worker.batch(range.start, part(range))).collect();
-        for report in reports? {
+    let mut workers = (0..jobs).map(|_| Worker::new(plan, engine, clean)).collect::<Result<Vec<_>, _>>()?;
+    // Logits are small and soon there, so that a worker is given many batches at a time.
+    let share = if matches!(engine, Engine::Golden(Depth::Logits)) { 16 } else { 1 };
+    let part = |range: &Range<u32>| &images[(range.start - first) as usize..(range.end - first) as usize];
+    for wave in batches.chunks(jobs * share) {
+        let work = |(worker, ranges): (&mut Worker<'_>, &[Range<u32>])| -> Result<Vec<_>, CosimError> {
+            ranges.iter().map(|range| worker.batch(range.start, part(range))).collect()
+        };
+        let shares = wave.par_chunks(wave.len().div_ceil(jobs));
+        let reports: Result<Vec<_>, _> = workers.par_iter_mut().zip(shares).map(work).collect();
+        for report in reports?.into_iter().flatten() {
             if !sink(report) {
                 return workers.iter_mut().try_for_each(|worker| worker.end_trace().map(drop));
             }
@@ -120,6 +137,7 @@ struct Worker<'a> {
     golden: Option<Golden<'a>>,
     accel: Option<Accel<'a, SimTransport>>,
     plan: &'a Plan<'a>,
+    depth: Depth,
     /// Clock cycle at which the network was loaded.
     loaded: u64,
     /// What is traced.
@@ -127,14 +145,15 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(plan: &'a Plan<'a>, engine: Engine<'a>) -> Result<Self, CosimError> {
-        let (golden, hardware) = match engine {
-            Engine::Golden => (true, None),
-            Engine::Sim(hardware) => (false, Some(hardware)),
-            Engine::Both(hardware) => (true, Some(hardware)),
+    fn new(plan: &'a Plan<'a>, engine: Engine<'a>, clean: Option<&'a CleanMaps>) -> Result<Self, CosimError> {
+        let (golden, hardware, depth) = match engine {
+            Engine::Golden(depth) => (true, None, depth),
+            Engine::Sim(hardware) => (false, Some(hardware), Depth::Logits),
+            Engine::Both(hardware) => (true, Some(hardware), Depth::EveryLayer),
         };
-        let golden = golden.then(|| Golden::new(plan.network, plan.hw, plan.schedule, &plan.thresholds, plan.seed));
-        let mut worker = Self { golden, accel: None, plan, loaded: 0, trace: None };
+        let model = || Golden::new(plan.network, plan.hw, plan.schedule, &plan.thresholds, plan.seed);
+        let golden = golden.then(|| model().starting_from(clean));
+        let mut worker = Self { golden, accel: None, plan, depth, loaded: 0, trace: None };
         if let Some(hardware) = hardware {
             let transport = SimTransport::new(hardware.model.dut()?)?;
             let mut accel = Accel::open(transport, plan.hw, plan.network, plan.schedule)?;
@@ -160,7 +179,7 @@ impl<'a> Worker<'a> {
     }
 
     fn batch(&mut self, first: u32, images: &[Array3<i8>]) -> Result<BatchReport, CosimError> {
-        let depth = if self.accel.is_some() && self.golden.is_some() { Depth::EveryLayer } else { Depth::Logits };
+        let depth = self.depth;
         let want = self.golden.as_mut().map(|golden| golden.batch(first, images, depth));
         let Some(accel) = &mut self.accel else {
             let want = want.expect("an engine computes");

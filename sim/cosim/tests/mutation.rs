@@ -5,7 +5,7 @@ mod common;
 use std::sync::Mutex;
 
 use common::{Bench, builder};
-use hafnia_cosim::{CosimError, Engine, Found, Hardware, Totals, design, random};
+use hafnia_cosim::{CosimError, Engine, Found, Hardware, Ifmaps, Totals, design, random};
 use hafnia_verilate::{Design, Variant};
 
 /// A planted fault.
@@ -94,13 +94,14 @@ fn mutant(sound: &Design, fault: &Fault) -> Design {
 fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
     let bench = bench();
     let sound = design(&bench.hw);
+    let images = Ifmaps { first: 1, images: &bench.images, clean: None };
     let run = |design: &Design| -> Result<(Totals, Option<Found>), CosimError> {
         let hardware: Hardware = builder().build(design, Variant::default())?.into();
         let mut totals = Totals::default();
         let mut found = None;
         // Noise shows the faults of the injector, its absence those that need untouched weights, such as exact ties.
         for p in [0.1, 0.0] {
-            hafnia_cosim::run(&bench.plan(p, 3), Engine::Both(&hardware), 1, &bench.images, 1, &mut |batch| {
+            hafnia_cosim::run(&bench.plan(p, 3), Engine::Both(&hardware), images, 1, &mut |batch| {
                 totals.add(&batch, &[]);
                 found = found.take().or(batch.difference);
                 found.is_none()

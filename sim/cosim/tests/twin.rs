@@ -85,7 +85,7 @@ fn whole_program_gives_the_golden_logits_flips_and_counters() {
     for p in [0.0, 1e-3] {
         let plan = bench.plan(p, 5);
         let got = bench.batches(&plan, Engine::Sim(&hardware), 1);
-        let want = bench.batches(&plan, Engine::Golden, 1);
+        let want = bench.batches(&plan, Engine::Golden(Depth::Flips), 1);
         assert_eq!(got.len(), want.len());
         for (got, want) in got.iter().zip(&want) {
             assert_eq!(got.logits, want.logits, "p {p}");
@@ -100,7 +100,7 @@ fn number_of_jobs_changes_nothing() {
     let bench = Bench::digits(preset("8x8"));
     let hardware = hardware(&bench.hw, Unknowns::Fast);
     let plan = bench.plan(1e-2, 5);
-    for engine in [Engine::Golden, Engine::Sim(&hardware)] {
+    for engine in [Engine::Golden(Depth::Flips), Engine::Sim(&hardware)] {
         let (one, two) = (bench.batches(&plan, engine, 1), bench.batches(&plan, engine, 2));
         assert_eq!(one.len(), two.len());
         for (one, two) in one.iter().zip(&two) {
@@ -114,9 +114,9 @@ fn number_of_jobs_changes_nothing() {
 fn image_alone_meets_the_flips_that_it_meets_among_others() {
     let bench = Bench::digits(preset("8x8"));
     let plan = bench.plan(1e-2, 5);
-    let all = bench.batches(&plan, Engine::Golden, 1);
+    let all = bench.batches(&plan, Engine::Golden(Depth::Flips), 1);
     let alone = Bench::new(preset("8x8"), bench.network.clone(), 9, bench.images[4..5].to_vec());
-    let alone = alone.batches(&alone.plan(1e-2, 5), Engine::Golden, 1);
+    let alone = alone.batches(&alone.plan(1e-2, 5), Engine::Golden(Depth::Flips), 1);
     // Images 5, 6 and 7 are one batch, 8 to 13 the next.
     assert_eq!(alone[0].logits[0], all[1].logits[1]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hafnia_cosim::{Engine, Totals};
+use hafnia_cosim::{Depth, Engine, Totals};
 
 use crate::Status;
 use crate::console::{Console, Failure};
@@ -44,8 +44,9 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         EngineName::Golden => None,
         EngineName::Sim => Some(args.setup.build(&builder(), &args.setup.design(&setup.hw)?)?),
     };
+    let depth = if args.setup.flip_log.is_some() { Depth::Flips } else { Depth::Logits };
     let (engine, name) = match &hardware {
-        None => (Engine::Golden, "golden"),
+        None => (Engine::Golden(depth), "golden"),
         Some(hardware) => (Engine::Sim(hardware), "sim"),
     };
     let mut log = args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
@@ -53,7 +54,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let mut totals = Totals::default();
     let begin = Instant::now();
     let bar = console.bar(setup.ifmaps.len() as u64, "images");
-    hafnia_cosim::run(&plan, engine, setup.first, &setup.ifmaps, setup.jobs, &mut |batch| {
+    hafnia_cosim::run(&plan, engine, setup.ifmaps(), setup.jobs, &mut |batch| {
         totals.add(&batch, setup.labels(batch.first, batch.images));
         bar.inc(batch.images.into());
         failed = log.as_mut().and_then(|log| log.write(&batch.flips).err());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
-use hafnia_cosim::{Hardware, Plan, Trace, design};
+use hafnia_cosim::{Hardware, Ifmaps, Plan, Trace, design};
 use hafnia_dataset::{Dataset, Images};
 use hafnia_files::same_file;
 use hafnia_quantize::{Model, read_model};
@@ -162,6 +162,11 @@ impl Setup {
     /// Returns the plan of one bit-error rate and seed.
     pub fn plan(&self, thresholds: Thresholds, seed: u64) -> Plan<'_> {
         Plan { hw: &self.hw, network: &self.model.network, schedule: &self.schedule, thresholds, seed }
+    }
+
+    /// Returns the images as a run takes them.
+    pub fn ifmaps(&self) -> Ifmaps<'_> {
+        Ifmaps { first: self.first, images: &self.ifmaps, clean: None }
     }
 
     /// Returns the labels of a batch that starts with image `first` of the data set.

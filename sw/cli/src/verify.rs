@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use hafnia_cosim::{Engine, Found, Hardware, Plan, Replay, Totals, Trace, replay};
+use hafnia_cosim::{Engine, Found, Hardware, Ifmaps, Plan, Replay, Totals, Trace, replay};
 use hafnia_verilate::{Builder, Design, build_folder};
 use serde_json::json;
 
@@ -123,7 +123,7 @@ impl Point<'_> {
         let (mut totals, mut first, mut failed) = (Totals::default(), None, None);
         let bar = console.bar(setup.ifmaps.len() as u64, "images");
         let engine = Engine::Both(hardware);
-        hafnia_cosim::run(&self.plan, engine, setup.first, &setup.ifmaps, setup.jobs, &mut |batch| {
+        hafnia_cosim::run(&self.plan, engine, setup.ifmaps(), setup.jobs, &mut |batch| {
             totals.add(&batch, setup.labels(batch.first, batch.images));
             bar.inc(batch.images.into());
             failed = log.as_mut().and_then(|log| log.write(&batch.flips).err());
@@ -144,13 +144,14 @@ impl Point<'_> {
         let path = self.wave_path(first.image, design)?;
         let start = (first.image - setup.first) as usize;
         let end_of_batch = (first.image / setup.schedule.batch + 1) * setup.schedule.batch - setup.first;
-        let images = &setup.ifmaps[start..setup.ifmaps.len().min(end_of_batch as usize)];
-        let Some(Replay { trace, window }) = replay(&self.plan, builder, design, first.image, images, &path)? else {
+        let ifmaps = &setup.ifmaps[start..setup.ifmaps.len().min(end_of_batch as usize)];
+        let images = Ifmaps { first: first.image, images: ifmaps, clean: None };
+        let Some(Replay { trace, window }) = replay(&self.plan, builder, design, images, &path)? else {
             let command = self.command(setup.first, setup.ifmaps.len(), None);
             let text = format!("It does not show when its batch runs alone. All of it again:\n  {command}\n");
             return Ok(Shown { text, command, wave: None });
         };
-        let command = self.command(first.image, images.len(), Some(&trace));
+        let command = self.command(first.image, ifmaps.len(), Some(&trace));
         let window = window.map_or_else(String::new, |window| format!("{window}\n"));
         let text = format!("{window}waveform: {}\nreplay it with\n  {command}\n", path.display());
         Ok(Shown { text, command, wave: Some(path) })

@@ -60,6 +60,11 @@ impl Lane<'_> {
         self.word
     }
 
+    /// Returns the generators of the nodes, breadth first.
+    pub(crate) fn nodes(&self) -> &[CellGenerator] {
+        &self.generators
+    }
+
     /// A node known to hold a flip draws once: lower half, upper half or both.
     fn descend(&mut self, mut n: usize) -> u128 {
         loop {
@@ -103,6 +108,11 @@ impl Tree {
             n += 1;
         }
         Self { word_threshold: thresholds.word, nodes, codeword_bits }
+    }
+
+    /// Thresholds of the nodes, breadth first.
+    pub(crate) fn thresholds(&self) -> impl Iterator<Item = NodeThresholds> {
+        self.nodes.iter().map(|node| node.thresholds)
     }
 
     /// Threshold of the first level.

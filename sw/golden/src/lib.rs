@@ -9,5 +9,6 @@ pub mod fast;
 pub mod generator;
 pub mod injector;
 pub mod network;
+pub mod prefix;
 pub mod read;
 pub mod run;

@@ -1,6 +1,6 @@
 //! Runs the points that have no row yet.
 
-use hafnia_cosim::{Engine as Computes, Hardware, Plan as Experiment, Totals, design};
+use hafnia_cosim::{CleanMaps, Depth, Engine as Computes, Hardware, Ifmaps, Plan as Experiment, Totals, design};
 use hafnia_verilate::{Builder, Variant};
 use ndarray::Array3;
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
@@ -8,6 +8,9 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use crate::plan::{Plan, Point, Setup};
 use crate::spec::{Engine, Stop};
 use crate::{Row, Store, SweepError};
+
+/// Bytes of clean maps that are kept: enough for 10,000 images of a small network, and a sweep stays under 1 GiB.
+const CLEAN_BYTES: usize = 256 << 20;
 
 /// How far a sweep is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,27 +73,31 @@ pub fn run(
 struct Loaded {
     setup: usize,
     ifmaps: Vec<Array3<i8>>,
+    clean: Option<CleanMaps>,
     hardware: Option<Hardware>,
 }
 
 impl Loaded {
     fn new(plan: &Plan, setup: usize, builder: &Builder<'_>) -> Result<Self, SweepError> {
-        let Setup { model, hw, .. } = &plan.setups[setup];
-        let ifmaps = plan.images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
-        let hardware = match plan.engine {
-            Engine::Golden => None,
-            Engine::Sim => Some(builder.build(&design(hw), Variant::default())?.into()),
+        let Setup { model, hw, schedule } = &plan.setups[setup];
+        let ifmaps: Vec<_> = plan.images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
+        let (clean, hardware) = match plan.engine {
+            Engine::Golden => {
+                (Some(CleanMaps::new(&model.network, plan.first, &ifmaps, schedule.batch, CLEAN_BYTES)), None)
+            }
+            Engine::Sim => (None, Some(builder.build(&design(hw), Variant::default())?.into())),
         };
-        Ok(Self { setup, ifmaps, hardware })
+        Ok(Self { setup, ifmaps, clean, hardware })
     }
 
     fn run(&self, plan: &Plan, point: &Point, jobs: usize) -> Result<Row, SweepError> {
         let Setup { model, hw, schedule } = &plan.setups[self.setup];
         let (thresholds, seed) = (point.thresholds.clone(), point.seed());
         let experiment = Experiment { hw, network: &model.network, schedule, thresholds, seed };
-        let engine = self.hardware.as_ref().map_or(Computes::Golden, Computes::Sim);
+        let engine = self.hardware.as_ref().map_or(Computes::Golden(Depth::Logits), Computes::Sim);
+        let images = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
         let mut totals = Totals::default();
-        hafnia_cosim::run(&experiment, engine, plan.first, &self.ifmaps, jobs, &mut |batch| {
+        hafnia_cosim::run(&experiment, engine, images, jobs, &mut |batch| {
             let start = (batch.first - plan.first) as usize;
             totals.add(&batch, &plan.images.labels()[start..start + batch.images as usize]);
             true

@@ -10,7 +10,7 @@ use hafnia_config::protect::Code;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use hafnia_config::{Elaborated, presets};
-use hafnia_cosim::{BatchReport, Engine, Found, Hardware, Plan, Totals, design, run};
+use hafnia_cosim::{BatchReport, Engine, Found, Hardware, Ifmaps, Plan, Totals, design, run};
 use hafnia_golden::network::Network;
 use hafnia_quantize::read_model;
 use hafnia_verilate::{Builder, Unknowns, Variant};
@@ -105,10 +105,11 @@ impl Bench {
     /// Every batch of a run.
     pub fn batches(&self, plan: &Plan<'_>, engine: Engine<'_>, jobs: usize) -> Vec<BatchReport> {
         let mut batches = Vec::new();
-        let done = run(plan, engine, self.first, &self.images, jobs, &mut |batch| {
-            batches.push(batch);
-            true
-        });
+        let done =
+            run(plan, engine, Ifmaps { first: self.first, images: &self.images, clean: None }, jobs, &mut |batch| {
+                batches.push(batch);
+                true
+            });
         done.unwrap_or_else(|error| panic!("{error}"));
         batches
     }

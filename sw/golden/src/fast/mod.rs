@@ -5,6 +5,7 @@
 //! that keeps all their accumulators in registers; pooling windows lie side by side in a tile, so the largest of four
 //! accumulators is requantised once: requantisation is monotonic.
 
+mod draw;
 mod kernel;
 mod layer;
 mod map;
@@ -15,6 +16,7 @@ mod x86;
 
 use std::sync::Arc;
 
+use hafnia_config::shape::LayerKind;
 use ndarray::Array3;
 
 use crate::network::{Layer, Network};
@@ -22,7 +24,7 @@ pub use kernel::Isa;
 use layer::Scratch;
 pub use map::Map;
 pub use pack::PackedLayer;
-pub use read::Reader;
+pub use read::{Counts, Hit, Reader};
 
 /// A network in the layout of the kernels. Clones share the weights until one of them flips a bit.
 #[derive(Clone, Debug)]
@@ -54,12 +56,25 @@ impl Engine {
         Self { isa, scratch: Scratch::default(), spare: vec![None; layers.len()], layers }
     }
 
-    /// Returns a layer's packed weights, to flip bits of.
-    pub fn layer(&mut self, layer: usize) -> &mut PackedLayer {
-        Arc::make_mut(&mut self.layers[layer])
+    /// Returns a layer's packed weights.
+    pub fn layer(&self, layer: usize) -> &PackedLayer {
+        &self.layers[layer]
     }
 
-    /// Returns room for the ofmaps of `layer` over `images` images: what [`Engine::advance`] left, or new.
+    /// Returns whether a layer is a convolution; otherwise it is the head.
+    pub fn is_convolution(&self, layer: usize) -> bool {
+        self.layers[layer].shape.kind == LayerKind::Conv3x3
+    }
+
+    /// Flips bits of a layer's weights; twice is nothing.
+    pub fn toggle(&mut self, layer: usize, hits: &[Hit]) {
+        if !hits.is_empty() {
+            let layer = Arc::make_mut(&mut self.layers[layer]);
+            hits.iter().for_each(|hit| layer.toggle(hit));
+        }
+    }
+
+    /// Returns room for the ofmaps of `layer` over `images` images: what [`Engine::keep`] left, or new.
     pub fn ofmaps(&mut self, layer: usize, images: usize) -> Map {
         if let Some(maps) = self.spare[layer].take().filter(|maps| maps.images() == images) {
             return maps;
@@ -69,12 +84,11 @@ impl Engine {
         Map::new(images, shape.out_channels as usize, side(shape.height), side(shape.width))
     }
 
-    /// Puts the ofmaps of `layer` in the place of its ifmaps. These are the ofmaps of the layer before, whose room is kept for
-    /// the next batch: the borders stay, the rest will be written over.
-    pub fn advance(&mut self, layer: usize, maps: &mut Map, ofmaps: Map) {
-        let done = std::mem::replace(maps, ofmaps);
+    /// Keeps the ifmaps of `layer`, which are ofmaps of the layer before, as room for the next batch: the borders stay, the
+    /// rest will be written over.
+    pub fn keep(&mut self, layer: usize, ifmaps: Option<Map>) {
         if let Some(before) = layer.checked_sub(1) {
-            self.spare[before] = Some(done);
+            self.spare[before] = ifmaps;
         }
     }
 
@@ -95,9 +109,22 @@ impl Engine {
         for layer in 0..self.layers.len() - 1 {
             let mut next = self.ofmaps(layer, images.len());
             self.conv(layer, &maps, 0..images.len(), &mut next);
-            self.advance(layer, &mut maps, next);
+            let done = std::mem::replace(&mut maps, next);
+            self.keep(layer, Some(done));
         }
         self.head(&maps, 0..images.len())
+    }
+
+    /// Runs the whole network and returns the ifmaps of every layer, and the logits.
+    pub fn every_ifmap(&mut self, images: &[Array3<i8>]) -> (Vec<Map>, Vec<Vec<i32>>) {
+        let mut maps = vec![Map::of(images)];
+        for layer in 0..self.layers.len() - 1 {
+            let mut next = self.ofmaps(layer, images.len());
+            self.conv(layer, &maps[layer], 0..images.len(), &mut next);
+            maps.push(next);
+        }
+        let logits = self.head(&maps[self.layers.len() - 1], 0..images.len());
+        (maps, logits)
     }
 }
 

@@ -4,6 +4,7 @@ use hafnia_config::shape::{LayerKind, LayerShape};
 
 use super::kernel::LANES;
 use super::map::{GROUP, OFFSET};
+use super::read::Hit;
 use crate::network::Layer;
 use crate::read::Place;
 
@@ -58,23 +59,44 @@ impl PackedLayer {
         packed
     }
 
-    /// Flips a bit of a weight and returns what it was.
-    pub fn flip(&mut self, Place { k, c, tap, bit }: Place) -> bool {
-        let at = self.position(k, c, tap);
-        let before = self.bytes[at];
-        let after = before ^ (1u8 << bit) as i8;
-        self.bytes[at] = after;
-        let start = &mut self.constants[k / LANES].start[k % LANES];
-        *start = start.wrapping_sub(i32::from(OFFSET) * (i32::from(after) - i32::from(before)));
-        before >> bit & 1 == 1
+    /// Returns a stored bit.
+    pub fn bit(&self, Place { k, c, tap, bit }: Place) -> bool {
+        self.bytes[self.position(k, c, tap)] >> bit & 1 == 1
+    }
+
+    /// Flips the bits that a read flips; twice is nothing.
+    pub fn toggle(&mut self, hit: &Hit) {
+        let step = self.step(hit.c.into(), hit.tap.into());
+        let mut cells = hit.cells;
+        while cells != 0 {
+            let weight = cells.trailing_zeros() / 8;
+            let flips = (cells >> (8 * weight)) as u8;
+            cells &= !(0xff << (8 * weight));
+            let k = (hit.k + weight) as usize;
+            let at = self.at(k, step) + usize::from(hit.c) % GROUP;
+            let before = self.bytes[at];
+            let after = before ^ flips as i8;
+            self.bytes[at] = after;
+            let start = &mut self.constants[k / LANES].start[k % LANES];
+            *start = start.wrapping_sub(i32::from(OFFSET) * (i32::from(after) - i32::from(before)));
+        }
     }
 
     /// Position of a weight.
     fn position(&self, k: usize, c: usize, tap: usize) -> usize {
-        let wide = self.vectors * LANES;
-        let groups = (self.shape.in_channels as usize).div_ceil(GROUP);
-        let step = tap * groups + c / GROUP;
-        ((k / wide * self.depth + step) * wide + k % wide) * GROUP + c % GROUP
+        self.at(k, self.step(c, tap)) + c % GROUP
+    }
+
+    /// Step of an input channel and tap.
+    fn step(&self, c: usize, tap: usize) -> usize {
+        tap * (self.shape.in_channels as usize).div_ceil(GROUP) + c / GROUP
+    }
+
+    /// Position of the bytes of an output channel in a step.
+    fn at(&self, k: usize, step: usize) -> usize {
+        // One vector or two, so the width is a power of two; a division would take longer than the rest.
+        let (block, wide) = ((k / LANES) >> (self.vectors - 1), self.vectors * LANES);
+        ((block * self.depth + step) * wide + (k & (wide - 1))) * GROUP
     }
 
     /// Taps of the kernel, in each direction.

@@ -1,14 +1,15 @@
-//! The reads of [`crate::read`], fast: the same draws, sixteen at a time.
+//! The reads of [`crate::read`], fast: the same draws, many at a time.
 //!
 //! The first level draws once for each word, and few words hold a flip. The generator is linear over GF(2), so a matrix
 //! takes it any number of draws ahead: the words of a layer are cut into sixteen stretches, whose generators advance side
-//! by side. Words that hold a flip are few and go through the second level one by one, in order.
+//! by side. Words that hold a flip go through the second level one by one, in order, see [`super::draw`].
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{CELL_GENERATOR, Thresholds, stream_key};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::LayerShape;
 
+use super::draw::{Complete, draw};
 use crate::generator::step;
 use crate::injector::{Tree, seeded_lanes};
 use crate::read::{Place, Read, Stream};
@@ -16,13 +17,60 @@ use crate::read::{Place, Read, Stream};
 /// Stretches that advance side by side.
 pub(super) const STRETCHES: usize = 16;
 
+/// What one lane of a weight word is read with: at least one flip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Number of the word in its layer, in read order.
+    pub word: u32,
+    /// Input channel of its weights.
+    pub c: u16,
+    /// Tap of its weights, row-major.
+    pub tap: u16,
+    /// Output channel of the lane's first weight.
+    pub k: u32,
+    /// Column of the lane's first weight.
+    pub column: u32,
+    /// The flipped cells: bit `b` is bit `b % 8` of weight `b / 8`.
+    pub cells: u128,
+}
+
+impl Hit {
+    /// Lists the flips in read order; `stored` returns a stored bit.
+    pub fn flips(&self, stream: Stream, stored: impl Fn(Place) -> bool) -> impl Iterator<Item = Flip> {
+        let Self { word, c, tap, k, column, mut cells } = *self;
+        std::iter::from_fn(move || {
+            let cell = (cells != 0).then(|| cells.trailing_zeros())?;
+            cells &= cells - 1;
+            let before = stored(Place { k: (k + cell / 8) as usize, c: c.into(), tap: tap.into(), bit: cell % 8 });
+            Some(Flip { layer: stream.layer, group: stream.group, word, bit: 8 * column + cell, before })
+        })
+    }
+}
+
+/// Counts of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Weight words read.
+    pub words: u32,
+    /// Cells read: bits of real weights.
+    pub cells: u32,
+    /// Bits flipped.
+    pub flips: u32,
+}
+
 /// The reads of a network's layers under one setting of noise.
 #[derive(Clone, Debug)]
 pub struct Reader {
+    lanes: u32,
+    lane_weights: u32,
+    cols: u32,
     /// None where nothing is drawn.
     tree: Option<Tree>,
+    complete: Option<Complete>,
     layers: Vec<Layer>,
     found: Found,
+    /// Flipped cells of the words found.
+    cells: Vec<u128>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,6 +78,8 @@ struct Layer {
     shape: LayerShape,
     /// What a read without a flip is.
     still: Read,
+    /// Input channel and tap of each word of an output fold.
+    fold: Vec<(u16, u16)>,
     /// Words of a stretch.
     stretch: u32,
     jump: Jump,
@@ -47,49 +97,59 @@ struct Found {
 impl Reader {
     /// Prepares the reads of layers of these shapes.
     pub fn new(hw: &Elaborated, shapes: impl Iterator<Item = LayerShape>, thresholds: &Thresholds) -> Self {
-        let layer = |shape| {
-            let still = Read::of(hw, &shape);
-            let stretch = still.words.div_ceil(STRETCHES as u32);
-            Layer { shape, jump: Jump::new(stretch), still, stretch }
-        };
         let tree = thresholds.enable.then(|| Tree::new(hw.codeword_bits, thresholds));
-        Self { tree, layers: shapes.map(layer).collect(), found: Found::default() }
+        let layers = shapes.map(|shape| Layer::new(hw, shape)).collect();
+        let Elaborated { lanes, lane_weights, cols, .. } = *hw;
+        let complete = tree.as_ref().and_then(Complete::of);
+        Self { lanes, lane_weights, cols, tree, complete, layers, found: Found::default(), cells: Vec::new() }
     }
 
-    /// Reads a layer's weights once, see [`crate::read::read`].
-    pub fn read(&mut self, hw: &Elaborated, stream: Stream, mut flip: impl FnMut(Place) -> bool) -> Read {
-        let part = &self.layers[stream.layer as usize];
-        let mut read = part.still.clone();
-        let Some(tree) = &self.tree else { return read };
-        let mut lanes = seeded_lanes(stream_key(stream.seed, stream.layer, stream.group), hw.lanes, tree);
-        let order = Order::new(hw, &part.shape);
-        let mut masks = Vec::new();
-        for (l, lane) in lanes.iter_mut().enumerate() {
-            part.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
-            masks.extend(self.found.words.iter().flatten().map(|&word| (word, l, lane.flips())));
-        }
-        if lanes.len() > 1 {
-            masks.sort_unstable_by_key(|&(word, lane, _)| (word, lane));
-        }
-        for (word, lane, mut mask) in masks {
-            let (first_k, c, tap) = order.place(word);
-            while mask != 0 {
-                let cell = mask.trailing_zeros();
-                mask &= mask - 1;
-                let column = lane as u32 * hw.lane_weights + cell / 8;
-                if first_k + column < part.shape.out_channels && column < hw.cols {
-                    let k = (first_k + column) as usize;
-                    let before = flip(Place { k, c: c as usize, tap: tap as usize, bit: cell % 8 });
-                    let bit = 8 * column + cell % 8;
-                    read.flips.push(Flip { layer: stream.layer, group: stream.group, word, bit, before });
+    /// Reads a layer's weights once, see [`crate::read::read`]: adds what is hit to `hits`, in read order, and returns the
+    /// counts.
+    pub fn read(&mut self, stream: Stream, hits: &mut Vec<Hit>) -> Counts {
+        let layer = &self.layers[stream.layer as usize];
+        let mut counts = Counts { words: layer.still.words, cells: layer.still.cells, flips: 0 };
+        let Some(tree) = &self.tree else { return counts };
+        let mut lanes = seeded_lanes(stream_key(stream.seed, stream.layer, stream.group), self.lanes, tree);
+        let first = hits.len();
+        for (lane, l) in lanes.iter_mut().zip(0..) {
+            layer.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
+            let words = self.found.words.iter().flatten();
+            draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.cells);
+            let column = l * self.lane_weights;
+            for (&word, &cells) in words.zip(&self.cells) {
+                let (fold, rest) = (word / layer.fold.len() as u32, word as usize % layer.fold.len());
+                let k = fold * self.cols + column;
+                // Weights of the lane that are real: columns of the array that have an output channel.
+                let live = self.cols.saturating_sub(column).min(layer.shape.out_channels.saturating_sub(k));
+                let cells = if live < self.lane_weights { cells & ((1 << (8 * live)) - 1) } else { cells };
+                if cells != 0 {
+                    counts.flips += cells.count_ones();
+                    let (c, tap) = layer.fold[rest];
+                    hits.push(Hit { word, c, tap, k, column, cells });
                 }
             }
         }
-        read
+        if self.lanes > 1 {
+            hits[first..].sort_unstable_by_key(|hit| (hit.word, hit.column));
+        }
+        counts
     }
 }
 
 impl Layer {
+    fn new(hw: &Elaborated, shape: LayerShape) -> Self {
+        let still = Read::of(hw, &shape);
+        let channels = shape.in_channels as u16;
+        let mut fold = Vec::new();
+        for first in (0..channels).step_by(hw.rows as usize) {
+            let channels = first..channels.min(first + hw.rows as u16);
+            fold.extend((0..shape.kind.taps() as u16).flat_map(|tap| channels.clone().map(move |c| (c, tap))));
+        }
+        let stretch = still.words.div_ceil(STRETCHES as u32);
+        Self { shape, jump: Jump::new(stretch), still, fold, stretch }
+    }
+
     /// Finds the words whose first-level draw is at most `threshold`, in order, for a generator with these registers.
     fn find(&self, registers: [u32; 3], threshold: u32, found: &mut Found) {
         let mut states = [[0; STRETCHES]; 3];
@@ -136,28 +196,6 @@ fn find(states: &mut [[u32; STRETCHES]; 3], threshold: u32, hits: &mut [u16]) {
         for (states, component) in states.iter_mut().zip(&CELL_GENERATOR) {
             states.iter_mut().for_each(|z| *z = step(*z, component));
         }
-    }
-}
-
-/// The order of a layer's words: output folds, input folds, taps, input channels of the fold.
-struct Order {
-    rows: u32,
-    cols: u32,
-    channels: u32,
-    taps: u32,
-}
-
-impl Order {
-    fn new(hw: &Elaborated, shape: &LayerShape) -> Self {
-        Self { rows: hw.rows, cols: hw.cols, channels: shape.in_channels, taps: shape.kind.taps() }
-    }
-
-    /// First output channel of the fold, input channel and tap of a word.
-    fn place(&self, word: u32) -> (u32, u32, u32) {
-        let (fold, rest) = (word / (self.channels * self.taps), word % (self.channels * self.taps));
-        let (c_fold, rest) = (rest / (self.rows * self.taps), rest % (self.rows * self.taps));
-        let rows = self.rows.min(self.channels - c_fold * self.rows);
-        (fold * self.cols, c_fold * self.rows + rest % rows, rest / rows)
     }
 }
 
@@ -238,7 +276,7 @@ mod tests {
         }
     }
 
-    /// Flips, places and counts against [`crate::read::read`], for layers of fewer and more words than stretches.
+    /// Flips and counts against [`crate::read::read`], for layers of fewer and more words than stretches.
     #[test]
     fn reads_equal_the_plain_ones() {
         for (rows, cols, weights_per_codeword) in [(4, 4, 8), (3, 5, 2), (16, 16, 8), (7, 9, 1), (2, 16, 4)] {
@@ -263,16 +301,12 @@ mod tests {
                     for group in [0, 7] {
                         let stream = Stream { seed: 5, layer: layer as u32, group };
                         let stored = |place: Place| (place.k + place.c + place.tap).is_multiple_of(2);
-                        let (mut plain, mut fast) = (Vec::new(), Vec::new());
-                        let want = crate::read::read(&hw, shape, stream, &thresholds, |place| {
-                            plain.push(place);
-                            stored(place)
-                        });
-                        let got = reader.read(&hw, stream, |place| {
-                            fast.push(place);
-                            stored(place)
-                        });
-                        assert!(got == want && fast == plain, "{rows}x{cols}, p {p}, layer {layer}, group {group}");
+                        let want = crate::read::read(&hw, shape, stream, &thresholds, stored);
+                        let mut hits = Vec::new();
+                        let counts = reader.read(stream, &mut hits);
+                        let flips: Vec<Flip> = hits.iter().flat_map(|hit| hit.flips(stream, stored)).collect();
+                        assert_eq!(counts, Counts { words: want.words, cells: want.cells, flips: flips.len() as u32 });
+                        assert!(flips == want.flips, "{rows}x{cols}, p {p}, layer {layer}, group {group}");
                     }
                 }
             }

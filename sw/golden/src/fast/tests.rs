@@ -102,25 +102,28 @@ fn flipped_bits_equal_flipped_weights_and_flip_back() {
         let mut layer = layer(kind, 9, 37, 1, 1, false, &mut rng);
         let sound = PackedLayer::new(&layer);
         let mut packed = sound.clone();
-        let mut place = || Place {
-            k: rng.random_range(0..37),
-            c: rng.random_range(0..9),
-            tap: rng.random_range(0..taps),
-            bit: rng.random_range(0..8),
+        // Eight output channels from k on, so that a hit crosses a block; beyond the last one nothing may flip.
+        let mut hit = || {
+            let (k, cells) = (rng.random_range(0..37), rng.random::<u64>() & rng.random::<u64>());
+            let live = if k > 29 { (1 << (8 * (37 - k))) - 1 } else { u64::MAX };
+            let (c, tap) = (rng.random_range(0..9), rng.random_range(0..taps));
+            Hit { word: 0, c, tap, k, column: 0, cells: (cells & live).into() }
         };
-        let flips: Vec<Place> = (0..500).map(|_| place()).collect();
-        for &Place { k, c, tap, bit } in &flips {
+        let hits: Vec<Hit> = (0..500).map(|_| hit()).collect();
+        for hit in &hits {
             let side = if taps == 9 { 3 } else { 1 };
-            let weight = &mut layer.weights[[k, c, tap / side, tap % side]];
-            assert_eq!(packed.flip(Place { k, c, tap, bit }), *weight >> bit & 1 == 1);
-            *weight ^= (1u8 << bit) as i8;
+            for cell in (0..64).filter(|cell| hit.cells >> cell & 1 == 1) {
+                let (k, c, tap) = ((hit.k + cell / 8) as usize, usize::from(hit.c), usize::from(hit.tap));
+                let weight = &mut layer.weights[[k, c, tap / side, tap % side]];
+                assert_eq!(packed.bit(Place { k, c, tap, bit: cell % 8 }), *weight >> (cell % 8) & 1 == 1);
+                *weight ^= (1u8 << (cell % 8)) as i8;
+            }
+            packed.toggle(hit);
         }
         let want = PackedLayer::new(&layer);
         let starts = |p: &PackedLayer| p.constants.iter().flat_map(|c| c.start).collect::<Vec<_>>();
         assert!(packed.bytes == want.bytes && starts(&packed) == starts(&want));
-        for &place in flips.iter().rev() {
-            packed.flip(place);
-        }
+        hits.iter().for_each(|hit| packed.toggle(hit));
         assert!(packed.bytes == sound.bytes && starts(&packed) == starts(&sound));
     }
 }

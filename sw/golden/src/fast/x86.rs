@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 
 use hafnia_config::fault::{CELL_GENERATOR, Tausworthe};
 
+use super::draw::{Complete, NODES};
 use super::kernel::{LANES, Sums, requantise_portable};
 use super::pack::Constants;
 use super::read::STRETCHES;
@@ -123,24 +124,83 @@ pub(super) fn requantise_avx2(sums: &[Sums], stride: usize, constants: &Constant
     requantise_portable(sums, stride, constants)
 }
 
+/// One component of sixteen cell generators, one draw on.
+#[target_feature(enable = "avx512f")]
+fn step<const Q: u32, const R: u32, const S: u32>(z: __m512i, mask: u32) -> __m512i {
+    let b = _mm512_srli_epi32::<R>(_mm512_xor_si512(_mm512_slli_epi32::<Q>(z), z));
+    // b ^ (z << S & mask << S)
+    _mm512_ternarylogic_epi32::<0x78>(b, _mm512_slli_epi32::<S>(z), _mm512_set1_epi32((mask << S) as i32))
+}
+
+/// Sixteen cell generators, one draw on.
+#[target_feature(enable = "avx512f")]
+fn advanced([z0, z1, z2]: [__m512i; 3]) -> [__m512i; 3] {
+    const C: [Tausworthe; 3] = CELL_GENERATOR;
+    [
+        step::<{ C[0].q }, { C[0].r() }, { C[0].s }>(z0, C[0].mask()),
+        step::<{ C[1].q }, { C[1].r() }, { C[1].s }>(z1, C[1].mask()),
+        step::<{ C[2].q }, { C[2].r() }, { C[2].s }>(z2, C[2].mask()),
+    ]
+}
+
 /// [`super::read::find`]: a draw of all stretches is one register.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn find_avx512(states: &[[u32; STRETCHES]; 3], threshold: u32, hits: &mut [u16]) {
-    /// One component of the generator, one draw on.
-    #[target_feature(enable = "avx512f")]
-    fn step<const Q: u32, const R: u32, const S: u32>(z: __m512i, mask: u32) -> __m512i {
-        let b = _mm512_srli_epi32::<R>(_mm512_xor_si512(_mm512_slli_epi32::<Q>(z), z));
-        // b ^ (z << S & mask << S)
-        _mm512_ternarylogic_epi32::<0x78>(b, _mm512_slli_epi32::<S>(z), _mm512_set1_epi32((mask << S) as i32))
-    }
-    const C: [Tausworthe; 3] = CELL_GENERATOR;
-    // SAFETY: an array has the size of the register.
-    let [mut z0, mut z1, mut z2] = states.map(|states| unsafe { _mm512_loadu_si512(states.as_ptr().cast()) });
+    let mut z = [load(&states[0]), load(&states[1]), load(&states[2])];
     let limit = _mm512_set1_epi32(threshold as i32);
     for hits in hits {
-        *hits = _mm512_cmple_epu32_mask(_mm512_ternarylogic_epi32::<0x96>(z0, z1, z2), limit);
-        z0 = step::<{ C[0].q }, { C[0].r() }, { C[0].s }>(z0, C[0].mask());
-        z1 = step::<{ C[1].q }, { C[1].r() }, { C[1].s }>(z1, C[1].mask());
-        z2 = step::<{ C[2].q }, { C[2].r() }, { C[2].s }>(z2, C[2].mask());
+        *hits = _mm512_cmple_epu32_mask(_mm512_ternarylogic_epi32::<0x96>(z[0], z[1], z[2]), limit);
+        z = advanced(z);
     }
+}
+
+#[target_feature(enable = "avx512f")]
+fn load(words: &[u32; 16]) -> __m512i {
+    // SAFETY: the array has the size of the register.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
+/// Draws for as many codewords as `cells` has room for, see [`Complete`]; `states` are the generators of the nodes.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi2")]
+pub(super) fn draw_avx512(tree: &Complete, states: &[[u32; NODES]; 3], cells: &mut [u128]) {
+    let both = groups(&tree.both);
+    let left = groups(&tree.left);
+    let [mut z0, mut z1, mut z2] = [groups(&states[0]), groups(&states[1]), groups(&states[2])];
+    for cells in cells {
+        let (mut both_hit, mut left_hit) = (0u64, 0u64);
+        for g in 0..GROUPS {
+            let u = _mm512_ternarylogic_epi32::<0x96>(z0[g], z1[g], z2[g]);
+            both_hit |= u64::from(_mm512_cmple_epu32_mask(u, both[g])) << (16 * g);
+            left_hit |= u64::from(_mm512_cmple_epu32_mask(u, left[g])) << (16 * g);
+        }
+        // Nodes of one level that hold a flip, and of all levels.
+        let (mut level, mut holds) = (1u64, 0u64);
+        for l in 0..tree.levels {
+            let first = (1 << l) - 1;
+            holds |= level << first;
+            let lower = level & (left_hit >> first);
+            let upper = level & (both_hit | !left_hit) >> first;
+            level = _pdep_u64(lower, 0x5555_5555_5555_5555) | _pdep_u64(upper, 0xaaaa_aaaa_aaaa_aaaa);
+        }
+        *cells = level.into();
+        for g in 0..GROUPS {
+            let hold = (holds >> (16 * g)) as u16;
+            let next = advanced([z0[g], z1[g], z2[g]]);
+            z0[g] = _mm512_mask_mov_epi32(z0[g], hold, next[0]);
+            z1[g] = _mm512_mask_mov_epi32(z1[g], hold, next[1]);
+            z2[g] = _mm512_mask_mov_epi32(z2[g], hold, next[2]);
+        }
+    }
+}
+
+/// Registers of a word for each node.
+const GROUPS: usize = NODES / 16;
+
+#[target_feature(enable = "avx512f")]
+fn groups(words: &[u32; NODES]) -> [__m512i; GROUPS] {
+    let mut groups = [_mm512_setzero_si512(); GROUPS];
+    for (group, words) in groups.iter_mut().zip(words.as_chunks().0) {
+        *group = load(words);
+    }
+    groups
 }
