@@ -39,6 +39,13 @@ pub struct Ifmaps<'a> {
     pub clean: Option<&'a CleanMaps>,
 }
 
+impl Ifmaps<'_> {
+    /// Returns the hardware batches in which a run takes them, as numbers of images.
+    pub fn batches(&self, plan: &Plan<'_>) -> Vec<Range<u32>> {
+        aligned_batches(self.first..self.first + self.images.len() as u32, plan.schedule.batch)
+    }
+}
+
 /// Simulated hardware, and whether its waveform is written.
 pub struct Hardware {
     /// The built model; with a trace, one that was built for its format.
@@ -104,9 +111,23 @@ pub fn run(
     jobs: usize,
     sink: &mut dyn FnMut(BatchReport) -> bool,
 ) -> Result<(), CosimError> {
+    run_batches(plan, engine, ifmaps, &ifmaps.batches(plan), jobs, sink)
+}
+
+/// Runs some of the batches of `ifmaps`, see [`run`].
+///
+/// # Errors
+/// If the hardware cannot be run.
+pub fn run_batches(
+    plan: &Plan<'_>,
+    engine: Engine<'_>,
+    ifmaps: Ifmaps<'_>,
+    batches: &[Range<u32>],
+    jobs: usize,
+    sink: &mut dyn FnMut(BatchReport) -> bool,
+) -> Result<(), CosimError> {
     let Ifmaps { first, images, clean } = ifmaps;
     let traced = matches!(engine, Engine::Sim(hardware) | Engine::Both(hardware) if hardware.trace.is_some());
-    let batches = aligned_batches(first..first + images.len() as u32, plan.schedule.batch);
     let jobs = if traced { 1 } else { jobs.clamp(1, batches.len().max(1)) };
     let mut workers = (0..jobs).map(|_| Worker::new(plan, engine, clean)).collect::<Result<Vec<_>, _>>()?;
     // Logits are small and soon there, so that a worker is given many batches at a time.

@@ -10,6 +10,7 @@ mod flip_log;
 mod generate;
 mod hardware;
 mod quantize;
+mod replay;
 mod row;
 mod run;
 mod setup;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
-use hafnia_cosim::{Hardware, Ifmaps, Plan, Trace, design};
+use hafnia_cosim::{Hardware, Ifmaps, LARGEST_VERILOG, Plan, Trace, design};
 use hafnia_dataset::{Dataset, Images};
 use hafnia_files::same_file;
 use hafnia_quantize::{Model, read_model};
@@ -83,7 +83,7 @@ impl SetupArgs {
         let data = hafnia_dataset::locate(self.data.as_deref())?;
         model.check_images(&self.model, &data)?;
         self.check_outputs(&data)?;
-        warn_of_foreign_images(&model, &data);
+        warn_of_foreign_images(&model, data.name());
         let (first, count) = self.images;
         let images = data.test().read(first as usize, count as usize)?;
         let schedule = Schedule::new(&hw, &model.network.shapes(), self.batch)?;
@@ -146,14 +146,11 @@ fn own_file(what: String) -> Failure {
 }
 
 /// Tells of a network that runs on other images than it was measured on: its accuracy will be that of chance.
-fn warn_of_foreign_images(model: &Model, data: &Dataset) {
-    if let Some(measured) = model.meta.accuracy.as_ref().filter(|a| a.dataset != data.name()) {
-        eprintln!("warning: {} was measured on {}, and runs on {}", model.meta.name, measured.dataset, data.name());
+pub fn warn_of_foreign_images(model: &Model, data: &str) {
+    if let Some(measured) = model.meta.accuracy.as_ref().filter(|a| a.dataset != data) {
+        eprintln!("warning: {} was measured on {}, and runs on {}", model.meta.name, measured.dataset, data);
     }
 }
-
-/// The largest Verilog file read; that of 16x16 has less than 1 MB.
-const LARGEST_VERILOG: u64 = 64 << 20;
 
 const RTL_HELP: &str =
     "write the generated Verilog with `hafnia generate`, then pass that file or a changed copy of it";

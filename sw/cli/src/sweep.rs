@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use hafnia_sweep::{Plan, Progress, Spec, Store};
+use hafnia_sweep::{Divergence, Plan, Point, Progress, Row, Spec, Store, SweepError};
 use serde_json::json;
 
 use crate::Status;
 use crate::console::{Console, Failure};
-use crate::setup::{builder, jobs};
+use crate::replay::VerifyCommand;
+use crate::setup::{builder, jobs, warn_of_foreign_images};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,7 +30,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
-    let plan = Plan::new(&Spec::read(&args.file)?)?;
+    let spec = Spec::read(&args.file)?;
+    let plan = Plan::new(&spec)?;
+    plan.setups.iter().for_each(|setup| warn_of_foreign_images(&setup.model, plan.data));
     let output = match &args.output {
         Some(output) if !args.list => output,
         _ => return list(&plan, console),
@@ -37,13 +40,20 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let mut store = Store::open(output, &plan, args.resume)?;
     let found = store.rows().len();
     let bar = console.bar(plan.points.len() as u64, "points");
-    let end = hafnia_sweep::run(&plan, &mut store, &builder(), jobs(args.jobs), &mut |progress: Progress| {
+    let ended = hafnia_sweep::run(&plan, &mut store, &builder(), jobs(args.jobs), &mut |progress: Progress| {
         bar.set_position(progress.done as u64);
-    })?;
+    });
     bar.finish_and_clear();
+    let end = match ended {
+        Err(SweepError::Differs { point, divergence }) => return differs(&spec, &plan, &point, &divergence, console),
+        ended => ended?,
+    };
     let (rows, computed) = (store.rows().len(), store.rows().len() - found);
+    let images = |of: fn(&Row) -> u64| store.rows().iter().map(of).sum::<u64>();
+    let (all, audited) = (images(|row| row.images), images(|row| row.audited));
     let text = format!(
-        "{rows} rows in {}: {computed} computed now, {found} found; {} of {} points left out by early stopping",
+        "{rows} rows in {}: {computed} computed now, {found} found; {} of {} points left out by early stopping\n\
+         {audited} of {all} images audited on the simulated hardware, none differs",
         output.display(),
         end.left_out,
         end.total
@@ -52,10 +62,32 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         &text,
         &json!({
             "folder": output, "points": end.total, "rows": rows, "computed": computed, "found": found,
-            "left_out": end.left_out,
+            "left_out": end.left_out, "audited": audited,
         }),
     )?;
     Ok(Status::Done)
+}
+
+/// Tells of a batch on which the simulated hardware differs, and how to see it again.
+fn differs(
+    spec: &Spec,
+    plan: &Plan,
+    point: &Point,
+    divergence: &Divergence,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let setup = &plan.setups[point.setup];
+    let command = VerifyCommand::new(vec!["--preset".into(), setup.hw.config.name.clone()])
+        .path("--model", Some(&setup.path))
+        .path("--data", spec.data.as_deref())
+        .path("--rtl", spec.rtl.as_deref())
+        .images(divergence.images.clone(), setup.schedule.batch)
+        .noise(point.ber(), point.seed())
+        .line();
+    let error = SweepError::Differs { point: Box::new(point.clone()), divergence: divergence.clone() };
+    let text = format!("{error}\nreplay it with\n  {command}");
+    console.result(&text, &json!({ "equal": false, "difference": error.to_string(), "replay": command }))?;
+    Ok(Status::Differs)
 }
 
 fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::Status;
 use crate::console::{Console, Failure};
 use crate::flip_log::FlipLog;
+use crate::replay::VerifyCommand;
 use crate::row::{Comparison, Row};
 use crate::setup::{Setup, SetupArgs, builder};
 
@@ -171,28 +172,13 @@ impl Point<'_> {
     /// The command that shows the difference again, with a waveform around it.
     fn command(&self, first: u32, count: usize, trace: Option<&Trace>) -> String {
         let args = &self.args.setup;
-        let mut words = vec!["hafnia".to_owned(), "verify".to_owned()];
-        words.extend(args.hardware.flags());
-        words.extend(["--model".to_owned(), args.model.display().to_string()]);
-        if let Some(data) = &args.data {
-            words.extend(["--data".to_owned(), data.display().to_string()]);
-        }
-        if let Some(rtl) = &args.rtl {
-            words.extend(["--rtl".to_owned(), rtl.display().to_string()]);
-        }
-        words.extend(["--images".to_owned(), format!("{first}:{count}")]);
-        words.extend(["--batch".to_owned(), self.setup.schedule.batch.to_string()]);
-        words.extend(["--ber".to_owned(), self.ber.to_string(), "--seed".to_owned(), self.plan.seed.to_string()]);
-        if let Some(Trace { path, from, count }) = trace {
-            words.extend(["--wave".to_owned(), path.display().to_string()]);
-            words.extend(["--wave-window".to_owned(), format!("{from}:{count}")]);
-        }
-        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        VerifyCommand::new(args.hardware.flags())
+            .path("--model", Some(&args.model))
+            .path("--data", args.data.as_deref())
+            .path("--rtl", args.rtl.as_deref())
+            .images(first..first + count as u32, self.setup.schedule.batch)
+            .noise(self.ber, self.plan.seed)
+            .trace(trace)
+            .line()
     }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{command, folder, json, limited, model, refused, text};
+use common::{command, folder, json, limited, model, refused, stdout, text};
 
 /// Writes a sweep of `points` rates on the digits, two seeds each, and returns its path.
 fn sweep(folder: &Path, points: u32) -> PathBuf {
@@ -172,4 +172,48 @@ fn simulated_hardware_gives_the_golden_rows() {
         found.push(["correct", "flips", "cycles", "macs"].map(|name| column(&rows, name)));
     }
     assert_eq!(found[0], found[1]);
+}
+
+#[test]
+fn an_audit_counts_what_it_ran_again_and_changes_no_other_column() {
+    let folder = folder();
+    let grid = "ber = [0, 1e-3]\nseeds = [1, 2]\nbatch = 4\n";
+    let run = |name: &str, more: &str, jobs: &str| {
+        let (file, output) = (write(folder.path(), &format!("{grid}{more}")), folder.path().join(name));
+        let result = json(&["sweep", text(&file), "-o", text(&output), "--jobs", jobs], 0);
+        (result["audited"].as_u64().expect("a count"), rows(&output))
+    };
+    let (none, plain) = run("plain", "", "2");
+    let (some, audited) = run("audited", "audit = 0.15\n", "2");
+    // Images 3 to 42 lie in 11 batches: 5 of 33 are due, the first and the last of a point may be short.
+    assert!(none == 0 && (14..=20).contains(&some), "{none} and {some} images");
+    assert_eq!(column(&audited, "audited").iter().map(|n| n.parse::<u64>().expect("a number")).sum::<u64>(), some);
+    assert_eq!(run("again", "audit = 0.15\n", "1").1, audited);
+    let without = |rows: &str| {
+        let of = |row: &str| row.split(',').rev().skip(3).collect::<Vec<_>>().join(",");
+        rows.lines().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(without(&plain), without(&audited));
+    assert_eq!(run("all", "audit = 1\n", "2").0, 120);
+}
+
+/// A fault of the injector does not show at rate 0: that row is written, audited. The next one is not.
+#[test]
+fn an_audit_that_differs_ends_the_sweep_with_the_command_that_shows_it() {
+    let folder = folder();
+    let generated = folder.path().join("rtl");
+    json(&["generate", "--preset", "8x8", "-o", text(&generated)], 0);
+    let verilog = fs::read_to_string(generated.join("hafnia_8x8.v")).expect("it was generated");
+    let wrong = verilog.replace("((a0 << 13) ^ a0)", "((a0 << 12) ^ a0)");
+    assert_ne!(wrong, verilog, "the generator has that line");
+    fs::write(folder.path().join("wrong.v"), wrong).expect("the folder is ours");
+    let file = write(folder.path(), "ber = [0, 1e-2]\nseeds = [7]\naudit = 0.1\nrtl = \"wrong.v\"\n");
+    let output = folder.path().join("out");
+    let result = json(&["sweep", text(&file), "-o", text(&output)], 1);
+    let said = result["difference"].as_str().expect("a sentence");
+    assert!(said.contains("rate 1e-2, seed 7, images") && said.contains("flip 0"), "{said}");
+    assert_eq!(column(&rows(&output), "ber_requested"), ["0.0"]);
+    let replay = result["replay"].as_str().expect("a command").to_owned();
+    let words: Vec<&str> = replay.split(' ').skip(1).collect();
+    assert!(stdout(&words, 1).contains("differs"), "{replay}");
 }

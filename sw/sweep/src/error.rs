@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::{Divergence, Point};
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +56,17 @@ pub enum SweepError {
     /// Another process writes into the folder.
     #[error("another sweep is writing to {0}; wait for it, or choose another folder")]
     Busy(PathBuf),
+    /// The simulated hardware did not give what the row was made of.
+    #[error(
+        "audit: rate {:e}, seed {}, images {} to {}: {}; the row was not written",
+        point.ber(), point.seed(), divergence.images.start, divergence.images.end - 1, divergence.what
+    )]
+    Differs {
+        /// The point.
+        point: Box<Point>,
+        /// Where and what.
+        divergence: Divergence,
+    },
     /// The data set could not be read.
     #[error(transparent)]
     Dataset(#[from] hafnia_dataset::DatasetError),

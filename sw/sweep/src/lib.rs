@@ -3,6 +3,7 @@
 //! Points run in the order of the plan, each on all cores, so the rows are the same bytes whatever the number of jobs and
 //! however often a sweep was interrupted.
 
+mod audit;
 mod error;
 mod plan;
 mod row;
@@ -10,6 +11,7 @@ mod run;
 mod spec;
 mod store;
 
+pub use audit::Divergence;
 pub use error::SweepError;
 pub use plan::{Plan, Point};
 pub use row::Row;

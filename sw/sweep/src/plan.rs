@@ -1,10 +1,14 @@
 //! From a sweep file to points: models read, presets checked, images at hand.
 
+use std::path::PathBuf;
+
 use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{Elaborated, presets};
+use hafnia_cosim::{LARGEST_VERILOG, design};
 use hafnia_dataset::Images;
 use hafnia_quantize::{Model, read_model};
+use hafnia_verilate::Design;
 use serde_json::{Value, json};
 
 use crate::spec::{Engine, Spec, Stop};
@@ -17,10 +21,16 @@ pub struct Plan {
     pub engine: Engine,
     /// When a point needs no more seeds.
     pub stop: Option<Stop>,
+    /// Share of the images that is run again on the simulated hardware.
+    pub audit: f64,
+    /// Verilog that is simulated instead of the generated.
+    rtl: Option<String>,
     /// The points, in the order in which they run.
     pub points: Vec<Point>,
     /// Models x presets, which the points name by number.
     pub setups: Vec<Setup>,
+    /// Name of the data set.
+    pub data: &'static str,
     /// The test images.
     pub images: Images,
     /// Number of the first.
@@ -34,6 +44,8 @@ pub struct Plan {
 /// A network on a configuration.
 #[derive(Debug)]
 pub struct Setup {
+    /// File of the network.
+    pub path: PathBuf,
     /// The network.
     pub model: Model,
     /// The configuration.
@@ -68,6 +80,12 @@ impl Point {
 }
 
 impl Plan {
+    /// Returns the design to simulate.
+    pub(crate) fn design(&self, hw: &Elaborated) -> Design {
+        let generated = design(hw);
+        Design { verilog: self.rtl.clone().unwrap_or(generated.verilog), ..generated }
+    }
+
     /// Plans a sweep.
     ///
     /// # Errors
@@ -76,6 +94,9 @@ impl Plan {
         let data = hafnia_dataset::locate(spec.data.as_deref())?;
         let [first, count] = spec.images;
         let images = data.test().read(first as usize, count as usize)?;
+        let read =
+            |path: &PathBuf| hafnia_files::read_text(path, LARGEST_VERILOG).map_err(SweepError::io("read", path));
+        let rtl = spec.rtl.as_ref().map(read).transpose()?;
         let version = env!("CARGO_PKG_VERSION");
         let (mut setups, mut points) = (Vec::new(), Vec::new());
         let (mut models, mut configurations) = (Vec::new(), Vec::new());
@@ -117,15 +138,28 @@ impl Plan {
                     }));
                 }
                 configurations.push(json!({ "preset": name, "config_hash": hw.config.hash() }));
-                setups.push(Setup { model: model.clone(), hw, schedule });
+                setups.push(Setup { path: path.clone(), model: model.clone(), hw, schedule });
             }
         }
         configurations.truncate(spec.presets.len());
         let facts = json!({
             "version": version, "engine": spec.engine, "models": models, "presets": configurations,
             "ber": spec.ber, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
+            "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });
-        Ok(Self { engine: spec.engine, stop: spec.stop, points, setups, images, first, facts, text: spec.text.clone() })
+        Ok(Self {
+            engine: spec.engine,
+            stop: spec.stop,
+            audit: spec.audit,
+            rtl,
+            points,
+            setups,
+            data: data.name(),
+            images,
+            first,
+            facts,
+            text: spec.text.clone(),
+        })
     }
 }

@@ -1,11 +1,12 @@
 //! Runs the points that have no row yet.
 
-use hafnia_cosim::{CleanMaps, Depth, Engine as Computes, Hardware, Ifmaps, Plan as Experiment, Totals, design};
+use hafnia_cosim::{CleanMaps, Depth, Engine as Computes, Hardware, Ifmaps, Plan as Experiment, Totals};
 use hafnia_verilate::{Builder, Variant};
 use ndarray::Array3;
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
-use crate::plan::{Plan, Point, Setup};
+use crate::audit::{audit, choose};
+use crate::plan::{Plan, Setup};
 use crate::spec::{Engine, Stop};
 use crate::{Row, Store, SweepError};
 
@@ -27,7 +28,8 @@ pub struct Progress {
 /// after each.
 ///
 /// # Errors
-/// A row of the store is of another point; a point cannot be run; a row cannot be written. Rows that were finished stay.
+/// A row of the store is of another point; a point cannot be run; an audit found a difference; a row cannot be written.
+/// Rows that were finished stay.
 pub fn run(
     plan: &Plan,
     store: &mut Store,
@@ -39,7 +41,7 @@ pub fn run(
     let (mut next, mut loaded): (usize, Option<Loaded>) = (0, None);
     // Top-1 of the seeds of the cell that is under way.
     let (mut cell, mut seeds) = (None, Vec::new());
-    for point in &plan.points {
+    for (number, point) in plan.points.iter().enumerate() {
         if cell != Some(point.cell) {
             (cell, seeds) = (Some(point.cell), Vec::new());
         }
@@ -53,7 +55,7 @@ pub fn run(
                         Some(loaded) => loaded,
                         None => Loaded::new(plan, point.setup, builder)?,
                     };
-                    let row = setup.run(plan, point, jobs)?;
+                    let row = setup.run(plan, number, jobs)?;
                     loaded = Some(setup);
                     store.append(row.clone())?;
                     row
@@ -79,32 +81,47 @@ struct Loaded {
 
 impl Loaded {
     fn new(plan: &Plan, setup: usize, builder: &Builder<'_>) -> Result<Self, SweepError> {
-        let Setup { model, hw, schedule } = &plan.setups[setup];
+        let Setup { model, hw, schedule, .. } = &plan.setups[setup];
         let ifmaps: Vec<_> = plan.images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
-        let (clean, hardware) = match plan.engine {
-            Engine::Golden => {
-                (Some(CleanMaps::new(&model.network, plan.first, &ifmaps, schedule.batch, CLEAN_BYTES)), None)
-            }
-            Engine::Sim => (None, Some(builder.build(&design(hw), Variant::default())?.into())),
-        };
+        let golden = plan.engine == Engine::Golden;
+        let clean = || CleanMaps::new(&model.network, plan.first, &ifmaps, schedule.batch, CLEAN_BYTES);
+        let clean = golden.then(clean);
+        let build = || builder.build(&plan.design(hw), Variant::default());
+        let hardware = (!golden || plan.audit > 0.0).then(build).transpose()?.map(Hardware::from);
         Ok(Self { setup, ifmaps, clean, hardware })
     }
 
-    fn run(&self, plan: &Plan, point: &Point, jobs: usize) -> Result<Row, SweepError> {
-        let Setup { model, hw, schedule } = &plan.setups[self.setup];
+    fn run(&self, plan: &Plan, number: usize, jobs: usize) -> Result<Row, SweepError> {
+        let point = &plan.points[number];
+        let Setup { model, hw, schedule, .. } = &plan.setups[self.setup];
         let (thresholds, seed) = (point.thresholds.clone(), point.seed());
         let experiment = Experiment { hw, network: &model.network, schedule, thresholds, seed };
-        let engine = self.hardware.as_ref().map_or(Computes::Golden(Depth::Logits), Computes::Sim);
-        let images = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
-        let mut totals = Totals::default();
-        hafnia_cosim::run(&experiment, engine, images, jobs, &mut |batch| {
+        let engine = match plan.engine {
+            Engine::Golden => Computes::Golden(Depth::Logits),
+            Engine::Sim => Computes::Sim(self.hardware()),
+        };
+        let ifmaps = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
+        let chosen = choose(number, plan.audit, &ifmaps.batches(&experiment));
+        let (mut totals, mut kept) = (Totals::default(), Vec::new());
+        hafnia_cosim::run(&experiment, engine, ifmaps, jobs, &mut |batch| {
             let start = (batch.first - plan.first) as usize;
             totals.add(&batch, &plan.images.labels()[start..start + batch.images as usize]);
+            if chosen.get(kept.len()).is_some_and(|next| next.start == batch.first) {
+                kept.push(batch);
+            }
             true
         })?;
         let mut row = point.row.clone();
         row.fill(&totals);
+        if !chosen.is_empty() {
+            row.audited = audit(&experiment, self.hardware(), ifmaps, &chosen, &kept, jobs)?
+                .map_err(|divergence| SweepError::Differs { point: Box::new(point.clone()), divergence })?;
+        }
         Ok(row)
+    }
+
+    fn hardware(&self) -> &Hardware {
+        self.hardware.as_ref().expect("built for what simulates or audits")
     }
 }
 

@@ -11,8 +11,20 @@ use crate::SweepError;
 const LARGEST: u64 = 1 << 20;
 
 /// Its keys; those after the point belong to the table `stop`.
-const KEYS: [&str; 10] =
-    ["models", "presets", "engine", "ber", "seeds", "images", "data", "batch", "stop.width", "stop.at_least"];
+const KEYS: [&str; 12] = [
+    "models",
+    "presets",
+    "engine",
+    "ber",
+    "seeds",
+    "images",
+    "data",
+    "batch",
+    "audit",
+    "rtl",
+    "stop.width",
+    "stop.at_least",
+];
 
 /// A sweep as its author writes it: the grid models x presets x rates x seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +50,12 @@ pub struct Spec {
     /// Images that the hardware holds at once; without it as many as fit.
     #[serde(default)]
     pub batch: Option<u32>,
+    /// Share, from 0 to 1, of all (point, image) pairs that is run again on the simulated hardware and must be equal.
+    #[serde(default)]
+    pub audit: f64,
+    /// Verilog to simulate instead of the generated: a changed copy of it, of the one preset.
+    #[serde(default)]
+    pub rtl: Option<PathBuf>,
     /// When a point needs no more seeds.
     #[serde(default)]
     pub stop: Option<Stop>,
@@ -97,6 +115,7 @@ impl Spec {
         spec.text = text;
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.models.iter_mut().for_each(|model| *model = folder.join(&*model));
+        spec.rtl = spec.rtl.map(|rtl| folder.join(rtl));
         spec.data = spec.data.map(|data| if data == Path::new("digits") { data } else { folder.join(data) });
         Ok(spec)
     }
@@ -118,6 +137,12 @@ impl Spec {
         }
         if let Some((key, value)) = spec.repeated() {
             return Err(format!("`{key}` has {value} twice; name each once"));
+        }
+        if !(0.0..=1.0).contains(&spec.audit) {
+            return Err(format!("`audit` is {}, expected a share from 0 to 1, such as 0.002", spec.audit));
+        }
+        if spec.rtl.is_some() && spec.presets.len() > 1 {
+            return Err(format!("`rtl` is the Verilog of one preset, and `presets` names {}", spec.presets.join(", ")));
         }
         match spec.stop {
             Some(stop) if !(stop.width > 0.0 && stop.width < 1.0) => {
@@ -182,6 +207,8 @@ mod tests {
             (GOOD.replace("[1, 2]", "[1, 1]"), ["`seeds` has 1 twice", "once"]),
             (GOOD.replace("1e-3", "\"x\""), ["ber", "expected f64"]),
             (format!("{GOOD}engine = \"fpga\""), ["fpga", "golden"]),
+            (format!("{GOOD}rtl = \"a.v\"\npresets = [\"4x4\", \"8x8\"]"), ["`rtl`", "4x4, 8x8"]),
+            (format!("{GOOD}audit = 2"), ["`audit` is 2", "such as 0.002"]),
             (format!("{GOOD}[stop]\nwidth = 0.0"), ["`stop.width` is 0", "such as 0.01"]),
             (format!("{GOOD}[stop]\nwidth = 0.1\nat_least = 1"), ["`stop.at_least` is 1", "2 or more"]),
             (GOOD.replace("models = [\"m\"]\n", ""), ["models", "missing"]),

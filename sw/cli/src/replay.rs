@@ -1,0 +1,58 @@
+//! The command that shows a difference again.
+
+use std::ops::Range;
+use std::path::Path;
+
+use hafnia_cosim::Trace;
+
+/// A `verify` command.
+pub struct VerifyCommand {
+    words: Vec<String>,
+}
+
+impl VerifyCommand {
+    /// Begins with the flags that choose the hardware.
+    pub fn new(hardware: Vec<String>) -> Self {
+        let mut words = vec!["hafnia".to_owned(), "verify".to_owned()];
+        words.extend(hardware);
+        Self { words }
+    }
+
+    /// Adds an option where there is a value.
+    pub fn option<T: ToString>(mut self, name: &str, value: Option<T>) -> Self {
+        self.words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value.to_string()]));
+        self
+    }
+
+    /// Adds an option with a path where there is one.
+    pub fn path(self, name: &str, path: Option<&Path>) -> Self {
+        self.option(name, path.map(Path::display))
+    }
+
+    /// Adds the images, in hardware batches of `batch`.
+    pub fn images(self, images: Range<u32>, batch: u32) -> Self {
+        self.option("--images", Some(format!("{}:{}", images.start, images.len()))).option("--batch", Some(batch))
+    }
+
+    /// Adds the noise.
+    pub fn noise(self, ber: f64, seed: u64) -> Self {
+        self.option("--ber", Some(ber)).option("--seed", Some(seed))
+    }
+
+    /// Adds a waveform.
+    pub fn trace(self, trace: Option<&Trace>) -> Self {
+        let window = trace.map(|Trace { from, count, .. }| format!("{from}:{count}"));
+        self.path("--wave", trace.map(|trace| &*trace.path)).option("--wave-window", window)
+    }
+
+    /// Returns the command as a shell takes it.
+    pub fn line(&self) -> String {
+        self.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
