@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fault::{self, RateError, Thresholds};
+use crate::fault::{self, Noise, RateError};
 use crate::protect::Code;
 
 /// Largest number of descriptors: PROGRAM_COUNT and FINISHED have 8 bits.
@@ -246,16 +246,16 @@ const fn address_bits(depth: u32) -> u32 {
 }
 
 impl Elaborated {
-    /// Returns the thresholds of bit-error rate `p` on this hardware.
+    /// Returns noise of bit-error rate `p` in every cell of this hardware.
     ///
     /// # Errors
-    /// [`RateError`] as [`Thresholds::new`], and where there is noise to inject but no injector.
-    pub fn thresholds(&self, p: f64) -> Result<Thresholds, RateError> {
-        let thresholds = Thresholds::new(p, self.codeword_bits)?;
-        if thresholds.enable && !self.config.injector.weights {
+    /// [`RateError`] as [`Noise::new`], and where there is noise to inject but no injector.
+    pub fn noise(&self, p: f64) -> Result<Noise, RateError> {
+        let noise = Noise::new(p, self.codeword_bits)?;
+        if noise.enable && !self.config.injector.weights {
             return Err(RateError::NoInjector(self.config.name.clone()));
         }
-        Ok(thresholds)
+        Ok(noise)
     }
 
     fn new(config: AccelConfig) -> Self {

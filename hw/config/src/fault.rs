@@ -82,15 +82,81 @@ pub enum RateError {
     NoInjector(String),
 }
 
-/// Thresholds of one codeword's draws. A draw `u` succeeds when `u <= threshold`, so a threshold register holds T - 1.
+/// Which cells are at risk. Draws are made for all cells alike; those of others are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtRisk {
+    /// Bits of each byte, as a mask.
+    pub bits: u8,
+    /// Layers, as a mask: bit `l` is layer `l`. From layer 32 on all are at risk.
+    pub layers: u32,
+}
+
+impl AtRisk {
+    /// Every cell.
+    pub const ALL: Self = Self { bits: u8::MAX, layers: u32::MAX };
+
+    /// Returns what is at risk in a network of `count` layers: bits of each byte, as a mask, in all layers or in those
+    /// listed.
+    ///
+    /// # Errors
+    /// [`AtRiskError`] if nothing is left, or a layer does not exist.
+    pub fn new(bits: u8, layers: Option<&[u32]>, count: usize) -> Result<Self, AtRiskError> {
+        if bits == 0 {
+            return Err(AtRiskError::NoBit);
+        }
+        let Some(list) = layers else { return Ok(Self { bits, layers: u32::MAX }) };
+        if let Some(&layer) = list.iter().find(|&&layer| layer as usize >= count.min(32)) {
+            return Err(AtRiskError::NoSuchLayer { layer, last: count.min(32) - 1 });
+        }
+        match list.iter().fold(0, |mask, layer| mask | 1 << layer) {
+            0 => Err(AtRiskError::NoLayer),
+            layers => Ok(Self { bits, layers }),
+        }
+    }
+
+    /// Returns the layers at risk of a network of `count`, as a mask.
+    pub const fn layers_of(&self, count: usize) -> u32 {
+        if count >= 32 { self.layers } else { self.layers & ((1 << count) - 1) }
+    }
+
+    /// Returns the bits of a byte that are at risk in `layer`, as a mask.
+    pub const fn bits_in(&self, layer: u32) -> u8 {
+        if layer > 31 || self.layers >> layer & 1 == 1 { self.bits } else { 0 }
+    }
+}
+
+/// Noise of the weight memory: what is at risk, and the thresholds of one codeword's draws. A draw `u` succeeds when
+/// `u <= threshold`, so a threshold register holds T - 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Thresholds {
+pub struct Noise {
+    /// What is at risk.
+    pub at_risk: AtRisk,
     /// Whether anything is injected. False at p = 0.
     pub enable: bool,
     /// First level: the word has a candidate flip.
     pub word: u32,
     /// Second level, one entry per size of [`node_sizes`].
     pub nodes: Vec<NodeThresholds>,
+}
+
+/// Cells at risk that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AtRiskError {
+    /// No bit.
+    #[error("no bit of a byte is at risk; write a mask from 0x01 to 0xff, or a bit-error rate of 0 for no noise")]
+    NoBit,
+    /// No layer.
+    #[error("no layer is at risk; list at least one, or leave the list out for all")]
+    NoLayer,
+    /// A layer that the network does not have.
+    #[error("there is no layer {layer}; this network has layers 0 to {last} to choose from")]
+    NoSuchLayer {
+        /// The layer.
+        layer: u32,
+        /// The last one.
+        last: usize,
+    },
 }
 
 /// Thresholds of a node that is known to hold at least one flip.
@@ -102,8 +168,8 @@ pub struct NodeThresholds {
     pub left: u32,
 }
 
-impl Thresholds {
-    /// Returns the thresholds for bit-error rate `p` and codewords of `codeword_bits` cells, Eqs. (1) and (2) of
+impl Noise {
+    /// Returns noise of bit-error rate `p` in every cell for codewords of `codeword_bits` cells, Eqs. (1) and (2) of
     /// `docs/fault-model.md`.
     ///
     /// # Errors
@@ -128,7 +194,7 @@ impl Thresholds {
                 NodeThresholds { both: minus_one(scaled(left * any(upper))), left: minus_one(scaled(left)) }
             })
             .collect();
-        Ok(Self { enable, word: minus_one(word), nodes })
+        Ok(Self { at_risk: AtRisk::ALL, enable, word: minus_one(word), nodes })
     }
 }
 
@@ -208,24 +274,37 @@ mod tests {
     }
 
     #[test]
+    fn cells_at_risk_are_those_of_the_lists() {
+        let some = AtRisk::new(0x81, Some(&[0, 3, 3]), 9).unwrap();
+        assert_eq!([0, 1, 3, 32].map(|layer| some.bits_in(layer)), [0x81, 0, 0x81, 0x81]);
+        assert_eq!((some.layers_of(9), AtRisk::ALL.layers_of(9), AtRisk::ALL.layers_of(40)), (0b1001, 0x1ff, u32::MAX));
+        assert_eq!(AtRisk::new(0xff, None, 9), Ok(AtRisk::ALL));
+        for (bits, layers, phrase) in [(0, None, "0x01"), (1, Some(&[][..]), "at least one"), (1, Some(&[9]), "0 to 8")]
+        {
+            let error = AtRisk::new(bits, layers, 9).unwrap_err().to_string();
+            assert!(error.contains(phrase), "{error}");
+        }
+    }
+
+    #[test]
     fn a_rate_of_one_flips_always_and_zero_never() {
-        let always = Thresholds::new(1.0, 64).unwrap();
+        let always = Noise::new(1.0, 64).unwrap();
         assert!(always.enable && always.word == u32::MAX && always.nodes.iter().all(|n| n.both == u32::MAX));
-        assert!(!Thresholds::new(0.0, 64).unwrap().enable);
+        assert!(!Noise::new(0.0, 64).unwrap().enable);
     }
 
     #[test]
     fn rates_that_are_no_probability_are_refused() {
         for p in [-1e-9, 1.5, f64::NAN, f64::INFINITY] {
-            assert!(Thresholds::new(p, 64).is_err(), "{p}");
+            assert!(Noise::new(p, 64).is_err(), "{p}");
         }
     }
 
     #[test]
     fn rates_below_the_resolution_of_the_thresholds_are_refused() {
-        let error = Thresholds::new(1e-12, 64).unwrap_err().to_string();
+        let error = Noise::new(1e-12, 64).unwrap_err().to_string();
         assert!(error.contains("1e-12") && error.contains("the least is 1.8e-10"), "{error}");
-        let rate = f64::from(Thresholds::new(2e-10, 64).unwrap().word + 1) / TWO_TO_32;
+        let rate = f64::from(Noise::new(2e-10, 64).unwrap().word + 1) / TWO_TO_32;
         assert!((rate / (64.0 * 2e-10) - 1.0).abs() < 0.01, "{rate}");
     }
 
@@ -234,18 +313,18 @@ mod tests {
     fn every_cell_of_the_tree_flips_at_the_requested_rate() {
         for n in [8, 13, 22, 32, 39, 64, 72] {
             for p in [0.5, 1e-1, 1e-3, 1e-6] {
-                let thresholds = Thresholds::new(p, n).unwrap();
+                let noise = Noise::new(p, n).unwrap();
                 let sizes = node_sizes(n);
                 // Half a step of the first threshold, relative to the rate it stands for, and a margin for the others.
                 let tolerance = 1e-6 + 1.0 / (8_589_934_592.0 * p * f64::from(n));
                 let rate = |t: u32| (f64::from(t) + 1.0) / 4_294_967_296.0;
-                let mut stack = vec![(n, rate(thresholds.word))];
+                let mut stack = vec![(n, rate(noise.word))];
                 while let Some((size, reach)) = stack.pop() {
                     if size == 1 {
                         assert!((reach / p - 1.0).abs() < tolerance, "n {n}, p {p}: {reach}");
                         continue;
                     }
-                    let node = thresholds.nodes[sizes.iter().position(|&s| s == size).unwrap()];
+                    let node = noise.nodes[sizes.iter().position(|&s| s == size).unwrap()];
                     let (lower, upper) = halves(size);
                     stack.push((lower, reach * rate(node.left)));
                     stack.push((upper, reach * (1.0 - rate(node.left) + rate(node.both))));

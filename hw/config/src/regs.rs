@@ -9,8 +9,8 @@ use crate::program::{DESCRIPTOR_WORDS, FIELDS};
 
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
-/// Value of the register VERSION: register map 1.0, major in the upper half.
-pub const VERSION_VALUE: u32 = 0x0001_0000;
+/// Value of the register VERSION: register map 1.1, major in the upper half.
+pub const VERSION_VALUE: u32 = 0x0001_0001;
 
 /// How the host may use a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,22 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
             32,
             0,
             "Threshold of the first level: T - 1 of equation (1) in `docs/fault-model.md`.",
+        ));
+        list.push(register(
+            "INJECT_BITS",
+            13,
+            ReadWrite,
+            8,
+            0xff,
+            "Bits of each byte that are at risk; flips drawn for others are dropped.",
+        ));
+        list.push(register(
+            "INJECT_LAYERS",
+            14,
+            ReadWrite,
+            32,
+            u32::MAX,
+            "Layers that are at risk, bit l for layer l; in others nothing is drawn. From layer 32 on all are.",
         ));
         for (i, size) in node_sizes(hw.codeword_bits).into_iter().enumerate() {
             let offset = THRESHOLD_OFFSET + 2 * i as u32;

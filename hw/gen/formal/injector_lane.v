@@ -3,9 +3,9 @@
 // A word enters in one cycle and leaves two cycles later. Proved for every starting state and all inputs:
 //   identity   a word that entered with the injector off leaves unchanged and reports no flip;
 //   reported   every word leaves as it entered, but for the flips reported beside it;
-//   only_live  no flip is reported in a weight that was not live;
+//   only_live  no flip is reported in a weight that was not live, or in a bit that was not at risk;
 //   drawn      a flip only comes with a word that was valid, with the injector on, and whose draw was a hit;
-//   found      a hit of a word whose weights are all live flips at least one cell: the tree loses none;
+//   found      a hit of a word whose weights are all live and all bits at risk flips at least one cell: the tree loses none;
 //   generator  the word's generator takes the seed, else steps once for a valid word with the injector on, else holds.
 // Argument: what leaves depends on the state when the word entered and on the inputs since, so three cycles from an
 // arbitrary state are all there is to check: the bounded check is the proof. The block has no reset to start from.
@@ -15,6 +15,7 @@ module injector_lane_properties #(
 ) (
   input clk_i,
   input enable_i,
+  input [7:0] bits_i,
   input [31:0] word_threshold_i,
   input [64*SIZES-1:0] node_thresholds_i,
   input seed_i,
@@ -27,7 +28,7 @@ wire [31:0] seed_word;
 wire [8*WEIGHTS-1:0] code;
 wire [8*WEIGHTS-1:0] flips;
 injector_lane dut (
-  .clk_i(clk_i), .enable_i(enable_i), .word_threshold_i(word_threshold_i), .node_thresholds_i(node_thresholds_i),
+  .clk_i(clk_i), .enable_i(enable_i), .bits_i(bits_i), .word_threshold_i(word_threshold_i), .node_thresholds_i(node_thresholds_i),
   .seed_i(seed_i), .seed_word_i(seed_word_i), .seed_word_o(seed_word), .valid_i(valid_i), .live_i(live_i),
   .code_i(code_i), .code_o(code), .flips_o(flips)
 );
@@ -47,6 +48,7 @@ wire hit = draws && (\dut.a0 ^ \dut.b0 ^ \dut.c0 ) <= word_threshold_i;
 // What entered one and two cycles ago. `age` says how many cycles of that there are.
 reg [1:0] age = 0;
 reg enable_1, enable_2;
+reg [7:0] bits_1, bits_2;
 reg hit_1, hit_2;
 reg [WEIGHTS-1:0] live_1, live_2;
 reg [8*WEIGHTS-1:0] code_1, code_2;
@@ -55,6 +57,7 @@ reg draws_1, seed_1;
 always @(posedge clk_i) begin
   if (age < 2) age <= age + 1;
   {enable_1, enable_2} <= {enable_i, enable_1};
+  {bits_1, bits_2} <= {bits_i, bits_1};
   {hit_1, hit_2} <= {hit, hit_1};
   {live_1, live_2} <= {live_i, live_1};
   {code_1, code_2} <= {code_i, code_1};
@@ -64,7 +67,7 @@ end
 
 reg [8*WEIGHTS-1:0] live_cells;
 integer w;
-always @(*) for (w = 0; w < WEIGHTS; w = w + 1) live_cells[8*w +: 8] = {8{live_2[w]}};
+always @(*) for (w = 0; w < WEIGHTS; w = w + 1) live_cells[8*w +: 8] = bits_2 & {8{live_2[w]}};
 
 always @(*) begin
   if (age >= 1) begin
@@ -78,7 +81,7 @@ always @(*) begin
     reported: assert (code == (code_2 ^ flips));
     only_live: assert ((flips & ~live_cells) == 0);
     if (flips != 0) drawn: assert (hit_2);
-    if (hit_2 && &live_2) found: assert (flips != 0);
+    if (hit_2 && &live_2 && &bits_2) found: assert (flips != 0);
   end
 end
 

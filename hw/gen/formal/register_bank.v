@@ -37,6 +37,8 @@ wire [7:0] program_first;
 wire [7:0] program_count;
 wire weight_stream;
 wire inject_enable;
+wire [7:0] inject_bits;
+wire [31:0] inject_layers;
 wire [31:0] inject_word;
 wire [64*SIZES-1:0] inject_nodes;
 register_bank dut (
@@ -44,7 +46,8 @@ register_bank dut (
   .status_i(status_i), .weight_level_i(weight_level_i), .descriptor_end_i(descriptor_end_i),
   .start_o(start), .weight_clear_o(weight_clear),
   .program_first_o(program_first), .program_count_o(program_count), .weight_stream_o(weight_stream),
-  .inject_enable_o(inject_enable), .inject_word_o(inject_word), .inject_nodes_o(inject_nodes)
+  .inject_enable_o(inject_enable), .inject_bits_o(inject_bits), .inject_layers_o(inject_layers),
+  .inject_word_o(inject_word), .inject_nodes_o(inject_nodes)
 );
 
 // The block's own register, by its name in the flattened design.
@@ -61,6 +64,8 @@ always @(*) case (r)
   PROGRAM_COUNT: held_value = program_count;
   WEIGHT_STREAM: held_value = weight_stream;
   INJECT_ENABLE: held_value = inject_enable;
+  INJECT_BITS: held_value = inject_bits;
+  INJECT_LAYERS: held_value = inject_layers;
   INJECT_WORD: held_value = inject_word;
   default: held_value = inject_nodes >> 32 * (r - FIRST_THRESHOLD);
 endcase

@@ -229,7 +229,9 @@ impl Top {
         weights.rst_i.connect();
         assert_eq!(weights.node_thresholds_i.bits(), 64 * node_sizes(hw.codeword_bits).len());
         let mut text = format!(
-            "wire nearly_full = weights_level_o > 20'd{};\n\
+            "// From layer 32 on all are at risk.\n\
+             wire at_risk = (sequencer_layer_o > 8'd31) | registers_inject_layers_o[sequencer_layer_o[4:0]];\n\
+             wire nearly_full = weights_level_o > 20'd{};\n\
              wire stream_write = ws_valid_i & ws_ready_o;\n\
              assign ws_ready_o = registers_weight_stream_o & ~nearly_full & ~host_weight_write_o;\n\
              assign flip_valid_o = weights_flip_valid_o;\nassign flip_layer_o = sequencer_layer_o;\n\
@@ -248,7 +250,8 @@ impl Top {
             (&mut weights.row_i, "row_i", "sequencer_weight_row_o"),
             (&mut weights.live_i, "live_i", "sequencer_weight_live_o"),
             (&mut weights.index_i, "index_i", "sequencer_weight_index_o"),
-            (&mut weights.enable_i, "enable_i", "registers_inject_enable_o"),
+            (&mut weights.enable_i, "enable_i", "registers_inject_enable_o & at_risk"),
+            (&mut weights.bits_i, "bits_i", "registers_inject_bits_o"),
             (&mut weights.word_threshold_i, "word_threshold_i", "registers_inject_word_o"),
             (&mut weights.node_thresholds_i, "node_thresholds_i", "registers_inject_nodes_o"),
             (&mut weights.seed_load_i, "seed_load_i", "sequencer_seed_load_o"),

@@ -278,6 +278,7 @@ fn injector_lane_with_a_fault_breaks_its_properties() {
         Fault { line: "word_valid = valid_i & enable_i;", instead: "word_valid = valid_i;", fails: "identity" },
         Fault { line: "code_q <= code ^ flips;", instead: "code_q <= code;", fails: "reported" },
         Fault { line: "flips = flips & live;", instead: "flips = flips;", fails: "only_live" },
+        Fault { line: "live <= {bits_i & ", instead: "live <= {", fails: "only_live" },
         Fault {
             line: "hit <= word_valid & (word_draw <= word_threshold_i);",
             instead: "hit <= word_valid;",

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use common::{Bench, array, rng};
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{SEED_FIX, Thresholds, stream_key};
+use hafnia_config::fault::{AtRisk, Noise, SEED_FIX, stream_key};
 use hafnia_golden::generator::{CellGenerator, SeedGenerator};
 use hafnia_golden::injector::{Tree, seeded_lanes};
 use rand::Rng;
@@ -46,12 +46,12 @@ fn seed_lane(bench: &mut Bench, hw: &Elaborated, key: [u32; 4]) {
 }
 
 /// Runs random codewords through an injector lane and compares every output with the golden lane; returns the flips.
-fn run_lane(bench: &mut Bench, hw: &Elaborated, thresholds: &Thresholds, seed: u64, enable: fn(u32) -> bool) -> u32 {
+fn run_lane(bench: &mut Bench, hw: &Elaborated, noise: &Noise, seed: u64, enable: fn(u32) -> bool) -> u32 {
     let mut rng = rng(seed);
     let key = stream_key(seed, 3, 5);
-    bench.set_thresholds(thresholds);
+    bench.set_noise(noise);
     seed_lane(bench, hw, key);
-    let tree = Tree::new(hw.codeword_bits, thresholds);
+    let tree = Tree::new(hw.codeword_bits, noise);
     let mut golden = seeded_lanes(key, 1, &tree).remove(0);
     let (mut under_way, mut flipped) = (VecDeque::new(), 0);
     for cycle in 0..4000 {
@@ -61,7 +61,8 @@ fn run_lane(bench: &mut Bench, hw: &Elaborated, thresholds: &Thresholds, seed: u
         bench.set("valid_i", valid.into());
         bench.set("live_i", live);
         bench.set("code_i", code);
-        let flips = if valid && enable { golden.draw() as u64 & cells(live) } else { 0 };
+        let at_risk = u64::from_ne_bytes([noise.at_risk.bits; 8]);
+        let flips = if valid && enable { golden.draw() as u64 & cells(live) & at_risk } else { 0 };
         flipped += flips.count_ones();
         under_way.push_back((code ^ flips, flips));
         bench.step();
@@ -114,10 +115,11 @@ fn injector_lane_flips_the_cells_that_the_golden_lane_draws() {
     for lane_weights in [1, 2, 8] {
         let hw = array(3, 5, lane_weights);
         let mut bench = Bench::new(&hw, "injector_lane");
-        for (seed, p) in (10..).zip([1e-3, 0.1, 0.5, 1.0]) {
-            let thresholds = Thresholds::new(p, hw.codeword_bits).expect("a probability");
+        for (seed, (p, bits)) in (10..).zip([(1e-3, 0xff), (0.1, 0xff), (0.5, 0x80), (0.5, 0x0f), (1.0, 0xff)]) {
+            let at_risk = AtRisk { bits, ..AtRisk::ALL };
+            let noise = Noise { at_risk, ..Noise::new(p, hw.codeword_bits).expect("a probability") };
             // A stretch of 64 cycles in four is switched off: no draw is made and no generator steps.
-            let flips = run_lane(&mut bench, &hw, &thresholds, seed, |cycle| cycle / 64 % 4 != 3);
+            let flips = run_lane(&mut bench, &hw, &noise, seed, |cycle| cycle / 64 % 4 != 3);
             assert!(flips > 0, "{lane_weights} weights, p {p}");
         }
     }
@@ -127,11 +129,11 @@ fn injector_lane_flips_the_cells_that_the_golden_lane_draws() {
 fn injector_lane_switched_off_is_identity() {
     let hw = array(3, 5, 2);
     let mut bench = Bench::new(&hw, "injector_lane");
-    let thresholds = Thresholds::new(1.0, hw.codeword_bits).expect("a probability");
-    assert_eq!(run_lane(&mut bench, &hw, &thresholds, 1, |_| false), 0);
+    let noise = Noise::new(1.0, hw.codeword_bits).expect("a probability");
+    assert_eq!(run_lane(&mut bench, &hw, &noise, 1, |_| false), 0);
 }
 
-/// Thresholds equal to the first draws of the word and of the root, and one below them.
+/// Noise equal to the first draws of the word and of the root, and one below them.
 #[test]
 fn a_draw_equal_to_its_threshold_succeeds() {
     let hw = array(3, 5, 1);
@@ -145,10 +147,10 @@ fn a_draw_equal_to_its_threshold_succeeds() {
         for [word, both, left] in
             [[word, root, root], [word, root - 1, root], [word, 0, root - 1], [word - 1, root, root]]
         {
-            let mut thresholds = Thresholds::new(0.5, hw.codeword_bits).expect("a probability");
-            thresholds.word = word;
-            (thresholds.nodes[0].both, thresholds.nodes[0].left) = (both, left);
-            run_lane(&mut bench, &hw, &thresholds, seed, |_| true);
+            let mut noise = Noise::new(0.5, hw.codeword_bits).expect("a probability");
+            noise.word = word;
+            (noise.nodes[0].both, noise.nodes[0].left) = (both, left);
+            run_lane(&mut bench, &hw, &noise, seed, |_| true);
         }
     }
 }
@@ -160,13 +162,13 @@ fn weight_lane_reads_its_memory_through_the_injector() {
         let mut bench = Bench::new(&hw, "weight_lane");
         let mut rng = rng(3);
         let key = stream_key(3, 0, 0);
-        let thresholds = Thresholds::new(0.1, hw.codeword_bits).expect("a probability");
-        bench.set_thresholds(&thresholds);
+        let noise = Noise::new(0.1, hw.codeword_bits).expect("a probability");
+        bench.set_noise(&noise);
         if injector {
             seed_lane(&mut bench, &hw, key);
         }
         bench.set("enable_i", 1);
-        let tree = Tree::new(hw.codeword_bits, &thresholds);
+        let tree = Tree::new(hw.codeword_bits, &noise);
         let mut golden = seeded_lanes(key, 1, &tree).remove(0);
         let mut memory: Vec<Option<u64>> = vec![None; 80];
         let (mut asked, mut under_way) = (VecDeque::from([(false, 0); 2]), VecDeque::new());

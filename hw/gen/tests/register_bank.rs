@@ -117,7 +117,7 @@ impl Bank {
     }
 }
 
-/// The configurations: few and many thresholds, and no injector.
+/// The configurations: few and many noise, and no injector.
 fn configurations() -> Vec<Elaborated> {
     let mut without = array(3, 5, 2).config;
     without.injector.weights = false;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use common::{Bench, array, rng};
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Thresholds, stream_key};
+use hafnia_config::fault::{Noise, stream_key};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use hafnia_golden::read::{Stream, read_weights};
@@ -196,14 +196,14 @@ fn read_layer(bench: &mut Bench, hw: &Elaborated, stream: bool, p: f64) {
     let shape = ((folds * hw.cols - 2) as usize, hw.rows as usize + 1, 3, 3);
     let weights = Array4::from_shape_simple_fn(shape, || rng.random());
     let words = &words(hw, &weights, &mut rng)[..];
-    let thresholds = Thresholds::new(p, hw.codeword_bits).expect("a probability");
+    let noise = Noise::new(p, hw.codeword_bits).expect("a probability");
     let (k, c) = (shape.0 as u32, shape.1 as u32);
     let layer =
         LayerShape { kind: LayerKind::Conv3x3, in_channels: c, out_channels: k, height: 1, width: 1, pool: false };
     let key = Stream { seed: 9, layer: 2, group: 6 };
-    let (noisy, golden) = read_weights(hw, &layer, &weights, key, &thresholds);
-    bench.set_thresholds(&thresholds);
-    bench.set("enable_i", thresholds.enable.into());
+    let (noisy, golden) = read_weights(hw, &layer, &weights, key, &noise);
+    bench.set_noise(&noise);
+    bench.set("enable_i", noise.enable.into());
     seed_memory(bench, hw, stream_key(9, 2, 6));
     let (written, read, reading) = (0, 0, None);
     let mut pass = Pass { hw, stream, words, rng, written, read, reading, was_full: false, was_empty: false };

@@ -42,7 +42,7 @@ pub fn simulated(
     repeats: usize,
 ) -> Result<Simulated, CosimError> {
     let mut accel = Accel::open(SimTransport::new(model.dut()?)?, plan.hw, plan.network, plan.schedule)?;
-    accel.set_noise(plan.thresholds.clone())?;
+    accel.set_noise(plan.noise.clone())?;
     let mut measured = Simulated { utilisation: 0.0, macs: 0, cycles: 0, driven: Vec::new(), bare: Vec::new() };
     for _ in 0..repeats {
         let program = accel.stage(0, images, plan.seed)?;
@@ -93,7 +93,7 @@ impl Clean {
 
 /// Returns the times that the golden model takes for a batch, on one core.
 pub fn golden(plan: &Plan<'_>, images: &[Array3<i8>], repeats: usize) -> Vec<Duration> {
-    let mut golden = Golden::new(plan.network, plan.hw, plan.schedule, &plan.thresholds, plan.seed);
+    let mut golden = Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed);
     let once = |_| {
         let begin = Instant::now();
         std::hint::black_box(golden.batch(0, images, Depth::Logits));

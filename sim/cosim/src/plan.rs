@@ -1,7 +1,7 @@
 //! What is run: hardware, network, schedule, noise and seed.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::Thresholds;
+use hafnia_config::fault::Noise;
 use hafnia_config::schedule::Schedule;
 use hafnia_golden::network::Network;
 
@@ -14,7 +14,7 @@ pub struct Plan<'a> {
     /// Its schedule on the configuration.
     pub schedule: &'a Schedule,
     /// The noise.
-    pub thresholds: Thresholds,
+    pub noise: Noise,
     /// The run seed.
     pub seed: u64,
 }

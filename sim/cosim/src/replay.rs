@@ -149,7 +149,7 @@ impl<'a> Timing<'a> {
     fn of(plan: &'a Plan<'a>, layer: usize, images: u32, image: u32) -> Self {
         let read_group = plan.schedule.layers[layer].read_group;
         let of_group = |g: u32| read_group.min(images - g * read_group);
-        let seeded = plan.thresholds.enable;
+        let seeded = plan.noise.enable;
         let before =
             |g| u64::from(plan.schedule.expected(plan.hw, layer, of_group(g), seeded).cycles + DESCRIPTOR_CYCLES);
         let seeding = if seeded { plan.hw.seed_cycles } else { 0 };

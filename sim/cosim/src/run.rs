@@ -172,13 +172,13 @@ impl<'a> Worker<'a> {
             Engine::Sim(hardware) => (false, Some(hardware), Depth::Logits),
             Engine::Both(hardware) => (true, Some(hardware), Depth::EveryLayer),
         };
-        let model = || Golden::new(plan.network, plan.hw, plan.schedule, &plan.thresholds, plan.seed);
+        let model = || Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed);
         let golden = golden.then(|| model().starting_from(clean));
         let mut worker = Self { golden, accel: None, plan, depth, loaded: 0, trace: None };
         if let Some(hardware) = hardware {
             let transport = SimTransport::new(hardware.model.dut()?)?;
             let mut accel = Accel::open(transport, plan.hw, plan.network, plan.schedule)?;
-            accel.set_noise(plan.thresholds.clone())?;
+            accel.set_noise(plan.noise.clone())?;
             let dut = &mut accel.link().dut;
             worker.loaded = dut.cycle();
             if let Some(Trace { path, from, count }) = &hardware.trace {

@@ -1,5 +1,6 @@
 //! Sums over the batches of a run.
 
+use hafnia_config::fault::AtRisk;
 use hafnia_config::regs::LayerCounters;
 use hafnia_golden::conv::arg_max;
 
@@ -9,14 +10,17 @@ use crate::run::BatchReport;
 const Z: f64 = 3.290_526_731_491_926;
 
 /// What a run gave in all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
+    at_risk: AtRisk,
     /// Images.
     pub images: u64,
     /// Images whose largest logit is that of their label.
     pub correct: u64,
     /// Counters summed over all descriptors, in the order of [`LayerCounters::NAMES`].
     pub counters: [u64; LayerCounters::COUNT],
+    /// Cells read that were at risk.
+    pub cells_at_risk: u64,
     /// Cycles of each layer, summed over its descriptors.
     pub layer_cycles: Vec<u64>,
     /// Ofmap values and logits compared.
@@ -24,6 +28,12 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Returns the totals of no batch, of a run in which these cells are at risk.
+    pub fn new(at_risk: AtRisk) -> Self {
+        let counters = [0; LayerCounters::COUNT];
+        Self { at_risk, images: 0, correct: 0, counters, cells_at_risk: 0, layer_cycles: Vec::new(), compared: 0 }
+    }
+
     /// Adds a batch; `labels` are those of its images.
     pub fn add(&mut self, batch: &BatchReport, labels: &[u8]) {
         self.images += u64::from(batch.images);
@@ -35,6 +45,8 @@ impl Totals {
                 self.layer_cycles.resize(layer + 1, 0);
             }
             self.layer_cycles[*layer] += u64::from(counters.cycles);
+            let bits = self.at_risk.bits_in(*layer as u32).count_ones();
+            self.cells_at_risk += u64::from(counters.cells_read) / 8 * u64::from(bits);
             for (sum, value) in self.counters.iter_mut().zip(counters.values()) {
                 *sum += u64::from(value);
             }
@@ -55,15 +67,15 @@ impl Totals {
         self.correct as f64 / self.images as f64
     }
 
-    /// Returns the measured bit-error rate: flips / cells read.
+    /// Returns the measured bit-error rate: flips / cells read that were at risk.
     pub fn ber_measured(&self) -> f64 {
-        self.counter("flips") as f64 / self.counter("cells_read") as f64
+        self.counter("flips") as f64 / self.cells_at_risk as f64
     }
 
     /// Returns the 99.9% Wilson score interval of the bit-error rate: the rates under which the flips counted would not
     /// be a surprise of one in a thousand.
     pub fn ber_interval(&self) -> (f64, f64) {
-        let (n, p) = (self.counter("cells_read") as f64, self.ber_measured());
+        let (n, p) = (self.cells_at_risk as f64, self.ber_measured());
         let centre = p + Z * Z / (2.0 * n);
         let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
         let scale = 1.0 + Z * Z / n;
@@ -84,7 +96,8 @@ mod tests {
         for (flips, cells, want) in
             [(12, 10_000, (0.000_479_574_287, 0.002_999_415_431)), (0, 500, (0.0, 0.021_196_127_397))]
         {
-            let (low, high) = Totals { counters: [0, 0, 0, 0, cells, flips], ..Totals::default() }.ber_interval();
+            let totals = Totals { counters: [0, 0, 0, 0, 0, flips], cells_at_risk: cells, ..Totals::new(AtRisk::ALL) };
+            let (low, high) = totals.ber_interval();
             assert!((low - want.0).abs() < 1e-12 && (high - want.1).abs() < 1e-12, "{low} {high}");
         }
     }

@@ -5,6 +5,7 @@ mod common;
 use std::sync::Mutex;
 
 use common::{Bench, builder};
+use hafnia_config::fault::AtRisk;
 use hafnia_cosim::{CosimError, Engine, Found, Hardware, Ifmaps, Totals, design, random};
 use hafnia_verilate::{Design, Variant};
 
@@ -21,7 +22,7 @@ const fn fault(name: &'static str, text: &'static str, instead: &'static str) ->
     Fault { name, text, instead }
 }
 
-const FAULTS: [Fault; 29] = [
+const FAULTS: [Fault; 31] = [
     // Requantiser
     fault("rounding bit left out", "half = 49'd1 << (s_1 - 6'd1);", "half = 49'd0;"),
     fault("ties toward minus infinity", "49'd1 << (s_1 - 6'd1);", "(49'd1 << (s_1 - 6'd1)) - 49'd1;"),
@@ -57,6 +58,8 @@ const FAULTS: [Fault; 29] = [
         "draws[1] = u <= node_thresholds_i[63:32]",
         "draws[1] = u <= node_thresholds_i[127:96]",
     ),
+    fault("bits that are not at risk", "live <= {bits_i & {8{live_i[1]}},", "live <= {{8{live_i[1]}},"),
+    fault("layers that are not at risk", "registers_inject_enable_o & at_risk", "registers_inject_enable_o"),
     fault("flips in columns that are not live", "    flips = flips & live;\n", ""),
     // Counters
     fault("every flip counted twice", "{1'd0, flips_i}", "{flips_i, 1'd0}"),
@@ -97,11 +100,12 @@ fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
     let images = Ifmaps { first: 1, images: &bench.images, clean: None };
     let run = |design: &Design| -> Result<(Totals, Option<Found>), CosimError> {
         let hardware: Hardware = builder().build(design, Variant::default())?.into();
-        let mut totals = Totals::default();
+        let mut totals = Totals::new(AtRisk::ALL);
         let mut found = None;
         // Noise shows the faults of the injector, its absence those that need untouched weights, such as exact ties.
-        for p in [0.1, 0.0] {
-            hafnia_cosim::run(&bench.plan(p, 3), Engine::Both(&hardware), images, 1, &mut |batch| {
+        let some = AtRisk { bits: 0x81, layers: 0b01011 };
+        for plan in [bench.plan(0.1, 3), bench.plan(0.0, 3), bench.masked(0.1, 3, some)] {
+            hafnia_cosim::run(&plan, Engine::Both(&hardware), images, 1, &mut |batch| {
                 totals.add(&batch, &[]);
                 found = found.take().or(batch.difference);
                 found.is_none()
@@ -111,7 +115,7 @@ fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
     };
     let (totals, found) = run(&sound).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(found, None);
-    assert!(totals.images == 10 && totals.counter("flips") > 1000, "the run is too small to show the faults");
+    assert!(totals.images == 15 && totals.counter("flips") > 1000, "the run is too small to show the faults");
 
     let queue = Mutex::new(FAULTS.iter());
     let unseen = Mutex::new(Vec::new());

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Bench, config, conv, hardware, head, preset};
 use hafnia_config::Elaborated;
+use hafnia_config::fault::AtRisk;
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::{Engine, random};
 use hafnia_driver::transport::sim::SimTransport;
@@ -27,6 +28,17 @@ fn resident_8x8_equals_golden_at_every_rate() {
     let hardware = hardware(&bench.hw, Unknowns::Fast);
     for (p, seed) in [(0.0, 1), (1e-4, 1), (1e-2, 2), (0.5, 3), (1.0, 4)] {
         bench.assert_equal(p, seed, &hardware);
+    }
+}
+
+/// Sign bits of two layers, low bits of all but one, and no layer at all.
+#[test]
+fn cells_at_risk_are_those_of_golden() {
+    let bench = Bench::digits(preset("8x8"));
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    for (bits, layers, flips) in [(0x80, 0b100_0010, true), (0x0f, !0b1000, true), (0xff, 0, false)] {
+        let (totals, found) = bench.compare(&bench.masked(0.1, 5, AtRisk { bits, layers }), &hardware);
+        assert!(found.is_none() && (totals.counter("flips") > 0) == flips, "{bits:x} {layers:b}: {found:?}");
     }
 }
 
@@ -130,8 +142,8 @@ fn weights_streamed_over_the_bus_equal_golden() {
     let mut link = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
     link.weight_stream = false;
     let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
-    accel.set_noise(plan.thresholds.clone()).expect("it has an injector");
-    let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.thresholds, plan.seed);
+    accel.set_noise(plan.noise.clone()).expect("it has an injector");
+    let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.noise, plan.seed);
     let range = aligned_batches(5..6, bench.schedule.batch)[0].clone();
     let got = accel.batch(range.start, &bench.images[..1], plan.seed, Depth::EveryLayer).expect("it runs");
     let want = golden.batch(range.start, &bench.images[..1], Depth::EveryLayer);

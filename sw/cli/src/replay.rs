@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use hafnia_config::fault::AtRisk;
 use hafnia_cosim::Trace;
 
 /// A `verify` command.
@@ -37,6 +38,15 @@ impl VerifyCommand {
     /// Adds the noise.
     pub fn noise(self, ber: f64, seed: u64) -> Self {
         self.option("--ber", Some(ber)).option("--seed", Some(seed))
+    }
+
+    /// Adds what is at risk in a network of `layers` layers, where that is not everything.
+    pub fn at_risk(self, at_risk: AtRisk, layers: usize) -> Self {
+        let mask = at_risk.layers_of(layers);
+        let list = (0..layers).filter(|layer| mask >> layer & 1 == 1).map(|layer| layer.to_string());
+        let some = mask != AtRisk::ALL.layers_of(layers);
+        self.option("--bits", (at_risk.bits != AtRisk::ALL.bits).then(|| format!("0x{:02x}", at_risk.bits)))
+            .option("--layers", some.then(|| list.collect::<Vec<_>>().join(",")))
     }
 
     /// Adds a waveform.

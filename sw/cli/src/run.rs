@@ -39,7 +39,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         ));
     }
     let setup = args.setup.resolve()?;
-    let plan = setup.plan(setup.hw.thresholds(args.ber)?, args.seed);
+    let plan = setup.plan(setup.noise(args.ber)?, args.seed);
     let hardware = match args.engine {
         EngineName::Golden => None,
         EngineName::Sim => Some(args.setup.build(&builder(), &args.setup.design(&setup.hw)?)?),
@@ -51,7 +51,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     };
     let mut log = args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
     let mut failed = None;
-    let mut totals = Totals::default();
+    let mut totals = Totals::new(plan.noise.at_risk);
     let begin = Instant::now();
     let bar = console.bar(setup.ifmaps.len() as u64, "images");
     hafnia_cosim::run(&plan, engine, setup.ifmaps(), setup.jobs, &mut |batch| {

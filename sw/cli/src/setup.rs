@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::Thresholds;
+use hafnia_config::fault::{AtRisk, Noise, RateError};
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::{Hardware, Ifmaps, LARGEST_VERILOG, Plan, Trace, design};
 use hafnia_dataset::{Dataset, Images};
@@ -28,6 +28,12 @@ pub struct SetupArgs {
     /// Test images, FIRST:COUNT.
     #[arg(long, value_name = "FIRST:COUNT", default_value = "0:8", value_parser = range)]
     pub images: (u32, u32),
+    /// Bits of each byte that are at risk, as a mask such as 0x80 for the sign bits.
+    #[arg(long, value_name = "MASK", default_value = "0xff", value_parser = mask)]
+    pub bits: u8,
+    /// Layers whose weights are at risk, separated by commas, the first being 0; without it all.
+    #[arg(long, value_name = "L,...", value_delimiter = ',')]
+    pub layers: Option<Vec<u32>>,
     /// Images that the hardware holds at once, a power of two; without it as many as fit. It is part of the experiment:
     /// images that share a read of the weights share its flips.
     #[arg(long, value_name = "N")]
@@ -53,6 +59,7 @@ pub struct SetupArgs {
 pub struct Setup {
     pub hw: Elaborated,
     pub model: Model,
+    pub at_risk: AtRisk,
     pub images: Images,
     pub schedule: Schedule,
     /// Quantised ifmaps of the images.
@@ -61,6 +68,11 @@ pub struct Setup {
     pub first: u32,
     pub jobs: usize,
     pub data_name: &'static str,
+}
+
+fn mask(text: &str) -> Result<u8, String> {
+    let number = text.strip_prefix("0x").map_or_else(|| text.parse(), |hex| u8::from_str_radix(hex, 16));
+    number.map_err(|_| "write a mask of eight bits, such as 0x80".to_owned())
 }
 
 pub fn range(text: &str) -> Result<(u32, u32), String> {
@@ -88,8 +100,9 @@ impl SetupArgs {
         let images = data.test().read(first as usize, count as usize)?;
         let schedule = Schedule::new(&hw, &model.network.shapes(), self.batch)?;
         let ifmaps = images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
+        let at_risk = AtRisk::new(self.bits, self.layers.as_deref(), schedule.layers.len())?;
         let jobs = jobs(self.jobs);
-        Ok(Setup { hw, model, images, schedule, ifmaps, first, jobs, data_name: data.name() })
+        Ok(Setup { hw, model, at_risk, images, schedule, ifmaps, first, jobs, data_name: data.name() })
     }
 
     /// No output may destroy an input or the other output.
@@ -157,8 +170,13 @@ const RTL_HELP: &str =
 
 impl Setup {
     /// Returns the plan of one bit-error rate and seed.
-    pub fn plan(&self, thresholds: Thresholds, seed: u64) -> Plan<'_> {
-        Plan { hw: &self.hw, network: &self.model.network, schedule: &self.schedule, thresholds, seed }
+    pub fn plan(&self, noise: Noise, seed: u64) -> Plan<'_> {
+        Plan { hw: &self.hw, network: &self.model.network, schedule: &self.schedule, noise, seed }
+    }
+
+    /// Returns noise of this bit-error rate in the cells at risk.
+    pub fn noise(&self, ber: f64) -> Result<Noise, RateError> {
+        Ok(Noise { at_risk: self.at_risk, ..self.hw.noise(ber)? })
     }
 
     /// Returns the images as a run takes them.

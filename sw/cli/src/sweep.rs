@@ -83,6 +83,7 @@ fn differs(
         .path("--rtl", spec.rtl.as_deref())
         .images(divergence.images.clone(), setup.schedule.batch)
         .noise(point.ber(), point.seed())
+        .at_risk(point.noise.at_risk, setup.schedule.layers.len())
         .line();
     let error = SweepError::Differs { point: Box::new(point.clone()), divergence: divergence.clone() };
     let text = format!("{error}\nreplay it with\n  {command}");
@@ -96,8 +97,11 @@ fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
     for point in &plan.points {
         let setup = &plan.setups[point.setup];
         let (model, preset) = (&setup.model.network.name, &setup.hw.config.name);
-        text.push_str(&format!("{model} {preset} ber {:e} seed {}\n", point.ber(), point.seed()));
-        points.push(json!({ "model": model, "preset": preset, "ber": point.ber(), "seed": point.seed() }));
+        let (ber, seed, bits, layers) = (point.ber(), point.seed(), point.bit_mask(), point.layer_mask());
+        text.push_str(&format!("{model} {preset} bits 0x{bits:02x} layers 0x{layers:x} ber {ber:e} seed {seed}\n"));
+        points.push(json!({
+            "model": model, "preset": preset, "bit_mask": bits, "layer_mask": layers, "ber": ber, "seed": seed,
+        }));
     }
     console.result(&text, &json!({ "images": plan.images.len(), "points": points }))?;
     Ok(Status::Done)

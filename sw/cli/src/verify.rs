@@ -51,15 +51,15 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         ));
     }
     let setup = args.setup.resolve()?;
-    let rates = args.ber.iter().map(|&p| Ok((p, setup.hw.thresholds(p)?)));
+    let rates = args.ber.iter().map(|&p| Ok((p, setup.noise(p)?)));
     let rates = rates.collect::<Result<Vec<_>, Failure>>()?;
     let builder = builder();
     let design = args.setup.design(&setup.hw)?;
     let hardware = args.setup.build(&builder, &design)?;
     let (mut rows, mut table) = (Vec::new(), String::from(HEADER));
-    for (ber, thresholds) in rates {
+    for (ber, noise) in rates {
         for &seed in &args.seed {
-            let point = Point { args, setup: &setup, plan: setup.plan(thresholds.clone(), seed), ber };
+            let point = Point { args, setup: &setup, plan: setup.plan(noise.clone(), seed), ber };
             let begin = Instant::now();
             let (totals, first) = point.compare(&hardware, console)?;
             let mut row = Row::new("sim", &setup, &point.plan, ber, &totals, begin.elapsed().as_secs_f64());
@@ -121,7 +121,7 @@ impl Point<'_> {
     fn compare(&self, hardware: &Hardware, console: &Console) -> Result<(Totals, Option<First>), Failure> {
         let setup = self.setup;
         let mut log = self.args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
-        let (mut totals, mut first, mut failed) = (Totals::default(), None, None);
+        let (mut totals, mut first, mut failed) = (Totals::new(self.plan.noise.at_risk), None, None);
         let bar = console.bar(setup.ifmaps.len() as u64, "images");
         let engine = Engine::Both(hardware);
         hafnia_cosim::run(&self.plan, engine, setup.ifmaps(), setup.jobs, &mut |batch| {
@@ -178,6 +178,7 @@ impl Point<'_> {
             .path("--rtl", args.rtl.as_deref())
             .images(first..first + count as u32, self.setup.schedule.batch)
             .noise(self.ber, self.plan.seed)
+            .at_risk(self.plan.noise.at_risk, self.setup.schedule.layers.len())
             .trace(trace)
             .line()
     }

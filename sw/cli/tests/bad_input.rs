@@ -114,6 +114,18 @@ fn configurations_that_do_not_hold_are_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn cells_at_risk_that_are_none_are_refused() {
+    let model = model();
+    for (more, phrases) in [
+        (["--bits", "0"], ["no bit", "0x01"]),
+        (["--bits", "0x100"], ["0x100", "such as 0x80"]),
+        (["--layers", "2,9"], ["no layer 9", "0 to 8"]),
+    ] {
+        assert_says(&golden(&model, &[&["--data", "digits", "--ber", "0.1"], &more[..]].concat()), &phrases);
+    }
+}
+
+#[test]
 fn output_that_cannot_be_written_is_refused() {
     let folder = folder();
     let file = folder.path().join("file");

@@ -34,6 +34,30 @@ fn golden_and_sim_give_the_same_row_and_the_same_flip_log() {
     assert!(lines.lines().all(|line| line.split(',').count() == 7 && line.starts_with("weights,")));
 }
 
+/// The sign bits of two layers: no other cell flips, on either engine, and the rate is that of the cells at risk.
+#[test]
+fn cells_at_risk_are_the_same_on_both_engines() {
+    let (model, folder) = (model(), folder());
+    let mut logs = Vec::new();
+    for engine in ["golden", "sim"] {
+        let log = folder.path().join(engine);
+        let risk = ["--bits", "0x80", "--layers", "1,4"];
+        let more = ["--images", "3:20", "--ber", "0.05", "--seed", "7", "--flip-log", text(&log)];
+        let row = json(&run(engine, &model, &[&risk[..], &more[..]].concat()), 0);
+        assert_eq!((&row["bit_mask"], &row["layer_mask"]), (&0x80.into(), &0b10010.into()));
+        let rate = |name: &str| row[name].as_u64().expect("a count") as f64;
+        let measured = row["counters"]["flips"].as_u64().expect("a count") as f64 / rate("cells_at_risk");
+        assert_eq!(row["ber_measured"].as_f64(), Some(measured));
+        assert!((measured - 0.05).abs() < 0.005, "{measured}");
+        logs.push(std::fs::read_to_string(log).expect("the log was written"));
+    }
+    assert!(logs[0] == logs[1], "the flip logs differ");
+    for line in logs[0].lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        assert!(matches!(fields[1], "1" | "4") && fields[4].parse::<u32>().expect("a bit") % 8 == 7, "{line}");
+    }
+}
+
 #[test]
 fn a_row_has_the_documented_fields() {
     let row = json(&run("golden", &model(), &["--images", "0:4"]), 0);

@@ -174,6 +174,25 @@ fn simulated_hardware_gives_the_golden_rows() {
     assert_eq!(found[0], found[1]);
 }
 
+/// Rate 0 once, then every bit alone and every layer alone; audited, so that the hardware has the same cells at risk.
+#[test]
+fn each_bit_and_each_layer_is_a_point_of_its_own() {
+    let folder = folder();
+    for (key, count) in [("bits", 8), ("layers", 9)] {
+        let file = write(folder.path(), &format!("ber = [0, 0.02]\nseeds = [1]\naudit = 0.1\n{key} = \"each\"\n"));
+        let output = folder.path().join(key);
+        json(&["sweep", text(&file), "-o", text(&output)], 0);
+        let rows = rows(&output);
+        let (bits, layers) = (column(&rows, "bit_mask"), column(&rows, "layer_mask"));
+        assert_eq!((bits.len(), &*bits[0], &*layers[0]), (1 + count, "255", "511"));
+        let (many, one) = if key == "bits" { (&bits, &layers) } else { (&layers, &bits) };
+        let mut masks: Vec<u32> = many[1..].iter().map(|mask| mask.parse().expect("a mask")).collect();
+        masks.sort_unstable();
+        assert_eq!(masks, (0..count).map(|i| 1 << i).collect::<Vec<_>>());
+        assert!(one.iter().all(|mask| *mask == one[0]));
+    }
+}
+
 #[test]
 fn an_audit_counts_what_it_ran_again_and_changes_no_other_column() {
     let folder = folder();

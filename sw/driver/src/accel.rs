@@ -1,6 +1,6 @@
 //! A session with one accelerator and one network.
 
-use hafnia_config::fault::Thresholds;
+use hafnia_config::fault::Noise;
 use hafnia_config::flip::Flip;
 use hafnia_config::program::Descriptor;
 use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, registers};
@@ -44,7 +44,7 @@ pub struct Accel<'a, T> {
     hw: &'a Elaborated,
     network: &'a Network,
     schedule: &'a Schedule,
-    thresholds: Thresholds,
+    noise: Noise,
     /// Weight words of each layer.
     weights: Vec<Vec<u32>>,
 }
@@ -61,8 +61,8 @@ impl<'a, T: Transport> Accel<'a, T> {
         schedule: &'a Schedule,
     ) -> Result<Self, DriverError> {
         let weights = network.layers.iter().map(|l| pack::weights(hw, l)).collect();
-        let thresholds = Thresholds::new(0.0, hw.codeword_bits).expect("zero is a rate");
-        let mut accel = Self { link, hw, network, schedule, thresholds, weights };
+        let noise = Noise::new(0.0, hw.codeword_bits).expect("zero is a rate");
+        let mut accel = Self { link, hw, network, schedule, noise, weights };
         accel.check_identity()?;
         accel.load()?;
         Ok(accel)
@@ -124,22 +124,24 @@ impl<'a, T: Transport> Accel<'a, T> {
         Ok(())
     }
 
-    /// Sets the injector's thresholds.
+    /// Sets what the injector does.
     ///
     /// # Errors
     /// [`DriverError::NoInjector`] if there is noise to set and the configuration left the injector out.
-    pub fn set_noise(&mut self, thresholds: Thresholds) -> Result<(), DriverError> {
+    pub fn set_noise(&mut self, noise: Noise) -> Result<(), DriverError> {
         if self.hw.config.injector.weights {
-            self.write_register("INJECT_ENABLE", thresholds.enable.into())?;
-            self.write_register("INJECT_WORD", thresholds.word)?;
-            for (size, node) in fault::node_sizes(self.hw.codeword_bits).into_iter().zip(&thresholds.nodes) {
+            self.write_register("INJECT_ENABLE", noise.enable.into())?;
+            self.write_register("INJECT_BITS", noise.at_risk.bits.into())?;
+            self.write_register("INJECT_LAYERS", noise.at_risk.layers)?;
+            self.write_register("INJECT_WORD", noise.word)?;
+            for (size, node) in fault::node_sizes(self.hw.codeword_bits).into_iter().zip(&noise.nodes) {
                 self.write_register(&format!("INJECT_BOTH_{size}"), node.both)?;
                 self.write_register(&format!("INJECT_LEFT_{size}"), node.left)?;
             }
-        } else if thresholds.enable {
+        } else if noise.enable {
             return Err(DriverError::NoInjector(self.hw.config.name.clone()));
         }
-        self.thresholds = thresholds;
+        self.noise = noise;
         Ok(())
     }
 
@@ -195,7 +197,7 @@ impl<'a, T: Transport> Accel<'a, T> {
     /// If the link fails.
     pub fn arm(&mut self, first: u32, part: &[(usize, Descriptor)]) -> Result<Armed, DriverError> {
         let cycles = |(l, d): &(usize, Descriptor)| {
-            let expected = self.schedule.expected(self.hw, *l, d.images, self.thresholds.enable);
+            let expected = self.schedule.expected(self.hw, *l, d.images, self.noise.enable);
             // A word over the bus may take as long as its pieces, their handshake and the poll between them.
             u64::from(expected.cycles) + 64 * u64::from(expected.words_read)
         };

@@ -1,6 +1,6 @@
 //! The two-level draw of one lane, Eqs. (1) to (3) of `docs/fault-model.md`.
 
-use hafnia_config::fault::{NodeThresholds, Thresholds, halves, node_sizes};
+use hafnia_config::fault::{NodeThresholds, Noise, halves, node_sizes};
 
 use crate::generator::{CellGenerator, SeedGenerator};
 
@@ -88,11 +88,11 @@ impl Lane<'_> {
 
 impl Tree {
     /// Returns the tree over `codeword_bits` cells.
-    pub fn new(codeword_bits: u32, thresholds: &Thresholds) -> Self {
+    pub fn new(codeword_bits: u32, noise: &Noise) -> Self {
         let sizes = node_sizes(codeword_bits);
         let node = |low, size| {
             let entry = sizes.iter().position(|&s| s == size).expect("every size is listed");
-            Node { low, size, thresholds: thresholds.nodes[entry], children: [None; 2] }
+            Node { low, size, thresholds: noise.nodes[entry], children: [None; 2] }
         };
         let mut nodes = vec![node(0, codeword_bits)];
         let mut n = 0;
@@ -107,7 +107,7 @@ impl Tree {
             }
             n += 1;
         }
-        Self { word_threshold: thresholds.word, nodes, codeword_bits }
+        Self { word_threshold: noise.word, nodes, codeword_bits }
     }
 
     /// Thresholds of the nodes, breadth first.
@@ -127,7 +127,7 @@ mod tests {
     use hafnia_config::fault::stream_key;
 
     fn tree(p: f64, cells: u32) -> Tree {
-        Tree::new(cells, &Thresholds::new(p, cells).unwrap())
+        Tree::new(cells, &Noise::new(p, cells).unwrap())
     }
 
     fn lane(tree: &Tree, seed: u64) -> Lane<'_> {

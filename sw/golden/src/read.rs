@@ -5,7 +5,7 @@
 //! `lane_weights` weights; cell `b` of a lane is bit `b % 8` of its weight `b / 8`.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Thresholds, stream_key};
+use hafnia_config::fault::{Noise, stream_key};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::LayerShape;
 use ndarray::Array4;
@@ -60,7 +60,7 @@ pub fn read(
     hw: &Elaborated,
     shape: &LayerShape,
     stream: Stream,
-    thresholds: &Thresholds,
+    noise: &Noise,
     mut flip: impl FnMut(Place) -> bool,
 ) -> Read {
     let (kernels, channels) = (shape.out_channels as usize, shape.in_channels as usize);
@@ -68,10 +68,11 @@ pub fn read(
     let Stream { seed, layer, group } = stream;
     let taps = shape.kind.taps() as usize;
     let mut read = Read::of(hw, shape);
-    if !thresholds.enable {
+    let bits = noise.at_risk.bits_in(layer);
+    if !noise.enable || bits == 0 {
         return read;
     }
-    let tree = Tree::new(hw.codeword_bits, thresholds);
+    let tree = Tree::new(hw.codeword_bits, noise);
     let mut lanes = seeded_lanes(stream_key(seed, layer, group), hw.lanes, &tree);
     let mut word = 0;
     for first_k in (0..kernels).step_by(cols) {
@@ -85,7 +86,7 @@ pub fn read(
                             let cell = mask.trailing_zeros();
                             mask &= mask - 1;
                             let column = l * lane_weights + cell as usize / 8;
-                            if column < live {
+                            if column < live && bits >> (cell % 8) & 1 == 1 {
                                 let before = flip(Place { k: first_k + column, c, tap, bit: cell % 8 });
                                 let bit = 8 * column as u32 + cell % 8;
                                 read.flips.push(Flip { layer, group, word, bit, before });
@@ -106,11 +107,11 @@ pub fn read_weights(
     shape: &LayerShape,
     weights: &Array4<i8>,
     stream: Stream,
-    thresholds: &Thresholds,
+    noise: &Noise,
 ) -> (Array4<i8>, Read) {
     let mut noisy = weights.clone();
     let width = weights.dim().3;
-    let read = read(hw, shape, stream, thresholds, |Place { k, c, tap, bit }| {
+    let read = read(hw, shape, stream, noise, |Place { k, c, tap, bit }| {
         let weight = &mut noisy[[k, c, tap / width, tap % width]];
         *weight ^= (1u8 << bit) as i8;
         *weight >> bit & 1 == 0

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::Thresholds;
+use hafnia_config::fault::Noise;
 use hafnia_config::flip::Flip;
 use hafnia_config::program::Descriptor;
 use hafnia_config::regs::LayerCounters;
@@ -52,18 +52,12 @@ pub struct BatchResult {
 }
 
 impl<'a> Golden<'a> {
-    /// Returns the model. `seed` is the run seed, `thresholds` the noise.
-    pub fn new(
-        network: &'a Network,
-        hw: &'a Elaborated,
-        schedule: &'a Schedule,
-        thresholds: &Thresholds,
-        seed: u64,
-    ) -> Self {
-        let reader = Reader::new(hw, schedule.layers.iter().map(|part| part.shape), thresholds);
+    /// Returns the model. `seed` is the run seed, `noise` the noise.
+    pub fn new(network: &'a Network, hw: &'a Elaborated, schedule: &'a Schedule, noise: &Noise, seed: u64) -> Self {
+        let reader = Reader::new(hw, schedule.layers.iter().map(|part| part.shape), noise);
         let expected = |layer: usize| {
             let images = 1..=schedule.layers[layer].read_group;
-            images.map(|images| schedule.expected(hw, layer, images, thresholds.enable)).collect()
+            images.map(|images| schedule.expected(hw, layer, images, noise.enable)).collect()
         };
         let expected = (0..schedule.layers.len()).map(expected).collect();
         Self { engine: Engine::new(network), reader, expected, hw, schedule, seed, clean: None, hits: Vec::new() }
@@ -214,8 +208,8 @@ mod tests {
         let image = |_| Array3::from_shape_simple_fn((3, 16, 16), || rng.random());
         let images: Vec<Array3<i8>> = (0..5).map(image).collect();
         for p in [0.0, 2e-5, 1e-3, 0.5] {
-            let thresholds = hw.thresholds(p).unwrap();
-            let mut golden = Golden::new(&network, &hw, &schedule, &thresholds, 3);
+            let noise = hw.noise(p).unwrap();
+            let mut golden = Golden::new(&network, &hw, &schedule, &noise, 3);
             // Twice: the weights must be whole again after a batch.
             let (first, again) = (golden.batch(8, &images, Depth::EveryLayer), golden.batch(8, &images, Depth::Logits));
             let mut flips = Vec::new();
@@ -225,7 +219,7 @@ mod tests {
                 let mut last = None;
                 for (map, group) in maps.iter_mut().zip(groups) {
                     let stream = Stream { seed: 3, layer: l as u32, group };
-                    let (weights, read) = read_weights(&hw, &layer.shape, &layer.weights, stream, &thresholds);
+                    let (weights, read) = read_weights(&hw, &layer.shape, &layer.weights, stream, &noise);
                     if last.replace(group) != Some(group) {
                         flips.extend(read.flips);
                     }
@@ -238,7 +232,7 @@ mod tests {
             // From the clean maps of some of the batches, of this one, and of no whole one.
             for count in [0, 2, 5] {
                 let clean = CleanMaps::new(&network, 8, &images[..count], schedule.batch, 1 << 20);
-                let model = Golden::new(&network, &hw, &schedule, &thresholds, 3);
+                let model = Golden::new(&network, &hw, &schedule, &noise, 3);
                 let from_clean = model.starting_from(Some(&clean)).batch(8, &images, Depth::Flips);
                 assert!(from_clean.outputs == again.outputs && from_clean.flips == flips, "p {p}, {count} images");
                 assert_eq!(from_clean.counters, again.counters);

@@ -89,6 +89,14 @@ pub enum SweepError {
     /// A bit-error rate cannot be had.
     #[error(transparent)]
     Rate(#[from] hafnia_config::fault::RateError),
+    /// Cells at risk cannot be had.
+    #[error("{model}: {source}")]
+    AtRisk {
+        /// Name of the network.
+        model: String,
+        /// What is wrong.
+        source: hafnia_config::fault::AtRiskError,
+    },
     /// The hardware could not be simulated.
     #[error(transparent)]
     Cosim(#[from] hafnia_cosim::CosimError),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hafnia_config::fault::Thresholds;
+use hafnia_config::fault::{AtRisk, Noise};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{Elaborated, presets};
 use hafnia_cosim::{LARGEST_VERILOG, design};
@@ -54,7 +54,36 @@ pub struct Setup {
     pub schedule: Schedule,
 }
 
-/// One point: a setup, a rate and a seed.
+impl Setup {
+    /// Adds the points of this setup, number `number`: cells at risk x rates x seeds. At rate 0 nothing is drawn, so that
+    /// there is one point whatever the cells and the seed.
+    fn points(&self, spec: &Spec, number: usize, blank: &Row, points: &mut Vec<Point>) -> Result<(), SweepError> {
+        let layers = self.schedule.layers.len();
+        let risks = spec.at_risk(layers).map_err(|source| SweepError::AtRisk { model: blank.model.clone(), source })?;
+        let mut cell = points.last().map_or(0, |point| point.cell + 1);
+        for (i, &at_risk) in risks.iter().enumerate() {
+            for &ber in &spec.ber {
+                let noise = self.hw.noise(ber)?;
+                let (at_risk, seeds) = match noise.enable {
+                    true => (at_risk, &spec.seeds[..]),
+                    false if i == 0 => (AtRisk::ALL, &spec.seeds[..1]),
+                    false => continue,
+                };
+                let (bit_mask, layer_mask) = (at_risk.bits, at_risk.layers_of(layers));
+                points.extend(seeds.iter().map(|&seed| Point {
+                    setup: number,
+                    cell,
+                    noise: Noise { at_risk, ..noise.clone() },
+                    row: Row { ber_requested: ber, seed, bit_mask, layer_mask, ..blank.clone() },
+                }));
+                cell += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One point: a setup, cells at risk, a rate and a seed.
 #[derive(Clone, Debug)]
 pub struct Point {
     /// Number of the setup in [`Plan::setups`].
@@ -62,7 +91,7 @@ pub struct Point {
     /// Number of the group of points that differ by their seeds alone.
     pub cell: usize,
     /// The noise.
-    pub thresholds: Thresholds,
+    pub noise: Noise,
     /// Its row, without results.
     pub(crate) row: Row,
 }
@@ -71,6 +100,16 @@ impl Point {
     /// Returns the rate asked for.
     pub fn ber(&self) -> f64 {
         self.row.ber_requested
+    }
+
+    /// Returns the bits of a byte at risk, as a mask.
+    pub fn bit_mask(&self) -> u8 {
+        self.row.bit_mask
+    }
+
+    /// Returns the layers at risk, as a mask.
+    pub fn layer_mask(&self) -> u32 {
+        self.row.layer_mask
     }
 
     /// Returns the run seed.
@@ -109,42 +148,30 @@ impl Plan {
                 let unfit =
                     |source| SweepError::Schedule { model: model.network.name.clone(), preset: name.clone(), source };
                 let schedule = Schedule::new(&hw, &model.network.shapes(), spec.batch).map_err(unfit)?;
-                for (rate, &ber) in spec.ber.iter().enumerate() {
-                    let thresholds = hw.thresholds(ber)?;
-                    // Nothing is drawn at rate 0: every seed gives the same.
-                    let seeds = if thresholds.enable { &spec.seeds[..] } else { &spec.seeds[..1] };
-                    points.extend(seeds.iter().map(|&seed| Point {
-                        setup: setups.len(),
-                        cell: setups.len() * spec.ber.len() + rate,
-                        thresholds: thresholds.clone(),
-                        row: Row {
-                            model: model.network.name.clone(),
-                            model_sha256: model.sha256.clone(),
-                            preset: name.clone(),
-                            config_hash: hw.config.hash(),
-                            engine: spec.engine.name().to_owned(),
-                            data: data.name().to_owned(),
-                            first,
-                            batch: schedule.batch,
-                            ber_requested: ber,
-                            seed,
-                            bit_mask: u8::MAX,
-                            layer_mask: u32::MAX >> (u32::BITS - schedule.layers.len() as u32),
-                            draws: "exact".to_owned(),
-                            protection: hw.config.protection.code.to_string(),
-                            version: version.to_owned(),
-                            ..Row::default()
-                        },
-                    }));
-                }
-                configurations.push(json!({ "preset": name, "config_hash": hw.config.hash() }));
-                setups.push(Setup { path: path.clone(), model: model.clone(), hw, schedule });
+                let blank = Row {
+                    model: model.network.name.clone(),
+                    model_sha256: model.sha256.clone(),
+                    preset: name.clone(),
+                    config_hash: hw.config.hash(),
+                    engine: spec.engine.name().to_owned(),
+                    data: data.name().to_owned(),
+                    first,
+                    batch: schedule.batch,
+                    draws: "exact".to_owned(),
+                    protection: hw.config.protection.code.to_string(),
+                    version: version.to_owned(),
+                    ..Row::default()
+                };
+                let setup = Setup { path: path.clone(), model: model.clone(), hw, schedule };
+                setup.points(spec, setups.len(), &blank, &mut points)?;
+                configurations.push(json!({ "preset": name, "config_hash": blank.config_hash }));
+                setups.push(setup);
             }
         }
         configurations.truncate(spec.presets.len());
         let facts = json!({
             "version": version, "engine": spec.engine, "models": models, "presets": configurations,
-            "ber": spec.ber, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
+            "ber": spec.ber, "bits": spec.bits, "layers": spec.layers, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
             "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });

@@ -40,7 +40,7 @@ pub struct Row {
     pub correct: u64,
     /// Top-1, from 0 to 1.
     pub top1: f64,
-    /// Flips / cells read.
+    /// Flips / cells read that were at risk.
     pub ber_measured: f64,
     /// Lower end of the 99.9% Wilson score interval of the measured rate.
     pub ber_low: f64,
@@ -50,6 +50,8 @@ pub struct Row {
     pub flips: u64,
     /// Cells read.
     pub cells_read: u64,
+    /// Cells read that were at risk.
+    pub cells_at_risk: u64,
     /// Weight words read.
     pub words_read: u64,
     /// Useful multiply-accumulates.
@@ -72,6 +74,7 @@ impl Row {
         (self.images, self.correct, self.top1) = (totals.images, totals.correct, totals.top1());
         self.flips = totals.counter("flips");
         self.cells_read = totals.counter("cells_read");
+        self.cells_at_risk = totals.cells_at_risk;
         self.words_read = totals.counter("words_read");
         self.macs = totals.counter("macs");
         self.cycles = totals.counter("cycles");
@@ -81,8 +84,8 @@ impl Row {
     /// Whether both are of the same point.
     pub(crate) fn same_point(&self, other: &Self) -> bool {
         let point = |row: &Self| {
-            let Self { model_sha256, config_hash, ber_requested, seed, .. } = row;
-            (model_sha256.clone(), config_hash.clone(), *ber_requested, *seed)
+            let Self { model_sha256, config_hash, ber_requested, bit_mask, layer_mask, seed, .. } = row;
+            (model_sha256.clone(), config_hash.clone(), *ber_requested, (*bit_mask, *layer_mask), *seed)
         };
         point(self) == point(other)
     }

@@ -94,15 +94,15 @@ impl Loaded {
     fn run(&self, plan: &Plan, number: usize, jobs: usize) -> Result<Row, SweepError> {
         let point = &plan.points[number];
         let Setup { model, hw, schedule, .. } = &plan.setups[self.setup];
-        let (thresholds, seed) = (point.thresholds.clone(), point.seed());
-        let experiment = Experiment { hw, network: &model.network, schedule, thresholds, seed };
+        let (noise, seed) = (point.noise.clone(), point.seed());
+        let experiment = Experiment { hw, network: &model.network, schedule, noise, seed };
         let engine = match plan.engine {
             Engine::Golden => Computes::Golden(Depth::Logits),
             Engine::Sim => Computes::Sim(self.hardware()),
         };
         let ifmaps = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
         let chosen = choose(number, plan.audit, &ifmaps.batches(&experiment));
-        let (mut totals, mut kept) = (Totals::default(), Vec::new());
+        let (mut totals, mut kept) = (Totals::new(experiment.noise.at_risk), Vec::new());
         hafnia_cosim::run(&experiment, engine, ifmaps, jobs, &mut |batch| {
             let start = (batch.first - plan.first) as usize;
             totals.add(&batch, &plan.images.labels()[start..start + batch.images as usize]);

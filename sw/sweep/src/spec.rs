@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hafnia_config::fault::{AtRisk, AtRiskError};
 use serde::{Deserialize, Serialize};
 use strsim::normalized_damerau_levenshtein as likeness;
 
@@ -11,11 +12,13 @@ use crate::SweepError;
 const LARGEST: u64 = 1 << 20;
 
 /// Its keys; those after the point belong to the table `stop`.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "models",
     "presets",
     "engine",
     "ber",
+    "bits",
+    "layers",
     "seeds",
     "images",
     "data",
@@ -26,7 +29,7 @@ const KEYS: [&str; 12] = [
     "stop.at_least",
 ];
 
-/// A sweep as its author writes it: the grid models x presets x rates x seeds.
+/// A sweep as its author writes it: the grid models x presets x cells at risk x rates x seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -40,6 +43,12 @@ pub struct Spec {
     pub engine: Engine,
     /// Bit-error rates of each cell read.
     pub ber: Vec<f64>,
+    /// Bits of each byte that are at risk, masks or each bit alone; without it all of them.
+    #[serde(default)]
+    pub bits: Option<Choice<u8>>,
+    /// Layers whose weights are at risk, lists or each layer alone; without it all of them.
+    #[serde(default)]
+    pub layers: Option<Choice<Vec<u32>>>,
     /// Run seeds. Rate 0 draws nothing and takes the first one alone.
     pub seeds: Vec<u64>,
     /// Number of the first test image, and how many.
@@ -62,6 +71,45 @@ pub struct Spec {
     /// The file itself.
     #[serde(skip)]
     pub text: String,
+}
+
+/// Values of a grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected \"each\" or a list; write bits = [0xff, 0x80] or layers = [[0], [1, 2]]")]
+pub enum Choice<T> {
+    /// Each one alone.
+    Word(Each),
+    /// These.
+    List(Vec<T>),
+}
+
+/// The word for each one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Each {
+    /// `each`.
+    Each,
+}
+
+impl<T> Choice<T> {
+    /// Returns the values, `each` being what the word stands for.
+    pub fn values(&self, each: impl Iterator<Item = T>) -> Vec<T>
+    where
+        T: Clone,
+    {
+        match self {
+            Self::Word(Each::Each) => each.collect(),
+            Self::List(list) => list.clone(),
+        }
+    }
+
+    fn list(&self) -> &[T] {
+        if let Self::List(list) = self { list } else { &[] }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::List(list) if list.is_empty())
+    }
 }
 
 /// What computes the points.
@@ -128,6 +176,8 @@ impl Spec {
             ("models", spec.models.is_empty()),
             ("presets", spec.presets.is_empty()),
             ("ber", spec.ber.is_empty()),
+            ("bits", spec.bits.as_ref().is_some_and(Choice::is_empty)),
+            ("layers", spec.layers.as_ref().is_some_and(Choice::is_empty)),
             ("seeds", spec.seeds.is_empty()),
             ("images", spec.images[1] == 0),
         ] {
@@ -155,6 +205,16 @@ impl Spec {
         }
     }
 
+    /// The cells at risk of a network of `layers` layers, in order.
+    pub(crate) fn at_risk(&self, layers: usize) -> Result<Vec<AtRisk>, AtRiskError> {
+        let all = || vec![u8::MAX];
+        let bits = self.bits.as_ref().map_or_else(all, |bits| bits.values((0..8).rev().map(|bit| 1 << bit)));
+        let lists = self.layers.as_ref().map(|lists| lists.values((0..layers as u32).map(|layer| vec![layer])));
+        let lists = lists.map_or_else(|| vec![None], |lists| lists.into_iter().map(Some).collect());
+        let pairs = lists.iter().flat_map(|list| bits.iter().map(move |&bits| (bits, list.as_deref())));
+        pairs.map(|(bits, list)| AtRisk::new(bits, list, layers)).collect()
+    }
+
     /// The first value that stands twice in a list.
     fn repeated(&self) -> Option<(&'static str, String)> {
         fn twice<T: PartialEq + std::fmt::Debug>(list: &[T]) -> Option<String> {
@@ -164,6 +224,8 @@ impl Spec {
             ("models", twice(&self.models)),
             ("presets", twice(&self.presets)),
             ("ber", twice(&self.ber)),
+            ("bits", self.bits.as_ref().and_then(|bits| twice(bits.list()))),
+            ("layers", self.layers.as_ref().and_then(|layers| twice(layers.list()))),
             ("seeds", twice(&self.seeds)),
         ]
         .into_iter()
@@ -208,6 +270,8 @@ mod tests {
             (GOOD.replace("1e-3", "\"x\""), ["ber", "expected f64"]),
             (format!("{GOOD}engine = \"fpga\""), ["fpga", "golden"]),
             (format!("{GOOD}rtl = \"a.v\"\npresets = [\"4x4\", \"8x8\"]"), ["`rtl`", "4x4, 8x8"]),
+            (format!("{GOOD}bits = \"all\""), ["bits", "\"each\" or a list"]),
+            (format!("{GOOD}layers = []"), ["`layers` is empty", "at least one"]),
             (format!("{GOOD}audit = 2"), ["`audit` is 2", "such as 0.002"]),
             (format!("{GOOD}[stop]\nwidth = 0.0"), ["`stop.width` is 0", "such as 0.01"]),
             (format!("{GOOD}[stop]\nwidth = 0.1\nat_least = 1"), ["`stop.at_least` is 1", "2 or more"]),

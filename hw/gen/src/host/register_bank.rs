@@ -30,6 +30,8 @@ pub struct RegisterBank {
     pub program_count_o: Wire<Out>,
     pub weight_stream_o: Wire<Out>,
     pub inject_enable_o: Wire<Out>,
+    pub inject_bits_o: Wire<Out>,
+    pub inject_layers_o: Wire<Out>,
     pub inject_word_o: Wire<Out>,
     pub inject_nodes_o: Wire<Out>,
     _text: String,
@@ -58,6 +60,8 @@ impl RegisterBank {
             program_count_o: Wire::new(8),
             weight_stream_o: Wire::new(1),
             inject_enable_o: Wire::new(1),
+            inject_bits_o: Wire::new(8),
+            inject_layers_o: Wire::new(32),
             inject_word_o: Wire::new(32),
             inject_nodes_o: Wire::new(64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len() as u32),
             _text: text(hw),
@@ -123,7 +127,7 @@ fn injector_outputs(hw: &Elaborated, list: &[Register]) -> String {
     if !hw.config.injector.weights {
         let bits = 64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len();
         return format!(
-            "assign inject_enable_o = 1'b0;\nassign inject_word_o = 32'd0;\nassign inject_nodes_o = {bits}'d0;\n"
+            "assign inject_enable_o = 1'b0;\nassign inject_bits_o = 8'd0;\nassign inject_layers_o = 32'd0;\nassign inject_word_o = 32'd0;\nassign inject_nodes_o = {bits}'d0;\n"
         );
     }
     let nodes: Vec<String> = list
@@ -133,7 +137,7 @@ fn injector_outputs(hw: &Elaborated, list: &[Register]) -> String {
         .rev()
         .collect();
     format!(
-        "assign inject_enable_o = inject_enable;\nassign inject_word_o = inject_word;\nassign inject_nodes_o = {{{}}};\n",
+        "assign inject_enable_o = inject_enable;\nassign inject_bits_o = inject_bits;\nassign inject_layers_o = inject_layers;\nassign inject_word_o = inject_word;\nassign inject_nodes_o = {{{}}};\n",
         nodes.join(", ")
     )
 }

@@ -4,8 +4,8 @@
 //! node known to hold a flip draws once and tells whether its lower half, its upper half or both hold one. Every node has a
 //! generator of its own and steps it only when it draws, so the draws of one word are independent and the golden model's
 //! work follows the flips. Equations (1) to (3) of `docs/fault-model.md`.
-//! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live are dropped
-//! after the draw. Flips are counted and reported where the data is changed.
+//! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
+//! that are not at risk (`bits_i`) are dropped after the draw. Flips are counted and reported where the data is changed.
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{CELL_GENERATOR, halves, node_sizes};
@@ -20,6 +20,7 @@ use crate::wire::Wire;
 pub struct InjectorLane {
     pub clk_i: Wire<In>,
     pub enable_i: Wire<In>,
+    pub bits_i: Wire<In>,
     pub word_threshold_i: Wire<In>,
     pub node_thresholds_i: Wire<In>,
     pub seed_i: Wire<In>,
@@ -41,6 +42,7 @@ impl InjectorLane {
         Self {
             clk_i: Wire::new(1),
             enable_i: Wire::new(1),
+            bits_i: Wire::new(8),
             word_threshold_i: Wire::new(32),
             node_thresholds_i: Wire::new(64 * node_sizes(cells).len() as u32),
             seed_i: Wire::new(1),
@@ -137,8 +139,8 @@ impl InjectorLane {
     fn registers(&self, generators: usize) -> String {
         // A port of one bit is a scalar and takes no index.
         let live: Vec<String> = match self._weights {
-            1 => vec!["{8{live_i}}".to_owned()],
-            weights => (0..weights).rev().map(|w| format!("{{8{{live_i[{w}]}}}}")).collect(),
+            1 => vec!["bits_i & {8{live_i}}".to_owned()],
+            weights => (0..weights).rev().map(|w| format!("bits_i & {{8{{live_i[{w}]}}}}")).collect(),
         };
         let mut text = format!(
             "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold_i);\n  code <= code_i;\n  live <= {{{}}};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",

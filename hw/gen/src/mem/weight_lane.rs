@@ -24,6 +24,7 @@ pub struct WeightLane {
     pub valid_i: Wire<In>,
     pub live_i: Wire<In>,
     pub enable_i: Wire<In>,
+    pub bits_i: Wire<In>,
     pub word_threshold_i: Wire<In>,
     pub node_thresholds_i: Wire<In>,
     pub seed_i: Wire<In>,
@@ -59,6 +60,7 @@ impl WeightLane {
             valid_i: Wire::new(1),
             live_i: Wire::new(hw.lane_weights),
             enable_i: Wire::new(1),
+            bits_i: Wire::new(8),
             word_threshold_i: Wire::new(32),
             node_thresholds_i: Wire::new(64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len() as u32),
             seed_i: Wire::new(1),
@@ -85,6 +87,7 @@ impl WeightLane {
         injector.clk_i.connect();
         for (port, name, from) in [
             (&mut injector.enable_i, "enable_i", "enable_i"),
+            (&mut injector.bits_i, "bits_i", "bits_i"),
             (&mut injector.word_threshold_i, "word_threshold_i", "word_threshold_i"),
             (&mut injector.node_thresholds_i, "node_thresholds_i", "node_thresholds_i"),
             (&mut injector.seed_i, "seed_i", "seed_i"),

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hafnia_config::fault::Thresholds;
+use hafnia_config::fault::Noise;
 use hafnia_config::{Elaborated, presets};
 use hafnia_gen::{Generated, generate};
 use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Port, Unknowns, Variant};
@@ -112,10 +112,11 @@ impl Bench {
         self.set_words(port, &words);
     }
 
-    /// Drives the thresholds of an injector as the register bank does: of each node size `both`, then `left`.
-    pub fn set_thresholds(&mut self, thresholds: &Thresholds) {
-        self.set("word_threshold_i", thresholds.word.into());
-        let nodes: Vec<u32> = thresholds.nodes.iter().flat_map(|n| [n.both, n.left]).collect();
+    /// Drives the noise of an injector as the register bank does: what is at risk, then of each node size `both` and `left`.
+    pub fn set_noise(&mut self, noise: &Noise) {
+        self.set("bits_i", noise.at_risk.bits.into());
+        self.set("word_threshold_i", noise.word.into());
+        let nodes: Vec<u32> = noise.nodes.iter().flat_map(|n| [n.both, n.left]).collect();
         self.set_words("node_thresholds_i", &nodes);
     }
 

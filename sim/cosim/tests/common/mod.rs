@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use hafnia_config::accel::{AccelConfig, ArrayConfig, InjectorConfig, MemoryConfig, ProtectionConfig};
+use hafnia_config::fault::{AtRisk, Noise};
 use hafnia_config::protect::Code;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
@@ -98,8 +99,14 @@ impl Bench {
 
     /// The plan of one rate and seed.
     pub fn plan(&self, p: f64, seed: u64) -> Plan<'_> {
-        let thresholds = self.hw.thresholds(p).expect("tests use probabilities");
-        Plan { hw: &self.hw, network: &self.network, schedule: &self.schedule, thresholds, seed }
+        let noise = self.hw.noise(p).expect("tests use probabilities");
+        Plan { hw: &self.hw, network: &self.network, schedule: &self.schedule, noise, seed }
+    }
+
+    /// The plan of one rate and seed with some cells at risk.
+    pub fn masked(&self, p: f64, seed: u64, at_risk: AtRisk) -> Plan<'_> {
+        let plan = self.plan(p, seed);
+        Plan { noise: Noise { at_risk, ..plan.noise }, ..plan }
     }
 
     /// Every batch of a run.
@@ -116,7 +123,7 @@ impl Bench {
 
     /// Runs golden model and hardware; returns the sums and the first difference.
     pub fn compare(&self, plan: &Plan<'_>, hardware: &Hardware) -> (Totals, Option<Found>) {
-        let mut totals = Totals::default();
+        let mut totals = Totals::new(plan.noise.at_risk);
         let mut found = None;
         for batch in self.batches(plan, Engine::Both(hardware), 1) {
             totals.add(&batch, &[]);

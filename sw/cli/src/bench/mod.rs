@@ -80,18 +80,18 @@ fn array(args: &ArrayArgs, console: &Console) -> Result<Status, Failure> {
     let bar = console.bar(2 * args.presets.len() as u64, "measurements");
     for preset in &args.presets {
         let hw = presets::find(preset)?.validate()?;
-        let thresholds = hw.thresholds(args.ber)?;
+        let noise = hw.noise(args.ber)?;
         let model = builder().build(&design(&hw), Variant::default())?;
         let largest = Schedule::new(&hw, &network.shapes(), None)?;
         let alone = Schedule::new(&hw, &network.shapes(), Some(1))?;
         // Where no more than one image fits, both are the same.
         for schedule in [Some(&alone), (largest.batch > 1).then_some(&largest)].into_iter().flatten() {
-            let plan = |thresholds| Plan { hw: &hw, network: &network, schedule, thresholds, seed: 1 };
+            let plan = |noise| Plan { hw: &hw, network: &network, schedule, noise, seed: 1 };
             let images = random::images(&network, schedule.batch as usize, 1);
             let repeats = args.repeats as usize;
-            let sim = simulated(&plan(thresholds.clone()), &model, &images, repeats)?;
-            let noisy = median(&golden(&plan(thresholds.clone()), &images, repeats));
-            let clean = median(&golden(&plan(hw.thresholds(0.0)?), &images, repeats));
+            let sim = simulated(&plan(noise.clone()), &model, &images, repeats)?;
+            let noisy = median(&golden(&plan(noise.clone()), &images, repeats));
+            let clean = median(&golden(&plan(hw.noise(0.0)?), &images, repeats));
             let count = f64::from(schedule.batch);
             rows.push(Row {
                 preset: preset.clone(),

@@ -70,7 +70,7 @@ fn has_wide_draw() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hafnia_config::fault::{Thresholds, stream_key};
+    use hafnia_config::fault::{Noise, stream_key};
 
     use super::*;
     use crate::injector::seeded_lanes;
@@ -83,7 +83,7 @@ mod tests {
         }
         for cells in [2, 8, 16, 32, 64] {
             for p in [1e-4, 1e-2, 0.3, 0.5, 1.0] {
-                let tree = Tree::new(cells, &Thresholds::new(p, cells).unwrap());
+                let tree = Tree::new(cells, &Noise::new(p, cells).unwrap());
                 let complete = Complete::of(&tree).expect("a complete tree");
                 let lane = seeded_lanes(stream_key(3, 1, cells), 1, &tree).remove(0);
                 let (mut plain, mut wide) = (Vec::new(), vec![9; 3]);
@@ -92,8 +92,6 @@ mod tests {
                 assert!(plain == wide, "{cells} cells, p {p}");
             }
         }
-        assert!(
-            [12, 65, 128].iter().all(|&n| Complete::of(&Tree::new(n, &Thresholds::new(0.1, n).unwrap())).is_none())
-        );
+        assert!([12, 65, 128].iter().all(|&n| Complete::of(&Tree::new(n, &Noise::new(0.1, n).unwrap())).is_none()));
     }
 }

@@ -5,7 +5,7 @@
 //! by side. Words that hold a flip go through the second level one by one, in order, see [`super::draw`].
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{CELL_GENERATOR, Thresholds, stream_key};
+use hafnia_config::fault::{AtRisk, CELL_GENERATOR, Noise, stream_key};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::LayerShape;
 
@@ -64,6 +64,7 @@ pub struct Reader {
     lanes: u32,
     lane_weights: u32,
     cols: u32,
+    at_risk: AtRisk,
     /// None where nothing is drawn.
     tree: Option<Tree>,
     complete: Option<Complete>,
@@ -96,12 +97,22 @@ struct Found {
 
 impl Reader {
     /// Prepares the reads of layers of these shapes.
-    pub fn new(hw: &Elaborated, shapes: impl Iterator<Item = LayerShape>, thresholds: &Thresholds) -> Self {
-        let tree = thresholds.enable.then(|| Tree::new(hw.codeword_bits, thresholds));
+    pub fn new(hw: &Elaborated, shapes: impl Iterator<Item = LayerShape>, noise: &Noise) -> Self {
+        let tree = noise.enable.then(|| Tree::new(hw.codeword_bits, noise));
         let layers = shapes.map(|shape| Layer::new(hw, shape)).collect();
         let Elaborated { lanes, lane_weights, cols, .. } = *hw;
         let complete = tree.as_ref().and_then(Complete::of);
-        Self { lanes, lane_weights, cols, tree, complete, layers, found: Found::default(), cells: Vec::new() }
+        Self {
+            lanes,
+            lane_weights,
+            cols,
+            at_risk: noise.at_risk,
+            tree,
+            complete,
+            layers,
+            found: Found::default(),
+            cells: Vec::new(),
+        }
     }
 
     /// Reads a layer's weights once, see [`crate::read::read`]: adds what is hit to `hits`, in read order, and returns the
@@ -109,7 +120,9 @@ impl Reader {
     pub fn read(&mut self, stream: Stream, hits: &mut Vec<Hit>) -> Counts {
         let layer = &self.layers[stream.layer as usize];
         let mut counts = Counts { words: layer.still.words, cells: layer.still.cells, flips: 0 };
-        let Some(tree) = &self.tree else { return counts };
+        let bits = self.at_risk.bits_in(stream.layer);
+        let Some(tree) = self.tree.as_ref().filter(|_| bits != 0) else { return counts };
+        let at_risk = u128::from_ne_bytes([bits; 16]);
         let mut lanes = seeded_lanes(stream_key(stream.seed, stream.layer, stream.group), self.lanes, tree);
         let first = hits.len();
         for (lane, l) in lanes.iter_mut().zip(0..) {
@@ -122,7 +135,7 @@ impl Reader {
                 let k = fold * self.cols + column;
                 // Weights of the lane that are real: columns of the array that have an output channel.
                 let live = self.cols.saturating_sub(column).min(layer.shape.out_channels.saturating_sub(k));
-                let cells = if live < self.lane_weights { cells & ((1 << (8 * live)) - 1) } else { cells };
+                let cells = if live < self.lane_weights { cells & ((1 << (8 * live)) - 1) } else { cells } & at_risk;
                 if cells != 0 {
                     counts.flips += cells.count_ones();
                     let (c, tap) = layer.fold[rest];
@@ -294,14 +307,15 @@ mod tests {
             };
             let conv = LayerKind::Conv3x3;
             let shapes = [shape(conv, 3, 40), shape(conv, 40, 21), shape(conv, 1, 1), shape(LayerKind::Linear, 33, 10)];
-            for p in [0.0, 1e-4, 1e-2, 0.3, 1.0] {
-                let thresholds = hw.thresholds(p).unwrap();
-                let mut reader = Reader::new(&hw, shapes.into_iter(), &thresholds);
+            let some = AtRisk { bits: 0b1010_0110, layers: 0b1101 };
+            for (p, at_risk) in [0.0, 1e-4, 1e-2, 0.3, 1.0].map(|p| (p, AtRisk::ALL)).into_iter().chain([(0.1, some)]) {
+                let noise = Noise { at_risk, ..hw.noise(p).unwrap() };
+                let mut reader = Reader::new(&hw, shapes.into_iter(), &noise);
                 for (layer, shape) in shapes.iter().enumerate() {
                     for group in [0, 7] {
                         let stream = Stream { seed: 5, layer: layer as u32, group };
                         let stored = |place: Place| (place.k + place.c + place.tap).is_multiple_of(2);
-                        let want = crate::read::read(&hw, shape, stream, &thresholds, stored);
+                        let want = crate::read::read(&hw, shape, stream, &noise, stored);
                         let mut hits = Vec::new();
                         let counts = reader.read(stream, &mut hits);
                         let flips: Vec<Flip> = hits.iter().flat_map(|hit| hit.flips(stream, stored)).collect();
