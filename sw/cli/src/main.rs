@@ -6,6 +6,7 @@ mod bench;
 mod console;
 mod data;
 mod doctor;
+mod export;
 mod flip_log;
 mod generate;
 mod hardware;
@@ -48,6 +49,8 @@ enum Command {
     Verify(verify::Args),
     /// Run a grid of experiments from a file; every finished point is a durable row.
     Sweep(sweep::Args),
+    /// Write the rows of sweeps as one Parquet or CSV file.
+    Export(export::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, &console),
         Command::Verify(args) => verify::run(&args, &console),
         Command::Sweep(args) => sweep::run(&args, &console),
+        Command::Export(args) => export::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {

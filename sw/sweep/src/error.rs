@@ -54,6 +54,12 @@ pub enum SweepError {
     /// Another process writes into the folder.
     #[error("another sweep is writing to {0}; wait for it, or choose another folder")]
     Busy(PathBuf),
+    /// A folder is exported twice.
+    #[error("{0} is named twice, so each of its rows would be there twice; name each folder once")]
+    Twice(PathBuf),
+    /// An export would destroy what it was made from.
+    #[error("{0} is a file of a sweep that is exported; give the output a file of its own")]
+    OwnFile(PathBuf),
     /// The data set could not be read.
     #[error(transparent)]
     Dataset(#[from] hafnia_dataset::DatasetError),

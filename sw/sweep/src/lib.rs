@@ -4,6 +4,7 @@
 //! however often a sweep was interrupted.
 
 mod error;
+mod export;
 mod plan;
 mod row;
 mod run;
@@ -11,6 +12,7 @@ mod spec;
 mod store;
 
 pub use error::SweepError;
+pub use export::Table;
 pub use plan::{Plan, Point};
 pub use row::Row;
 pub use run::{Progress, run};
