@@ -16,6 +16,7 @@ mod run;
 mod setup;
 mod sweep;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 

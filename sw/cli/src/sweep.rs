@@ -1,13 +1,15 @@
 //! `hafnia sweep`.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use hafnia_sweep::{Plan, Progress, Spec, Store};
+use hafnia_sweep::{Plan, Progress, Spec, Store, SweepError};
 use serde_json::json;
 
 use crate::Status;
 use crate::console::{Console, Failure};
 use crate::setup::{builder, jobs};
+use crate::watch;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -23,6 +25,10 @@ pub struct Args {
     /// Show the plan and run nothing.
     #[arg(long, conflicts_with = "resume")]
     list: bool,
+    /// Draw the curves on the terminal as points come; into a file or pipe, write a line for each. q or Ctrl-C ends the
+    /// sweep after the running point.
+    #[arg(long, conflicts_with = "list")]
+    watch: bool,
     /// Hardware batches computed at once; without it one per processor. It changes no row.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -36,11 +42,12 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     };
     let mut store = Store::open(output, &plan, args.resume)?;
     let found = store.rows().len();
-    let bar = console.bar(plan.points.len() as u64, "points");
-    let end = hafnia_sweep::run(&plan, &mut store, &builder(), jobs(args.jobs), &mut |progress: Progress| {
-        bar.set_position(progress.done as u64);
-    })?;
-    bar.finish_and_clear();
+    let jobs = jobs(args.jobs);
+    let end = if args.watch {
+        watch::run(&plan, &mut store, jobs, console)?
+    } else {
+        run_with_bar(&plan, &mut store, jobs, console)?
+    };
     let (rows, computed) = (store.rows().len(), store.rows().len() - found);
     let text = format!(
         "{rows} rows in {}: {computed} computed now, {found} found; {} of {} points left out by early stopping",
@@ -56,6 +63,16 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         }),
     )?;
     Ok(Status::Done)
+}
+
+fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<Progress, SweepError> {
+    let bar = console.bar(plan.points.len() as u64, "points");
+    let end = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
+        bar.set_position(progress.done as u64);
+        ControlFlow::Continue(())
+    })?;
+    bar.finish_and_clear();
+    Ok(end)
 }
 
 fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {

@@ -54,6 +54,14 @@ pub enum SweepError {
     /// Another process writes into the folder.
     #[error("another sweep is writing to {0}; wait for it, or choose another folder")]
     Busy(PathBuf),
+    /// Whoever runs the sweep ended it.
+    #[error("stopped after {done} of {total} points; their rows stay, go on with `--resume`")]
+    Stopped {
+        /// Points behind us.
+        done: usize,
+        /// Points of the plan.
+        total: usize,
+    },
     /// A folder is exported twice.
     #[error("{0} is named twice, so each of its rows would be there twice; name each folder once")]
     Twice(PathBuf),

@@ -61,6 +61,11 @@ impl Point {
         self.row.ber_requested
     }
 
+    /// Returns its row, without results.
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+
     /// Returns the run seed.
     pub fn seed(&self) -> u64 {
         self.row.seed
