@@ -23,7 +23,10 @@ pub struct View {
     progress: Progress,
     /// Points behind us before the first that was computed now.
     before: usize,
+    /// The last row in words.
     last: String,
+    /// What the builder told since.
+    notice: Option<String>,
     /// Whether the sweep will end after this point.
     pub stopping: bool,
 }
@@ -33,7 +36,7 @@ impl View {
     pub fn new(mut curves: Curves, total: usize, found: &[Row]) -> Self {
         found.iter().for_each(|row| curves.add(row));
         let progress = Progress { done: 0, total, left_out: 0 };
-        Self { curves, progress, before: 0, last: String::new(), stopping: false }
+        Self { curves, progress, before: 0, last: String::new(), notice: None, stopping: false }
     }
 
     /// Takes what the sweep tells after a point.
@@ -43,16 +46,17 @@ impl View {
             Some(row) => {
                 self.curves.add(row);
                 self.last = curves::line(&self.curves.name(row), row);
+                self.notice = None;
             }
-            // Nothing was told, so nothing was computed yet.
+            // Nothing was computed yet.
             None if self.last.is_empty() => self.before = progress.done,
             None => {}
         }
     }
 
-    /// Shows news in place of the last row.
-    pub fn tell(&mut self, news: String) {
-        self.last = news;
+    /// Shows a notice until the next row.
+    pub fn tell(&mut self, notice: String) {
+        self.notice = Some(notice);
     }
 
     /// Draws everything, `elapsed` after the start.
@@ -67,23 +71,28 @@ impl View {
         let Progress { done, total, .. } = self.progress;
         let gauge = LineGauge::default().ratio(done as f64 / total.max(1) as f64).label(self.status(elapsed));
         frame.render_widget(gauge.filled_style(Style::new().fg(Color::Green)), top);
-        let (legend, rows) = (self.curves.list.len() as u16, middle.height);
-        let [chart, side] = if middle.width >= WIDE {
-            let name = |curve: &curves::Curve| curve.name.chars().count() as u16;
-            let longest = self.curves.list.iter().map(name).max().unwrap_or(0);
-            Layout::horizontal([Constraint::Min(1), Constraint::Length((longest + 3).min(middle.width / 2))])
-        } else {
-            Layout::vertical([Constraint::Min(1), Constraint::Length(legend.min(rows / 5))])
-        }
-        .areas(middle);
+        let [chart, legend] = self.split(middle);
         self.draw_curves(frame, chart);
-        self.draw_legend(frame, side);
-        // The end says most: rate, seed, accuracy.
+        self.draw_legend(frame, legend);
+        // The end of a row says most: rate, seed, accuracy.
         let hidden = self.last.chars().count().saturating_sub(last.width as usize);
-        frame.render_widget(Paragraph::new(self.last.chars().skip(hidden).collect::<String>()), last);
+        let row = || self.last.chars().skip(hidden).collect();
+        frame.render_widget(Paragraph::new(self.notice.clone().unwrap_or_else(row)), last);
         let text =
             if self.stopping { "stopping after this point; q again: at once" } else { "q: stop after this point" };
         frame.render_widget(Paragraph::new(text), help);
+    }
+
+    /// Room for the curves, and for the legend beside or below them.
+    fn split(&self, area: Rect) -> [Rect; 2] {
+        let names = self.curves.list.iter().map(|curve| curve.name.chars().count());
+        let (longest, count) = (names.clone().max().unwrap_or(0) as u16, names.len() as u16);
+        let layout = if area.width >= WIDE {
+            Layout::horizontal([Constraint::Min(1), Constraint::Length((longest + 3).min(area.width / 2))])
+        } else {
+            Layout::vertical([Constraint::Min(1), Constraint::Length(count.min(area.height / 5))])
+        };
+        layout.areas(area)
     }
 
     fn status(&self, elapsed: Duration) -> String {
@@ -208,11 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn news_and_the_end_are_told() {
+    fn notices_and_the_end_are_told() {
         let mut view = view();
         view.tell("building the model of 8x8".to_owned());
         view.stopping = true;
         let lines = drawn(&view, 80, 24);
         assert_eq!(lines[22..], ["building the model of 8x8", "stopping after this point; q again: at once"]);
+        view.add(Progress { done: 4, total: 6, left_out: 0 }, Some(&row("8x8", 0.0, 0.5)));
+        assert_eq!(drawn(&view, 80, 24)[22], "vgg 8x8 ber 0e0 seed 0: 50.0 %");
     }
 }
