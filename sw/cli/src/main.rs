@@ -6,6 +6,7 @@ mod bench;
 mod console;
 mod data;
 mod doctor;
+mod export;
 mod flip_log;
 mod generate;
 mod hardware;
@@ -16,6 +17,7 @@ mod run;
 mod setup;
 mod sweep;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ enum Command {
     Verify(verify::Args),
     /// Run a grid of experiments from a file; every finished point is a durable row.
     Sweep(sweep::Args),
+    /// Write the rows of sweeps as one Parquet or CSV file.
+    Export(export::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, &console),
         Command::Verify(args) => verify::run(&args, &console),
         Command::Sweep(args) => sweep::run(&args, &console),
+        Command::Export(args) => export::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {

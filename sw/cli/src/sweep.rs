@@ -1,5 +1,6 @@
 //! `hafnia sweep`.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use hafnia_sweep::{Divergence, Plan, Point, Progress, Row, Spec, Store, SweepError};
@@ -9,6 +10,7 @@ use crate::Status;
 use crate::console::{Console, Failure};
 use crate::replay::VerifyCommand;
 use crate::setup::{builder, jobs, warn_of_foreign_images};
+use crate::watch;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -24,6 +26,10 @@ pub struct Args {
     /// Show the plan and run nothing.
     #[arg(long, conflicts_with = "resume")]
     list: bool,
+    /// Draw the curves on the terminal as points come; into a file or pipe, write a line for each. q or Ctrl-C ends the
+    /// sweep after the running point.
+    #[arg(long, conflicts_with = "list")]
+    watch: bool,
     /// Hardware batches computed at once; without it one per processor. It changes no row.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -39,11 +45,12 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     };
     let mut store = Store::open(output, &plan, args.resume)?;
     let found = store.rows().len();
-    let bar = console.bar(plan.points.len() as u64, "points");
-    let ended = hafnia_sweep::run(&plan, &mut store, &builder(), jobs(args.jobs), &mut |progress: Progress| {
-        bar.set_position(progress.done as u64);
-    });
-    bar.finish_and_clear();
+    let jobs = jobs(args.jobs);
+    let ended = if args.watch {
+        watch::run(&plan, &mut store, jobs, console)?
+    } else {
+        run_with_bar(&plan, &mut store, jobs, console)
+    };
     let end = match ended {
         Err(SweepError::Differs { point, divergence }) => return differs(&spec, &plan, &point, &divergence, console),
         ended => ended?,
@@ -89,6 +96,16 @@ fn differs(
     let text = format!("{error}\nreplay it with\n  {command}");
     console.result(&text, &json!({ "equal": false, "difference": error.to_string(), "replay": command }))?;
     Ok(Status::Differs)
+}
+
+fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<Progress, SweepError> {
+    let bar = console.bar(plan.points.len() as u64, "points");
+    let end = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
+        bar.set_position(progress.done as u64);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    end
 }
 
 fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {

@@ -67,6 +67,20 @@ pub enum SweepError {
         /// Where and what.
         divergence: Divergence,
     },
+    /// Whoever runs the sweep ended it.
+    #[error("stopped after {done} of {total} points; their rows stay, go on with `--resume`")]
+    Stopped {
+        /// Points behind us.
+        done: usize,
+        /// Points of the plan.
+        total: usize,
+    },
+    /// A folder is exported twice.
+    #[error("{0} is named twice, so each of its rows would be there twice; name each folder once")]
+    Twice(PathBuf),
+    /// An export would destroy what it was made from.
+    #[error("{0} is a file of a sweep that is exported; give the output a file of its own")]
+    OwnFile(PathBuf),
     /// The data set could not be read.
     #[error(transparent)]
     Dataset(#[from] hafnia_dataset::DatasetError),

@@ -5,6 +5,7 @@
 
 mod audit;
 mod error;
+mod export;
 mod plan;
 mod row;
 mod run;
@@ -13,6 +14,7 @@ mod store;
 
 pub use audit::Divergence;
 pub use error::SweepError;
+pub use export::Table;
 pub use plan::{Plan, Point};
 pub use row::Row;
 pub use run::{Progress, run};

@@ -112,6 +112,11 @@ impl Point {
         self.row.layer_mask
     }
 
+    /// Returns its row, without results.
+    pub fn row(&self) -> &Row {
+        &self.row
+    }
+
     /// Returns the run seed.
     pub fn seed(&self) -> u64 {
         self.row.seed

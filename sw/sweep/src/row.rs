@@ -1,10 +1,14 @@
 //! One row: a point and what it gave.
 
 use hafnia_cosim::Totals;
+use parquet_derive::ParquetRecordWriter;
 use serde::{Deserialize, Serialize};
 
 /// A finished point, one line of `rows.csv`. `docs/sweeps.md` describes the columns.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+///
+/// The fields are the one list of columns: CSV and Parquet are derived from it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ParquetRecordWriter)]
+#[cfg_attr(test, derive(parquet_derive::ParquetRecordReader))]
 pub struct Row {
     /// Name of the network.
     pub model: String,

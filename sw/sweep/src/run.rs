@@ -1,5 +1,7 @@
 //! Runs the points that have no row yet.
 
+use std::ops::ControlFlow;
+
 use hafnia_cosim::{CleanMaps, Depth, Engine as Computes, Hardware, Ifmaps, Plan as Experiment, Totals};
 use hafnia_verilate::{Builder, Variant};
 use ndarray::Array3;
@@ -24,18 +26,18 @@ pub struct Progress {
     pub left_out: usize,
 }
 
-/// Runs every point of `plan` that has no row in `store`, in order, `jobs` hardware batches at once, and tells `progress`
-/// after each.
+/// Runs every point of `plan` that has no row in `store`, in order, `jobs` hardware batches at once. Tells `progress` after
+/// each point, with its row if that was computed now, and ends early when it says so.
 ///
 /// # Errors
-/// A row of the store is of another point; a point cannot be run; an audit found a difference; a row cannot be written.
-/// Rows that were finished stay.
+/// A row of the store is of another point; a point cannot be run; an audit found a difference; a row cannot be written;
+/// `progress` ended the sweep before its last point. Rows that were finished stay.
 pub fn run(
     plan: &Plan,
     store: &mut Store,
     builder: &Builder<'_>,
     jobs: usize,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress, Option<&Row>) -> ControlFlow<()>,
 ) -> Result<Progress, SweepError> {
     let mut state = Progress { done: 0, total: plan.points.len(), left_out: 0 };
     let (mut next, mut loaded): (usize, Option<Loaded>) = (0, None);
@@ -45,11 +47,12 @@ pub fn run(
         if cell != Some(point.cell) {
             (cell, seeds) = (Some(point.cell), Vec::new());
         }
+        let mut computed = None;
         if plan.stop.is_some_and(|stop| narrow(&seeds, stop)) {
             state.left_out += 1;
         } else {
-            let row = match store.rows().get(next) {
-                Some(row) => store.check(row, point, next)?,
+            let top1 = match store.rows().get(next) {
+                Some(row) => store.check(row, point, next)?.top1,
                 None => {
                     let setup = match loaded.take().filter(|loaded| loaded.setup == point.setup) {
                         Some(loaded) => loaded,
@@ -58,14 +61,16 @@ pub fn run(
                     let row = setup.run(plan, number, jobs)?;
                     loaded = Some(setup);
                     store.append(row.clone())?;
-                    row
+                    computed.insert(row).top1
                 }
             };
-            seeds.push(row.top1);
+            seeds.push(top1);
             next += 1;
         }
         state.done += 1;
-        progress(state);
+        if progress(state, computed.as_ref()).is_break() && state.done < state.total {
+            return Err(SweepError::Stopped { done: state.done, total: state.total });
+        }
     }
     store.check_end(next)?;
     Ok(state)

@@ -27,20 +27,24 @@ pub struct Results {
 }
 
 impl Results {
+    /// The files that are read.
+    pub(crate) const FILES: [&str; 3] = ["rows.csv", "plan.json", "sweep.toml"];
+
     /// Reads a folder.
     ///
     /// # Errors
     /// A file is missing or damaged.
     pub fn read(folder: &Path) -> Result<Self, SweepError> {
+        let [rows, plan, sweep] = Self::FILES;
         let text = |name: &str| {
             let path = folder.join(name);
             let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
             Ok::<_, SweepError>((path, text))
         };
-        let (path, rows) = text("rows.csv")?;
+        let (path, rows) = text(rows)?;
         let (rows, _) = whole_rows(&path, &rows)?;
-        let (path, plan) = text("plan.json")?;
-        Ok(Self { plan: plan_of(&path, &plan)?, sweep: text("sweep.toml")?.1, rows })
+        let (path, plan) = text(plan)?;
+        Ok(Self { plan: plan_of(&path, &plan)?, sweep: text(sweep)?.1, rows })
     }
 }
 
@@ -152,16 +156,20 @@ impl Store {
 }
 
 /// The fields of a row as CSV, without the end of the line.
-fn fields(row: &Row, header: bool) -> String {
+pub(crate) fn fields(row: &Row, header: bool) -> String {
     let mut writer = csv::WriterBuilder::new().has_headers(header).from_writer(Vec::new());
     writer.serialize(row).expect("a row is plain data");
     let text = String::from_utf8(writer.into_inner().expect("memory can be written")).expect("CSV of text is text");
     text.trim_end().to_owned()
 }
 
+/// The names of the columns that a row has, as CSV.
+pub(crate) fn columns() -> String {
+    fields(&Row::default(), true).lines().next().unwrap_or_default().to_owned()
+}
+
 fn header() -> String {
-    let text = fields(&Row::default(), true);
-    format!("{},crc32\n", text.lines().next().unwrap_or_default())
+    columns() + ",crc32\n"
 }
 
 fn line(row: &Row) -> String {

@@ -1,8 +1,12 @@
-//! What the tests of several crates share: data at hand, and skips that are counted.
+//! What the tests of several crates share: data at hand, skips that are counted, a terminal.
+
+mod terminal;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+pub use terminal::{Shown, on_terminal};
 
 /// Returns the folder that holds CIFAR-10 (`data`) and the trained networks (`models`): `$HAFNIA_SHARED`, or `../shared`
 /// beside the workspace. Where that is not there, the test is skipped.

@@ -1,0 +1,132 @@
+//! `hafnia sweep --watch`: curves on a terminal, else a line for each finished point.
+
+mod curves;
+mod screen;
+mod view;
+
+use std::io::{IsTerminal as _, Write as _, stderr};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use hafnia_sweep::{Plan, Point, Progress, Row, Store, SweepError};
+use hafnia_verilate::Builder;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::console::{Console, Failure};
+use crate::setup::builder;
+use curves::Curves;
+use screen::Screen;
+use view::View;
+
+/// Time between two drawings.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// Runs a sweep under the eyes of the user, who can end it after any point.
+pub fn run(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<Ended, Failure> {
+    let curves = Curves::new(plan.points.iter().map(Point::row));
+    if stderr().is_terminal() { drawn(plan, store, jobs, curves, console) } else { logged(plan, store, jobs, &curves) }
+}
+
+/// How the sweep itself ended.
+type Ended = Result<Progress, SweepError>;
+
+fn logged(plan: &Plan, store: &mut Store, jobs: usize, curves: &Curves) -> Result<Ended, Failure> {
+    let end = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The second signal ends the command at once.
+        flag::register_conditional_shutdown(signal, 2, end.clone())?;
+        flag::register(signal, end.clone())?;
+    }
+    Ok(hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, row| {
+        if let Some(row) = row {
+            let line = curves::line(&curves.name(row), row);
+            // A reader that has seen enough does not end the sweep.
+            _ = writeln!(stderr(), "{}/{} {line}", progress.done, progress.total);
+        }
+        flow(&end)
+    }))
+}
+
+fn drawn(plan: &Plan, store: &mut Store, jobs: usize, curves: Curves, console: &Console) -> Result<Ended, Failure> {
+    let end = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register(signal, end.clone())?;
+    }
+    let view = View::new(curves, plan.points.len(), store.rows());
+    let screen = Screen::open().map_err(lost)?;
+    let (news, inbox) = channel();
+    let end = &*end;
+    std::thread::scope(|scope| {
+        let painter = scope.spawn(move || {
+            let painted = paint(screen, view, &inbox, end, console);
+            // Nobody sees the sweep any more.
+            painted.inspect_err(|_| end.store(true, Ordering::SeqCst))
+        });
+        let result = compute(plan, store, jobs, news, end);
+        painter.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(lost)?;
+        Ok(result)
+    })
+}
+
+/// What the sweep tells the painter. The end of the channel is the end of the sweep.
+enum News {
+    Point(Progress, Option<Box<Row>>),
+    Notice(String),
+}
+
+fn compute(plan: &Plan, store: &mut Store, jobs: usize, news: Sender<News>, end: &AtomicBool) -> Ended {
+    // A painter that is gone has told why.
+    let builder = Builder::new().notice(|notice| _ = news.send(News::Notice(notice.to_string())));
+    hafnia_sweep::run(plan, store, &builder, jobs, &mut |progress, row| {
+        _ = news.send(News::Point(progress, row.cloned().map(Box::new)));
+        flow(end)
+    })
+}
+
+/// Draws until the sweep ends.
+fn paint(
+    mut screen: Screen,
+    mut view: View,
+    inbox: &Receiver<News>,
+    end: &AtomicBool,
+    console: &Console,
+) -> std::io::Result<()> {
+    let start = Instant::now();
+    loop {
+        let ended = loop {
+            match inbox.try_recv() {
+                Ok(News::Point(progress, row)) => view.add(progress, row.as_deref()),
+                Ok(News::Notice(notice)) => view.tell(notice),
+                Err(error) => break error == TryRecvError::Disconnected,
+            }
+        };
+        view.stopping = end.load(Ordering::SeqCst);
+        screen.draw(|frame| view.draw(frame, start.elapsed()))?;
+        if ended {
+            return Ok(());
+        }
+        let asked = screen.wait(PERIOD)?;
+        if asked + usize::from(view.stopping) >= 2 {
+            drop(screen);
+            let help = "go on with `--resume`; the rows of finished points stay";
+            console.failure(&Failure::new("stopped within a point", help));
+            std::process::exit(2);
+        }
+        if asked > 0 {
+            end.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+fn flow(end: &AtomicBool) -> ControlFlow<()> {
+    if end.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+fn lost(error: std::io::Error) -> Failure {
+    let help = "run the sweep without `--watch`; if rows are there, with `--resume`";
+    Failure::new(format!("cannot draw on the terminal: {error}"), help)
+}
