@@ -1,8 +1,8 @@
 //! `hafnia sweep`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use hafnia_sweep::{Plan, Progress, Spec, Store};
+use hafnia_sweep::{Plan, Progress, Shard, Spec, Store};
 use serde_json::json;
 
 use crate::Status;
@@ -17,7 +17,7 @@ pub struct Args {
     /// Folder of the results: `rows.csv` and `plan.json`.
     #[arg(short, long, value_name = "DIR", required_unless_present = "list")]
     output: Option<PathBuf>,
-    /// Go on with the rows that are in the folder.
+    /// Go on with the rows that are in the folder, and take over those of its shards.
     #[arg(long)]
     resume: bool,
     /// Show the plan and run nothing.
@@ -26,6 +26,9 @@ pub struct Args {
     /// Hardware batches computed at once; without it one per processor. It changes no row.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Compute part I of N alone, such as 2/4; a run of the whole with --resume merges the parts.
+    #[arg(long, value_name = "I/N", conflicts_with = "list")]
+    shard: Option<Shard>,
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
@@ -34,25 +37,30 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         Some(output) if !args.list => output,
         _ => return list(&plan, console),
     };
-    let mut store = Store::open(output, &plan, args.resume)?;
-    let found = store.rows().len();
+    let mut store = Store::open(output, &plan, args.shard, args.resume)?;
     let bar = console.bar(plan.points.len() as u64, "points");
     let end = hafnia_sweep::run(&plan, &mut store, &builder(), jobs(args.jobs), &mut |progress: Progress| {
+        bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
     })?;
     bar.finish_and_clear();
-    let (rows, computed) = (store.rows().len(), store.rows().len() - found);
+    summary(end, args, output, console)
+}
+
+fn summary(end: Progress, args: &Args, output: &Path, console: &Console) -> Result<Status, Failure> {
+    let Progress { total, found, merged, computed, left_out, .. } = end;
+    let (rows, shard) = (found + merged + computed, args.shard.map(|shard| shard.to_string()));
+    let of = shard.as_ref().map_or_else(String::new, |shard| format!(" of shard {shard}"));
     let text = format!(
-        "{rows} rows in {}: {computed} computed now, {found} found; {} of {} points left out by early stopping",
+        "{rows} rows{of} in {}: {computed} computed now, {found} found, {merged} merged from shards; \
+         {left_out} of {total} points left out by early stopping",
         output.display(),
-        end.left_out,
-        end.total
     );
     console.result(
         &text,
         &json!({
-            "folder": output, "points": end.total, "rows": rows, "computed": computed, "found": found,
-            "left_out": end.left_out,
+            "folder": output, "shard": shard, "points": total, "rows": rows, "computed": computed, "found": found,
+            "merged": merged, "left_out": left_out,
         }),
     )?;
     Ok(Status::Done)

@@ -51,7 +51,22 @@ pub enum SweepError {
         /// What is wrong.
         reason: String,
     },
-    /// Another process writes into the folder.
+    /// Two files of rows disagree.
+    #[error(
+        "{other} has another result than {one} for rate {ber}, seed {seed}: the machines do not compute alike, or a file is \
+         of another program; move the wrong file away and go on with `--resume`"
+    )]
+    Conflict {
+        /// The file that was read first.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+        /// Rate of the point.
+        ber: f64,
+        /// Its seed.
+        seed: u64,
+    },
+    /// Another process writes to the file of rows.
     #[error("another sweep is writing to {0}; wait for it, or choose another folder")]
     Busy(PathBuf),
     /// The data set could not be read.

@@ -1,12 +1,15 @@
-//! A grid of experiments, point by point: [`Spec`] (TOML) -> [`Plan`] -> [`Store`] (one durable row a point) by [`run`].
+//! A grid of experiments, point by point: [`Spec`] (TOML) -> [`Plan`] -> [`Store`] (one durable row a point) by [`run`], whole
+//! or in [`Shard`]s.
 //!
 //! Points run in the order of the plan, each on all cores, so the rows are the same bytes whatever the number of jobs and
 //! however often a sweep was interrupted.
 
 mod error;
+mod lines;
 mod plan;
 mod row;
 mod run;
+mod shard;
 mod spec;
 mod store;
 
@@ -14,5 +17,6 @@ pub use error::SweepError;
 pub use plan::{Plan, Point};
 pub use row::Row;
 pub use run::{Progress, run};
+pub use shard::Shard;
 pub use spec::{Engine, Spec, Stop};
 pub use store::{Results, Store};

@@ -7,21 +7,28 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::plan::{Plan, Point, Setup};
 use crate::spec::{Engine, Stop};
+use crate::store::Origin;
 use crate::{Row, Store, SweepError};
 
-/// How far a sweep is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a sweep, or a shard of one, is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Points behind us: finished, or not needed.
     pub done: usize,
-    /// Points of the plan.
+    /// Points of the plan, or of the shard.
     pub total: usize,
+    /// Points whose rows were there.
+    pub found: usize,
+    /// Points whose rows a shard had.
+    pub merged: usize,
+    /// Points computed.
+    pub computed: usize,
     /// Points that early stopping left out so far.
     pub left_out: usize,
 }
 
-/// Runs every point of `plan` that has no row in `store`, in order, `jobs` hardware batches at once, and tells `progress`
-/// after each.
+/// Runs every point of `plan`, or of the shard that `store` is for, that has no row in the folder, in order, `jobs` hardware
+/// batches at once, and tells `progress` after each. A run of the whole also takes over the rows of the shards.
 ///
 /// # Errors
 /// A row of the store is of another point; a point cannot be run; a row cannot be written. Rows that were finished stay.
@@ -32,19 +39,26 @@ pub fn run(
     jobs: usize,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Progress, SweepError> {
-    let mut state = Progress { done: 0, total: plan.points.len(), left_out: 0 };
+    let points = store.points(plan);
+    let mut state = Progress { total: points.len(), ..Progress::default() };
     let (mut next, mut loaded): (usize, Option<Loaded>) = (0, None);
     // Top-1 of the seeds of the cell that is under way.
     let (mut cell, mut seeds) = (None, Vec::new());
-    for point in &plan.points {
+    for point in points {
         if cell != Some(point.cell) {
             (cell, seeds) = (Some(point.cell), Vec::new());
         }
         if plan.stop.is_some_and(|stop| narrow(&seeds, stop)) {
             state.left_out += 1;
         } else {
-            let row = match store.rows().get(next) {
-                Some(row) => store.check(row, point, next)?,
+            let row = match store.take(point, next)? {
+                Some((row, origin)) => {
+                    match origin {
+                        Origin::Found => state.found += 1,
+                        Origin::Merged => state.merged += 1,
+                    }
+                    row
+                }
                 None => {
                     let setup = match loaded.take().filter(|loaded| loaded.setup == point.setup) {
                         Some(loaded) => loaded,
@@ -53,6 +67,7 @@ pub fn run(
                     let row = setup.run(plan, point, jobs)?;
                     loaded = Some(setup);
                     store.append(row.clone())?;
+                    state.computed += 1;
                     row
                 }
             };
@@ -62,7 +77,7 @@ pub fn run(
         state.done += 1;
         progress(state);
     }
-    store.check_end(next)?;
+    store.finish(next)?;
     Ok(state)
 }
 
