@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hafnia_sweep::{Plan, Progress, Shard, Spec, Store};
+use hafnia_sweep::{Plan, Progress, Shard, Slurm, Spec, Store};
 use serde_json::json;
 
 use crate::Status;
@@ -23,12 +23,24 @@ pub struct Args {
     /// Show the plan and run nothing.
     #[arg(long, conflicts_with = "resume")]
     list: bool,
-    /// Hardware batches computed at once; without it one per processor. It changes no row.
+    /// Hardware batches computed at once; without it one per processor, with --slurm 1. It changes no row.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Compute part I of N alone, such as 2/4; a run of the whole with --resume merges the parts.
     #[arg(long, value_name = "I/N", conflicts_with = "list")]
     shard: Option<Shard>,
+    /// Compute on a cluster, as a job array of SLURM, and merge its rows.
+    #[arg(long, conflicts_with_all = ["shard", "list"])]
+    slurm: bool,
+    /// Tasks of the array, each with many points; without it 32, and never more than there are points.
+    #[arg(long, value_name = "N", requires = "slurm", value_parser = clap::value_parser!(u32).range(1..))]
+    tasks: Option<u32>,
+    /// One more option of `sbatch`, such as --sbatch=--partition=short. May be repeated.
+    #[arg(long, value_name = "OPTION", requires = "slurm", allow_hyphen_values = true)]
+    sbatch: Vec<String>,
+    /// Submit the array and return.
+    #[arg(long, requires = "slurm")]
+    no_wait: bool,
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
@@ -38,16 +50,33 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         _ => return list(&plan, console),
     };
     let mut store = Store::open(output, &plan, args.shard, args.resume)?;
+    let mut arrays = Vec::new();
+    if args.slurm {
+        let (jobs, options) = (args.jobs.map_or(1, usize::from), &args.sbatch[..]);
+        let slurm = Slurm { plan: &plan, file: &args.file, folder: output, tasks: args.tasks, jobs, options };
+        if args.no_wait {
+            return submit(&slurm, &store, console);
+        }
+        let bar = console.bar(plan.points.len() as u64, "points");
+        let mut submitted = |array: &hafnia_sweep::Array| {
+            bar.suspend(|| {
+                eprintln!("array {}: {} tasks, logs in {}/slurm", array.job, array.shards.len(), output.display())
+            });
+            arrays.push(array.job);
+        };
+        slurm.finish(&mut store, &mut submitted, &mut |done| bar.set_position(done as u64))?;
+        bar.finish_and_clear();
+    }
     let bar = console.bar(plan.points.len() as u64, "points");
     let end = hafnia_sweep::run(&plan, &mut store, &builder(), jobs(args.jobs), &mut |progress: Progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
     })?;
     bar.finish_and_clear();
-    summary(end, args, output, console)
+    summary(end, args, output, &arrays, console)
 }
 
-fn summary(end: Progress, args: &Args, output: &Path, console: &Console) -> Result<Status, Failure> {
+fn summary(end: Progress, args: &Args, output: &Path, arrays: &[u64], console: &Console) -> Result<Status, Failure> {
     let Progress { total, found, merged, computed, left_out, .. } = end;
     let (rows, shard) = (found + merged + computed, args.shard.map(|shard| shard.to_string()));
     let of = shard.as_ref().map_or_else(String::new, |shard| format!(" of shard {shard}"));
@@ -60,9 +89,20 @@ fn summary(end: Progress, args: &Args, output: &Path, console: &Console) -> Resu
         &text,
         &json!({
             "folder": output, "shard": shard, "points": total, "rows": rows, "computed": computed, "found": found,
-            "merged": merged, "left_out": left_out,
+            "merged": merged, "left_out": left_out, "arrays": arrays,
         }),
     )?;
+    Ok(Status::Done)
+}
+
+fn submit(slurm: &Slurm<'_>, store: &Store, console: &Console) -> Result<Status, Failure> {
+    let array = slurm.submit(store)?;
+    let (job, tasks) = (array.as_ref().map(|array| array.job), array.map_or(0, |array| array.shards.len()));
+    let state = job.map_or_else(|| "no row is missing".to_owned(), |job| format!("array {job}: {tasks} tasks"));
+    let command = slurm.resume();
+    let text = format!("{state}. Wait for it and merge its rows with\n  {command}");
+    let folder = slurm.folder;
+    console.result(&text, &json!({ "folder": folder, "job": job, "tasks": tasks, "command": command }))?;
     Ok(Status::Done)
 }
 

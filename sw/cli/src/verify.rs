@@ -186,12 +186,6 @@ impl Point<'_> {
             words.extend(["--wave".to_owned(), path.display().to_string()]);
             words.extend(["--wave-window".to_owned(), format!("{from}:{count}")]);
         }
-        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        shlex::try_join(words.iter().map(String::as_str)).expect("an argument holds no NUL")
     }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -3,7 +3,7 @@
 use hafnia_config::fault::Thresholds;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{Elaborated, presets};
-use hafnia_dataset::Images;
+use hafnia_dataset::{Dataset, Images};
 use hafnia_quantize::{Model, read_model};
 use serde_json::{Value, json};
 
@@ -21,7 +21,9 @@ pub struct Plan {
     pub points: Vec<Point>,
     /// Models x presets, which the points name by number.
     pub setups: Vec<Setup>,
-    /// The test images.
+    /// The data set.
+    pub data: Dataset,
+    /// Its test images.
     pub images: Images,
     /// Number of the first.
     pub first: u32,
@@ -126,6 +128,7 @@ impl Plan {
             "ber": spec.ber, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });
-        Ok(Self { engine: spec.engine, stop: spec.stop, points, setups, images, first, facts, text: spec.text.clone() })
+        let (engine, stop, text) = (spec.engine, spec.stop, spec.text.clone());
+        Ok(Self { engine, stop, points, setups, data, images, first, facts, text })
     }
 }

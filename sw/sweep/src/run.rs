@@ -117,7 +117,7 @@ impl Loaded {
 }
 
 /// Whether the 95% interval of the mean, by Student's t, is as narrow as asked.
-fn narrow(top1: &[f64], stop: Stop) -> bool {
+pub(crate) fn narrow(top1: &[f64], stop: Stop) -> bool {
     if top1.len() < stop.at_least {
         return false;
     }

@@ -3,7 +3,7 @@
 //! Shard `I/N` writes `shards/I-of-N.csv`, a file like `rows.csv`. Points are dealt round-robin; with early stopping whole
 //! cells are, as stopping needs the seeds of a cell in order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::row::Key;
+use crate::run::narrow;
 use crate::{Plan, Point, Row, SweepError};
 
 /// One part of a sweep: `2/4` is the second of four.
@@ -40,6 +41,16 @@ impl Shard {
     pub(crate) fn path(self, folder: &Path) -> PathBuf {
         shards(folder).join(format!("{}-of-{}.csv", self.index, self.of))
     }
+
+    /// Returns the number of parts.
+    pub(crate) fn of(self) -> u32 {
+        self.of
+    }
+
+    /// Returns which part it is, from 1.
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
 }
 
 impl fmt::Display for Shard {
@@ -61,6 +72,12 @@ impl FromStr for Shard {
 /// The number of what is dealt to shards: the point, or with early stopping its cell.
 fn dealt(plan: &Plan, point: usize) -> usize {
     if plan.stop.is_some() { plan.points[point].cell } else { point }
+}
+
+/// Returns how many shards the points of `plan` can be dealt to, each getting some.
+pub(crate) fn most_shards(plan: &Plan) -> u32 {
+    let dealt: HashSet<_> = (0..plan.points.len()).map(|point| dealt(plan, point)).collect();
+    u32::try_from(dealt.len()).unwrap_or(u32::MAX)
 }
 
 fn shards(folder: &Path) -> PathBuf {
@@ -123,5 +140,24 @@ impl Known {
     /// Returns the number of points that have a row.
     pub(crate) fn count(&self) -> usize {
         self.rows.values().flatten().count()
+    }
+
+    /// Returns the numbers of the points that still need a row. With early stopping some of them may turn out not to.
+    pub(crate) fn missing(&self, plan: &Plan) -> Vec<usize> {
+        let (mut missing, mut first) = (Vec::new(), 0);
+        for cell in plan.points.chunk_by(|a, b| a.cell == b.cell) {
+            let mut seeds = Vec::new();
+            for (number, point) in (first..).zip(cell) {
+                if plan.stop.is_some_and(|stop| narrow(&seeds, stop)) {
+                    break;
+                }
+                match self.get(point) {
+                    Some(row) => seeds.push(row.top1),
+                    None => missing.push(number),
+                }
+            }
+            first += cell.len();
+        }
+        missing
     }
 }

@@ -65,7 +65,7 @@ pub struct Store {
     /// Rows of the file.
     rows: Vec<Row>,
     /// Rows of all files of the folder.
-    known: Known,
+    pub(crate) known: Known,
 }
 
 /// Where the row of a point comes from.
@@ -116,7 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// A file cannot be read or is damaged, or two files disagree.
-    fn refresh(&mut self, plan: &Plan) -> Result<(), SweepError> {
+    pub(crate) fn refresh(&mut self, plan: &Plan) -> Result<(), SweepError> {
         let mut known = Known::new(plan);
         let whole = self.folder.join(ROWS);
         for path in whole.exists().then_some(whole).into_iter().chain(shard::files(&self.folder)?) {
