@@ -102,6 +102,13 @@ fn wanted(build: &Path) -> Vec<Wanted> {
             how_to_get: "Run `scripts/setup --peers`",
         },
         Wanted {
+            name: "sbatch",
+            programs: plain("sbatch"),
+            version_flag: "--version",
+            needed_for: "sweeps on a cluster: `sweep --slurm`",
+            how_to_get: "Run on a machine of the cluster that submits jobs; to try it here, `scripts/setup --slurm`",
+        },
+        Wanted {
             name: "openFPGALoader",
             programs: plain("openFPGALoader"),
             version_flag: "--Version",

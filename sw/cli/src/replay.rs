@@ -57,12 +57,6 @@ impl VerifyCommand {
 
     /// Returns the command as a shell takes it.
     pub fn line(&self) -> String {
-        self.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        shlex::try_join(self.words.iter().map(String::as_str)).expect("an argument holds no NUL")
     }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

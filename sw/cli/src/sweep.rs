@@ -1,9 +1,9 @@
 //! `hafnia sweep`.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use hafnia_sweep::{Divergence, Plan, Point, Progress, Row, Spec, Store, SweepError};
+use hafnia_sweep::{Divergence, Plan, Point, Progress, Row, Shard, Slurm, Spec, Store, SweepError};
 use serde_json::json;
 
 use crate::Status;
@@ -20,7 +20,7 @@ pub struct Args {
     /// Folder of the results: `rows.csv` and `plan.json`.
     #[arg(short, long, value_name = "DIR", required_unless_present = "list")]
     output: Option<PathBuf>,
-    /// Go on with the rows that are in the folder.
+    /// Go on with the rows that are in the folder, and take over those of its shards.
     #[arg(long)]
     resume: bool,
     /// Show the plan and run nothing.
@@ -30,48 +30,111 @@ pub struct Args {
     /// sweep after the running point.
     #[arg(long, conflicts_with = "list")]
     watch: bool,
-    /// Hardware batches computed at once; without it one per processor. It changes no row.
+    /// Hardware batches computed at once; without it one per processor, with --slurm 1. It changes no row.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Compute part I of N alone, such as 2/4; a run of the whole with --resume merges the parts.
+    #[arg(long, value_name = "I/N", conflicts_with = "list")]
+    shard: Option<Shard>,
+    /// Compute on a cluster, as a job array of SLURM, and merge its rows.
+    #[arg(long, conflicts_with_all = ["shard", "list"])]
+    slurm: bool,
+    /// Tasks of the array, each with many points; without it 32, and never more than there are points.
+    #[arg(long, value_name = "N", requires = "slurm", value_parser = clap::value_parser!(u32).range(1..))]
+    tasks: Option<u32>,
+    /// One more option of `sbatch`, such as --sbatch=--partition=short. May be repeated.
+    #[arg(long, value_name = "OPTION", requires = "slurm", allow_hyphen_values = true)]
+    sbatch: Vec<String>,
+    /// Submit the array and return.
+    #[arg(long, requires = "slurm")]
+    no_wait: bool,
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let spec = Spec::read(&args.file)?;
     let plan = Plan::new(&spec)?;
-    plan.setups.iter().for_each(|setup| warn_of_foreign_images(&setup.model, plan.data));
+    plan.setups.iter().for_each(|setup| warn_of_foreign_images(&setup.model, plan.data.name()));
     let output = match &args.output {
         Some(output) if !args.list => output,
         _ => return list(&plan, console),
     };
-    let mut store = Store::open(output, &plan, args.resume)?;
-    let found = store.rows().len();
+    let mut store = Store::open(output, &plan, args.shard, args.resume)?;
+    let mut arrays = Vec::new();
+    if args.slurm {
+        let (jobs, options) = (args.jobs.map_or(1, usize::from), &args.sbatch[..]);
+        let slurm = Slurm { plan: &plan, file: &args.file, folder: output, tasks: args.tasks, jobs, options };
+        if args.no_wait {
+            return submit(&slurm, &store, console);
+        }
+        let bar = console.bar(plan.points.len() as u64, "points");
+        let mut submitted = |array: &hafnia_sweep::Array| {
+            bar.suspend(|| {
+                eprintln!("array {}: {} tasks, logs in {}/slurm", array.job, array.shards.len(), output.display())
+            });
+            arrays.push(array.job);
+        };
+        slurm.finish(&mut store, &mut submitted, &mut |done| bar.set_position(done as u64))?;
+        bar.finish_and_clear();
+    }
     let jobs = jobs(args.jobs);
     let ended = if args.watch {
         watch::run(&plan, &mut store, jobs, console)?
     } else {
         run_with_bar(&plan, &mut store, jobs, console)
     };
-    let end = match ended {
-        Err(SweepError::Differs { point, divergence }) => return differs(&spec, &plan, &point, &divergence, console),
-        ended => ended?,
-    };
-    let (rows, computed) = (store.rows().len(), store.rows().len() - found);
+    match ended {
+        Err(SweepError::Differs { point, divergence }) => differs(&spec, &plan, &point, &divergence, console),
+        ended => summary(ended?, &store, args, output, &arrays, console),
+    }
+}
+
+fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<Progress, SweepError> {
+    let bar = console.bar(store.points(plan).len() as u64, "points");
+    let end = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
+        bar.set_position(progress.done as u64);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    end
+}
+
+fn summary(
+    end: Progress,
+    store: &Store,
+    args: &Args,
+    output: &Path,
+    arrays: &[u64],
+    console: &Console,
+) -> Result<Status, Failure> {
+    let Progress { total, found, merged, computed, left_out, .. } = end;
+    let (rows, shard) = (found + merged + computed, args.shard.map(|shard| shard.to_string()));
+    let of = shard.as_ref().map_or_else(String::new, |shard| format!(" of shard {shard}"));
     let images = |of: fn(&Row) -> u64| store.rows().iter().map(of).sum::<u64>();
     let (all, audited) = (images(|row| row.images), images(|row| row.audited));
     let text = format!(
-        "{rows} rows in {}: {computed} computed now, {found} found; {} of {} points left out by early stopping\n\
+        "{rows} rows{of} in {}: {computed} computed now, {found} found, {merged} merged from shards; \
+         {left_out} of {total} points left out by early stopping\n\
          {audited} of {all} images audited on the simulated hardware, none differs",
         output.display(),
-        end.left_out,
-        end.total
     );
     console.result(
         &text,
         &json!({
-            "folder": output, "points": end.total, "rows": rows, "computed": computed, "found": found,
-            "left_out": end.left_out, "audited": audited,
+            "folder": output, "shard": shard, "points": total, "rows": rows, "computed": computed, "found": found,
+            "merged": merged, "left_out": left_out, "audited": audited, "arrays": arrays,
         }),
     )?;
+    Ok(Status::Done)
+}
+
+fn submit(slurm: &Slurm<'_>, store: &Store, console: &Console) -> Result<Status, Failure> {
+    let array = slurm.submit(store)?;
+    let (job, tasks) = (array.as_ref().map(|array| array.job), array.map_or(0, |array| array.shards.len()));
+    let state = job.map_or_else(|| "no row is missing".to_owned(), |job| format!("array {job}: {tasks} tasks"));
+    let command = slurm.resume();
+    let text = format!("{state}. Wait for it and merge its rows with\n  {command}");
+    let folder = slurm.folder;
+    console.result(&text, &json!({ "folder": folder, "job": job, "tasks": tasks, "command": command }))?;
     Ok(Status::Done)
 }
 
@@ -96,16 +159,6 @@ fn differs(
     let text = format!("{error}\nreplay it with\n  {command}");
     console.result(&text, &json!({ "equal": false, "difference": error.to_string(), "replay": command }))?;
     Ok(Status::Differs)
-}
-
-fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<Progress, SweepError> {
-    let bar = console.bar(plan.points.len() as u64, "points");
-    let end = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
-        bar.set_position(progress.done as u64);
-        ControlFlow::Continue(())
-    });
-    bar.finish_and_clear();
-    end
 }
 
 fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {

@@ -6,23 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{command, folder, json, limited, model, refused, stdout, text};
+use common::{command, folder, json, limited, model, refused, rows, stdout, text, write_sweep as write};
 
 /// Writes a sweep of `points` rates on the digits, two seeds each, and returns its path.
 fn sweep(folder: &Path, points: u32) -> PathBuf {
     let rates: Vec<String> = (1..=points).map(|i| format!("{i}e-4")).collect();
     write(folder, &format!("ber = [{}]\nseeds = [1, 2]\n", rates.join(", ")))
-}
-
-fn write(folder: &Path, grid: &str) -> PathBuf {
-    let path = folder.join("sweep.toml");
-    let fixed = format!("models = [\"{}\"]\ndata = \"digits\"\nimages = [3, 40]\n", model());
-    fs::write(&path, fixed + grid).expect("the folder is ours");
-    path
-}
-
-fn rows(folder: &Path) -> String {
-    fs::read_to_string(folder.join("rows.csv")).expect("there are rows")
 }
 
 fn column(rows: &str, name: &str) -> Vec<String> {

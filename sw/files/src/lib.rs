@@ -30,8 +30,7 @@ impl WholeFile {
             Ok(found) if !found.is_file() => Sink::Stream(File::options().write(true).open(path)?),
             found => {
                 let place = if found.is_ok() { path.canonicalize()? } else { path.to_owned() };
-                let folder = place.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                Sink::Beside { file: temporary(&place, folder)?, place }
+                Sink::Beside { file: temporary(&place)?, place }
             }
         };
         Ok(Self { sink: BufWriter::new(sink) })
@@ -88,14 +87,29 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.finish()
 }
 
+/// Writes `bytes` to `path`, all or nothing, unless something is there; of several processes at once one writes.
+///
+/// # Errors
+/// Nothing can be written where it lies.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = temporary(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => Err(e.error),
+        _ => Ok(()),
+    }
+}
+
 /// Whether both paths lead to one existing file: to write the one would destroy the other.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
-/// A file `.<name>.<random>.part`, for whoever finds it after a crash, with the rights of any new file; as a rule temporary
-/// files are the owner's alone.
-fn temporary(place: &Path, folder: &Path) -> io::Result<NamedTempFile> {
+/// A file `.<name>.<random>.part` beside `place`, for whoever finds it after a crash, with the rights of any new file; as a
+/// rule temporary files are the owner's alone.
+fn temporary(place: &Path) -> io::Result<NamedTempFile> {
+    let folder = place.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.");
     let mut builder = tempfile::Builder::new();
@@ -155,6 +169,18 @@ mod tests {
         assert_eq!(fs::read(&ours).unwrap(), b"new");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&ours), mode(&plain));
+    }
+
+    #[test]
+    fn a_new_file_takes_the_place_of_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for bytes in ["first", "second"] {
+            write_new(&path, bytes.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        }
+        assert_eq!(names(folder.path()), ["a"]);
+        assert_eq!(write_new(&path.join("b"), b"x").unwrap_err().kind(), io::ErrorKind::NotADirectory);
     }
 
     #[test]

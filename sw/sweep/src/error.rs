@@ -53,7 +53,22 @@ pub enum SweepError {
         /// What is wrong.
         reason: String,
     },
-    /// Another process writes into the folder.
+    /// Two files of rows disagree.
+    #[error(
+        "{other} has another result than {one} for rate {ber}, seed {seed}: the machines do not compute alike, or a file is \
+         of another program; move the wrong file away and go on with `--resume`"
+    )]
+    Conflict {
+        /// The file that was read first.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+        /// Rate of the point.
+        ber: f64,
+        /// Its seed.
+        seed: u64,
+    },
+    /// Another process writes to the file of rows.
     #[error("another sweep is writing to {0}; wait for it, or choose another folder")]
     Busy(PathBuf),
     /// The simulated hardware did not give what the row was made of.
@@ -81,6 +96,55 @@ pub enum SweepError {
     /// An export would destroy what it was made from.
     #[error("{0} is a file of a sweep that is exported; give the output a file of its own")]
     OwnFile(PathBuf),
+    /// A program of SLURM is not there.
+    #[error(
+        "cannot run `{program}`: {source}; with `--slurm` SLURM's own commands must be on the PATH; without SLURM run the \
+         sweep here, or one `--shard I/N` on each machine; rows that were there are untouched"
+    )]
+    NoSlurm {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program of SLURM refused.
+    #[error("{command}: {said}; rows that were there are untouched")]
+    Slurm {
+        /// The command.
+        command: String,
+        /// What it said.
+        said: String,
+    },
+    /// SLURM cannot be told a path.
+    #[error("{0} is not UTF-8 text or has a backslash, which SLURM cannot write to; choose another folder")]
+    SlurmPath(PathBuf),
+    /// Tasks for the folder are in the queue.
+    #[error("tasks for {folder} are in SLURM's queue as `{name}` already; wait for them with\n  {command}")]
+    Queued {
+        /// The folder.
+        folder: PathBuf,
+        /// Name of the array.
+        name: String,
+        /// The command that waits.
+        command: String,
+    },
+    /// Tasks ended without their rows.
+    #[error(
+        "shards {shards} are incomplete: {why}. Each has a log; that of the first, {log}, ends with\n{tail}\n\
+         When the cause is gone, go on with\n  {command}"
+    )]
+    Lost {
+        /// The shards.
+        shards: String,
+        /// Why they are not submitted again.
+        why: String,
+        /// Log of the first of them.
+        log: PathBuf,
+        /// The end of it.
+        tail: String,
+        /// The command that goes on.
+        command: String,
+    },
     /// The data set could not be read.
     #[error(transparent)]
     Dataset(#[from] hafnia_dataset::DatasetError),

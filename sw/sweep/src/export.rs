@@ -11,7 +11,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::record::RecordWriter as _;
 use serde_json::{Value, json};
 
-use crate::store::{columns, fields};
+use crate::lines::{columns, fields};
 use crate::{Results, Row, SweepError};
 
 /// Rows of a row group, the unit in which readers work in parallel: as many as DuckDB writes.

@@ -1,4 +1,5 @@
-//! A grid of experiments, point by point: [`Spec`] (TOML) -> [`Plan`] -> [`Store`] (one durable row a point) by [`run`].
+//! A grid of experiments, point by point: [`Spec`] (TOML) -> [`Plan`] -> [`Store`] (one durable row a point) by [`run`], whole
+//! or in [`Shard`]s, which [`Slurm`] spreads over machines.
 //!
 //! Points run in the order of the plan, each on all cores, so the rows are the same bytes whatever the number of jobs and
 //! however often a sweep was interrupted.
@@ -6,9 +7,12 @@
 mod audit;
 mod error;
 mod export;
+mod lines;
 mod plan;
 mod row;
 mod run;
+mod shard;
+mod slurm;
 mod spec;
 mod store;
 
@@ -18,5 +22,7 @@ pub use export::Table;
 pub use plan::{Plan, Point};
 pub use row::Row;
 pub use run::{Progress, run};
+pub use shard::Shard;
+pub use slurm::{Array, Slurm};
 pub use spec::{Engine, Spec, Stop};
 pub use store::{Results, Store};

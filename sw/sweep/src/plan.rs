@@ -6,7 +6,7 @@ use hafnia_config::fault::{AtRisk, Noise};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{Elaborated, presets};
 use hafnia_cosim::{LARGEST_VERILOG, design};
-use hafnia_dataset::Images;
+use hafnia_dataset::{Dataset, Images};
 use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::Design;
 use serde_json::{Value, json};
@@ -29,9 +29,9 @@ pub struct Plan {
     pub points: Vec<Point>,
     /// Models x presets, which the points name by number.
     pub setups: Vec<Setup>,
-    /// Name of the data set.
-    pub data: &'static str,
-    /// The test images.
+    /// The data set.
+    pub data: Dataset,
+    /// Its test images.
     pub images: Images,
     /// Number of the first.
     pub first: u32,
@@ -180,18 +180,7 @@ impl Plan {
             "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });
-        Ok(Self {
-            engine: spec.engine,
-            stop: spec.stop,
-            audit: spec.audit,
-            rtl,
-            points,
-            setups,
-            data: data.name(),
-            images,
-            first,
-            facts,
-            text: spec.text.clone(),
-        })
+        let (engine, stop, audit, text) = (spec.engine, spec.stop, spec.audit, spec.text.clone());
+        Ok(Self { engine, stop, audit, rtl, points, setups, data, images, first, facts, text })
     }
 }

@@ -85,12 +85,12 @@ impl Row {
         self.stall_weights = totals.counter("stall_weights");
     }
 
-    /// Whether both are of the same point.
-    pub(crate) fn same_point(&self, other: &Self) -> bool {
-        let point = |row: &Self| {
-            let Self { model_sha256, config_hash, ber_requested, bit_mask, layer_mask, seed, .. } = row;
-            (model_sha256.clone(), config_hash.clone(), *ber_requested, (*bit_mask, *layer_mask), *seed)
-        };
-        point(self) == point(other)
+    /// Returns what tells its point from the others of its sweep.
+    pub(crate) fn key(&self) -> Key {
+        let Self { model_sha256, config_hash, ber_requested, seed, bit_mask, layer_mask, .. } = self;
+        (model_sha256.clone(), config_hash.clone(), ber_requested.to_bits(), *seed, *bit_mask, *layer_mask)
     }
 }
+
+/// Model, configuration, rate, seed, bits and layers of a point.
+pub(crate) type Key = (String, String, u64, u64, u8, u32);

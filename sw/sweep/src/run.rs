@@ -10,24 +10,32 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use crate::audit::{audit, choose};
 use crate::plan::{Plan, Setup};
 use crate::spec::{Engine, Stop};
+use crate::store::Origin;
 use crate::{Row, Store, SweepError};
 
 /// Bytes of clean maps that are kept: enough for 10,000 images of a small network, and a sweep stays under 1 GiB.
 const CLEAN_BYTES: usize = 256 << 20;
 
-/// How far a sweep is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a sweep, or a shard of one, is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Points behind us: finished, or not needed.
     pub done: usize,
-    /// Points of the plan.
+    /// Points of the plan, or of the shard.
     pub total: usize,
+    /// Points whose rows were there.
+    pub found: usize,
+    /// Points whose rows a shard had.
+    pub merged: usize,
+    /// Points computed.
+    pub computed: usize,
     /// Points that early stopping left out so far.
     pub left_out: usize,
 }
 
-/// Runs every point of `plan` that has no row in `store`, in order, `jobs` hardware batches at once. Tells `progress` after
-/// each point, with its row if that was computed now, and ends early when it says so.
+/// Runs every point of `plan`, or of the shard that `store` is for, that has no row in the folder, in order, `jobs` hardware
+/// batches at once. Tells `progress` after each point, with its row if that was computed now, and ends early when it says
+/// so. A run of the whole also takes over the rows of the shards.
 ///
 /// # Errors
 /// A row of the store is of another point; a point cannot be run; an audit found a difference; a row cannot be written;
@@ -39,11 +47,13 @@ pub fn run(
     jobs: usize,
     progress: &mut dyn FnMut(Progress, Option<&Row>) -> ControlFlow<()>,
 ) -> Result<Progress, SweepError> {
-    let mut state = Progress { done: 0, total: plan.points.len(), left_out: 0 };
+    let points = store.points(plan);
+    let mut state = Progress { total: points.len(), ..Progress::default() };
     let (mut next, mut loaded): (usize, Option<Loaded>) = (0, None);
     // Top-1 of the seeds of the cell that is under way.
     let (mut cell, mut seeds) = (None, Vec::new());
-    for (number, point) in plan.points.iter().enumerate() {
+    for number in points {
+        let point = &plan.points[number];
         if cell != Some(point.cell) {
             (cell, seeds) = (Some(point.cell), Vec::new());
         }
@@ -51,8 +61,14 @@ pub fn run(
         if plan.stop.is_some_and(|stop| narrow(&seeds, stop)) {
             state.left_out += 1;
         } else {
-            let top1 = match store.rows().get(next) {
-                Some(row) => store.check(row, point, next)?.top1,
+            let top1 = match store.take(point, next)? {
+                Some((row, origin)) => {
+                    match origin {
+                        Origin::Found => state.found += 1,
+                        Origin::Merged => state.merged += 1,
+                    }
+                    row.top1
+                }
                 None => {
                     let setup = match loaded.take().filter(|loaded| loaded.setup == point.setup) {
                         Some(loaded) => loaded,
@@ -61,6 +77,7 @@ pub fn run(
                     let row = setup.run(plan, number, jobs)?;
                     loaded = Some(setup);
                     store.append(row.clone())?;
+                    state.computed += 1;
                     computed.insert(row).top1
                 }
             };
@@ -72,7 +89,7 @@ pub fn run(
             return Err(SweepError::Stopped { done: state.done, total: state.total });
         }
     }
-    store.check_end(next)?;
+    store.finish(next)?;
     Ok(state)
 }
 
@@ -131,7 +148,7 @@ impl Loaded {
 }
 
 /// Whether the 95% interval of the mean, by Student's t, is as narrow as asked.
-fn narrow(top1: &[f64], stop: Stop) -> bool {
+pub(crate) fn narrow(top1: &[f64], stop: Stop) -> bool {
     if top1.len() < stop.at_least {
         return false;
     }

@@ -1,16 +1,23 @@
-//! The folder of a sweep: `plan.json`, all that the rows depend on; `sweep.toml`, a copy of the sweep file; and `rows.csv`,
-//! one durable row a finished point.
+//! The folder of a sweep: `plan.json`, all that the rows depend on; `sweep.toml`, a copy of the sweep file; `rows.csv`, one
+//! durable row a finished point; and `shards`, files of rows of parts of the sweep.
 //!
-//! A row is appended in one piece and forced to the disk before the next point begins. Each line ends with the CRC-32 of
-//! what stands before it, so a line that a crash cut off is known, and dropped when the sweep is resumed.
+//! A row is appended in one piece and forced to the disk before the next point begins; a line that a crash cut off is
+//! dropped when the sweep is resumed.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::lines::{header, line, whole_rows};
+use crate::shard::{self, Known, Shard};
 use crate::{Plan, Point, Row, SweepError};
+
+/// The files of a folder.
+const ROWS: &str = "rows.csv";
+const PLAN: &str = "plan.json";
+const SWEEP: &str = "sweep.toml";
 
 /// The largest file of a folder that is read, in bytes: a million rows.
 const LARGEST: u64 = 1 << 30;
@@ -28,87 +35,139 @@ pub struct Results {
 
 impl Results {
     /// The files that are read.
-    pub(crate) const FILES: [&str; 3] = ["rows.csv", "plan.json", "sweep.toml"];
+    pub(crate) const FILES: [&str; 3] = [ROWS, PLAN, SWEEP];
 
     /// Reads a folder.
     ///
     /// # Errors
     /// A file is missing or damaged.
     pub fn read(folder: &Path) -> Result<Self, SweepError> {
-        let [rows, plan, sweep] = Self::FILES;
         let text = |name: &str| {
             let path = folder.join(name);
             let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
             Ok::<_, SweepError>((path, text))
         };
-        let (path, rows) = text(rows)?;
+        let (path, rows) = text(ROWS)?;
         let (rows, _) = whole_rows(&path, &rows)?;
-        let (path, plan) = text(plan)?;
-        Ok(Self { plan: plan_of(&path, &plan)?, sweep: text(sweep)?.1, rows })
+        let (path, plan) = text(PLAN)?;
+        Ok(Self { plan: plan_of(&path, &plan)?, sweep: text(SWEEP)?.1, rows })
     }
 }
 
-/// An open folder. No other process can write to it.
+/// An open folder, and in it the file of rows of the whole sweep or of a shard. No other process can write to that file.
 #[derive(Debug)]
 pub struct Store {
+    folder: PathBuf,
+    shard: Option<Shard>,
     path: PathBuf,
     file: File,
     /// Bytes of whole lines.
     length: u64,
+    /// Lines that are not written yet.
+    pending: String,
+    /// Rows of the file.
     rows: Vec<Row>,
+    /// Rows of all files of the folder.
+    pub(crate) known: Known,
+}
+
+/// Where the row of a point comes from.
+pub(crate) enum Origin {
+    /// It was there.
+    Found,
+    /// A shard had it.
+    Merged,
 }
 
 impl Store {
-    /// Opens `folder` for `plan`, makes it where it is not there, and reads the rows that are.
+    /// Opens `folder` for `plan` or a shard of it, makes it where it is not there, and reads the rows that are.
     ///
     /// # Errors
     /// Rows are there and `resume` is false; the folder belongs to another plan; a row is damaged; another process writes
-    /// to it; or it cannot be written.
-    pub fn open(folder: &Path, plan: &Plan, resume: bool) -> Result<Self, SweepError> {
-        std::fs::create_dir_all(folder).map_err(SweepError::io("create", folder))?;
-        let path = folder.join("rows.csv");
-        let options = OpenOptions::new().read(true).append(true).create(true).clone();
-        let mut file = options.open(&path).map_err(SweepError::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SweepError::Busy(folder.to_owned())),
-            Err(TryLockError::Error(e)) => return Err(SweepError::io("lock", &path)(e)),
-        }
-        let mut text = String::new();
-        file.seek(SeekFrom::Start(0))
-            .and_then(|_| file.read_to_string(&mut text))
-            .map_err(SweepError::io("read", &path))?;
+    /// to the same file; or it cannot be written.
+    pub fn open(folder: &Path, plan: &Plan, shard: Option<Shard>, resume: bool) -> Result<Self, SweepError> {
+        let path = shard.map_or_else(|| folder.join(ROWS), |shard| shard.path(folder));
+        let place = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(place).map_err(SweepError::io("create", place))?;
+        let file = locked(&path)?;
+        let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
         let (rows, length) = whole_rows(&path, &text)?;
         if !rows.is_empty() && !resume {
             return Err(SweepError::NotEmpty(folder.to_owned()));
         }
-        let stored = folder.join("plan.json");
         if rows.is_empty() {
-            let json = serde_json::to_string_pretty(&plan.facts).expect("facts are plain data") + "\n";
-            for (name, text) in [("sweep.toml", &plan.text), ("plan.json", &json)] {
-                let path = folder.join(name);
-                hafnia_files::write(&path, text.as_bytes()).map_err(SweepError::io("write", &path))?;
-            }
-        } else {
-            check_plan(&stored, &plan.facts)?;
+            let alone = shard.is_none() && shard::files(folder)?.is_empty();
+            write_plan(folder, plan, if alone { hafnia_files::write } else { hafnia_files::write_new })?;
         }
-        let mut store = Self { path, file, length, rows };
+        check_plan(&folder.join(PLAN), &plan.facts)?;
+        let known = Known::new(plan);
+        let folder = folder.to_owned();
+        let mut store = Self { folder, shard, path, file, length, pending: String::new(), rows, known };
+        store.refresh(plan)?;
+        if shard.is_none() && store.known.count() > 0 && !resume {
+            return Err(SweepError::NotEmpty(store.folder));
+        }
         store.cut()?;
         if store.length == 0 {
-            store.append_line(&header())?;
+            store.pending = header();
+            store.flush()?;
         }
         Ok(store)
     }
 
-    /// Returns the finished rows, in order.
+    /// Reads again the rows of the files that others may write to.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged, or two files disagree.
+    pub(crate) fn refresh(&mut self, plan: &Plan) -> Result<(), SweepError> {
+        let mut known = Known::new(plan);
+        let whole = self.folder.join(ROWS);
+        for path in whole.exists().then_some(whole).into_iter().chain(shard::files(&self.folder)?) {
+            let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
+            known.add(&path, whole_rows(&path, &text)?.0)?;
+        }
+        self.known = known;
+        Ok(())
+    }
+
+    /// Returns the rows of the file, in order.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// Returns the row of `point`, which must be row `number`.
-    pub(crate) fn check(&self, row: &Row, point: &Point, number: usize) -> Result<Row, SweepError> {
-        if row.same_point(&point.row) {
-            return Ok(row.clone());
+    /// Returns the rows that any file of the folder has.
+    pub fn known_rows(&self) -> impl Iterator<Item = &Row> {
+        self.known.rows()
+    }
+
+    /// Returns the numbers of the points of `plan` that are this store's, in order.
+    pub fn points(&self, plan: &Plan) -> Vec<usize> {
+        let ours = |number: &usize| self.shard.is_none_or(|shard| shard.has(plan, *number));
+        (0..plan.points.len()).filter(ours).collect()
+    }
+
+    /// Returns the row of `point`, if a file of the folder has it. Of the whole sweep the point is number `number` of those
+    /// with a row; a row that only a shard has is taken over.
+    pub(crate) fn take(&mut self, point: &Point, number: usize) -> Result<Option<(Row, Origin)>, SweepError> {
+        if self.shard.is_none()
+            && let Some(row) = self.rows.get(number)
+        {
+            self.check(row, point, number)?;
+            return Ok(Some((row.clone(), Origin::Found)));
+        }
+        let Some(row) = self.known.get(point).cloned() else { return Ok(None) };
+        if self.shard.is_some() {
+            return Ok(Some((row, Origin::Found)));
+        }
+        self.pending.push_str(&line(&row));
+        self.rows.push(row.clone());
+        Ok(Some((row, Origin::Merged)))
+    }
+
+    /// Checks that `row`, number `number`, is of `point`.
+    fn check(&self, row: &Row, point: &Point, number: usize) -> Result<(), SweepError> {
+        if row.key() == point.row.key() {
+            return Ok(());
         }
         let reason = format!(
             "it is of rate {}, seed {}, where the plan has rate {}, seed {}",
@@ -120,9 +179,10 @@ impl Store {
         Err(SweepError::Row { path: self.path.clone(), line: number + 2, reason })
     }
 
-    /// Checks that no row follows the last point.
-    pub(crate) fn check_end(&self, rows: usize) -> Result<(), SweepError> {
-        if rows == self.rows.len() {
+    /// Writes what is still to be written, and checks that the whole sweep has `rows` rows and none after the last point.
+    pub(crate) fn finish(&mut self, rows: usize) -> Result<(), SweepError> {
+        self.flush()?;
+        if self.shard.is_some() || rows == self.rows.len() {
             return Ok(());
         }
         let reason = "the plan has no such point".to_owned();
@@ -134,18 +194,24 @@ impl Store {
     /// # Errors
     /// The row cannot be written; the file then holds the rows before it and nothing else.
     pub fn append(&mut self, row: Row) -> Result<(), SweepError> {
-        self.append_line(&line(&row))?;
+        self.pending.push_str(&line(&row));
+        self.flush()?;
         self.rows.push(row);
         Ok(())
     }
 
-    fn append_line(&mut self, line: &str) -> Result<(), SweepError> {
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+    /// Writes the pending lines in one piece.
+    fn flush(&mut self) -> Result<(), SweepError> {
+        let lines = std::mem::take(&mut self.pending);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(source) = written {
             self.cut()?;
             return Err(SweepError::io("write", &self.path)(source));
         }
-        self.length += line.len() as u64;
+        self.length += lines.len() as u64;
         Ok(())
     }
 
@@ -155,58 +221,25 @@ impl Store {
     }
 }
 
-/// The fields of a row as CSV, without the end of the line.
-pub(crate) fn fields(row: &Row, header: bool) -> String {
-    let mut writer = csv::WriterBuilder::new().has_headers(header).from_writer(Vec::new());
-    writer.serialize(row).expect("a row is plain data");
-    let text = String::from_utf8(writer.into_inner().expect("memory can be written")).expect("CSV of text is text");
-    text.trim_end().to_owned()
-}
-
-/// The names of the columns that a row has, as CSV.
-pub(crate) fn columns() -> String {
-    fields(&Row::default(), true).lines().next().unwrap_or_default().to_owned()
-}
-
-fn header() -> String {
-    columns() + ",crc32\n"
-}
-
-fn line(row: &Row) -> String {
-    let fields = fields(row, false);
-    format!("{fields},{:08x}\n", crc32fast::hash(fields.as_bytes()))
-}
-
-/// Reads the rows of a file and returns them with the number of bytes of whole lines. A last line that is not whole is
-/// left out; any other is an error.
-fn whole_rows(path: &Path, text: &str) -> Result<(Vec<Row>, u64), SweepError> {
-    let damaged = |line: usize, reason: String| SweepError::Row { path: path.to_owned(), line, reason };
-    let (mut rows, mut length) = (Vec::new(), 0);
-    let count = text.split_inclusive('\n').count();
-    for (i, line) in text.split_inclusive('\n').enumerate() {
-        let row = if i == 0 {
-            if line == header() { Ok(None) } else { Err("it is not the header of a sweep's rows".to_owned()) }
-        } else {
-            row(line).map(Some)
-        };
-        match row {
-            Ok(row) => rows.extend(row),
-            Err(_) if i + 1 == count && !line.ends_with('\n') => break,
-            Err(reason) => return Err(damaged(i + 1, reason)),
-        }
-        length += line.len() as u64;
+/// Opens a file of rows for this process alone.
+fn locked(path: &Path) -> Result<File, SweepError> {
+    let options = OpenOptions::new().append(true).create(true).clone();
+    let file = options.open(path).map_err(SweepError::io("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SweepError::Busy(path.to_owned())),
+        Err(TryLockError::Error(e)) => Err(SweepError::io("lock", path)(e)),
     }
-    Ok((rows, length))
 }
 
-fn row(line: &str) -> Result<Row, String> {
-    let (fields, crc) = line.strip_suffix('\n').and_then(|line| line.rsplit_once(',')).ok_or("it has no checksum")?;
-    if crc != format!("{:08x}", crc32fast::hash(fields.as_bytes())) {
-        return Err(format!("its checksum is {crc}, its content has another"));
+/// Writes the sweep file, then the plan: a folder with a plan is whole.
+fn write_plan(folder: &Path, plan: &Plan, write: fn(&Path, &[u8]) -> io::Result<()>) -> Result<(), SweepError> {
+    let json = serde_json::to_string_pretty(&plan.facts).expect("facts are plain data") + "\n";
+    for (name, text) in [(SWEEP, &plan.text), (PLAN, &json)] {
+        let path = folder.join(name);
+        write(&path, text.as_bytes()).map_err(SweepError::io("write", &path))?;
     }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(fields.as_bytes());
-    let record = reader.deserialize().next().ok_or("it is empty")?;
-    record.map_err(|e| e.to_string())
+    Ok(())
 }
 
 fn plan_of(path: &Path, text: &str) -> Result<Value, SweepError> {

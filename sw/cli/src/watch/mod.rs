@@ -56,7 +56,7 @@ fn drawn(plan: &Plan, store: &mut Store, jobs: usize, curves: Curves, console: &
     for signal in [SIGINT, SIGTERM] {
         flag::register(signal, end.clone())?;
     }
-    let view = View::new(curves, plan.points.len(), store.rows());
+    let view = View::new(curves, store.points(plan).len(), store.known_rows());
     let screen = Screen::open().map_err(lost)?;
     let (news, inbox) = channel();
     let end = &*end;

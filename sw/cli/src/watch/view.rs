@@ -33,9 +33,9 @@ pub struct View {
 
 impl View {
     /// Returns the view of a sweep of `total` points with these rows of an earlier run.
-    pub fn new(mut curves: Curves, total: usize, found: &[Row]) -> Self {
-        found.iter().for_each(|row| curves.add(row));
-        let progress = Progress { done: 0, total, left_out: 0 };
+    pub fn new<'a>(mut curves: Curves, total: usize, found: impl Iterator<Item = &'a Row>) -> Self {
+        found.for_each(|row| curves.add(row));
+        let progress = Progress { total, ..Progress::default() };
         Self { curves, progress, before: 0, last: String::new(), notice: None, stopping: false }
     }
 
@@ -172,10 +172,10 @@ mod tests {
     fn view() -> View {
         let plan: Vec<_> =
             ["4x4", "8x8"].iter().flat_map(|preset| [0.0, 1e-4, 1e-2].map(|ber| row(preset, ber, 0.0))).collect();
-        let mut view = View::new(Curves::new(plan.iter()), 6, &[row("4x4", 0.0, 1.0)]);
-        view.add(Progress { done: 1, total: 6, left_out: 0 }, None);
-        view.add(Progress { done: 2, total: 6, left_out: 0 }, Some(&row("4x4", 1e-4, 1.0)));
-        view.add(Progress { done: 3, total: 6, left_out: 0 }, Some(&row("4x4", 1e-2, 0.0)));
+        let mut view = View::new(Curves::new(plan.iter()), 6, [row("4x4", 0.0, 1.0)].iter());
+        view.add(Progress { done: 1, total: 6, ..Progress::default() }, None);
+        view.add(Progress { done: 2, total: 6, ..Progress::default() }, Some(&row("4x4", 1e-4, 1.0)));
+        view.add(Progress { done: 3, total: 6, ..Progress::default() }, Some(&row("4x4", 1e-2, 0.0)));
         view
     }
 
@@ -223,7 +223,7 @@ mod tests {
         view.stopping = true;
         let lines = drawn(&view, 80, 24);
         assert_eq!(lines[22..], ["building the model of 8x8", "stopping after this point; q again: at once"]);
-        view.add(Progress { done: 4, total: 6, left_out: 0 }, Some(&row("8x8", 0.0, 0.5)));
+        view.add(Progress { done: 4, total: 6, ..Progress::default() }, Some(&row("8x8", 0.0, 0.5)));
         assert_eq!(drawn(&view, 80, 24)[22], "vgg 8x8 ber 0e0 seed 0: 50.0 %");
     }
 }

@@ -51,6 +51,19 @@ pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written")
 }
 
+/// Writes a sweep of 40 digits over `grid`, and returns its path.
+pub fn write_sweep(folder: &Path, grid: &str) -> PathBuf {
+    let path = folder.join("sweep.toml");
+    let fixed = format!("models = [\"{}\"]\ndata = \"digits\"\nimages = [3, 40]\n", model());
+    std::fs::write(&path, fixed + grid).expect("the folder is ours");
+    path
+}
+
+/// The rows of a sweep.
+pub fn rows(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("rows.csv")).expect("there are rows")
+}
+
 /// A path as an argument.
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("test paths are text")
