@@ -94,7 +94,7 @@ mod tests {
             let mut screen = Screen::open().unwrap();
             screen.draw(|frame| frame.render_widget("drawn before", frame.area())).unwrap();
             std::thread::spawn(|| panic!("the message")).join().unwrap_err();
-            screen.draw(|frame| frame.render_widget("drawn behind", frame.area())).unwrap();
+            screen.draw(|frame| frame.render_widget("unseen", frame.area())).unwrap();
             std::process::exit(2);
         }
         let program = std::env::current_exe().unwrap();
@@ -103,6 +103,6 @@ mod tests {
         let Some(shown) = on_terminal(&line, "") else { return };
         assert_eq!(shown.drawn.trim_end(), "drawn before");
         assert!(shown.after.contains("the message") && shown.after.contains("exit 2, restored"), "{shown:?}");
-        assert!(!shown.after.contains("behind"), "{shown:?}");
+        assert!(!shown.after.contains("unseen"), "{shown:?}");
     }
 }
