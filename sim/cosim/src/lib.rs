@@ -19,4 +19,4 @@ pub use hardware::design;
 pub use plan::Plan;
 pub use replay::{Replay, replay};
 pub use run::{BatchReport, Engine, Found, Hardware, Trace, run};
-pub use totals::Totals;
+pub use totals::{Totals, rate_interval};

@@ -122,7 +122,7 @@ impl Plan {
         }
         configurations.truncate(spec.presets.len());
         let facts = json!({
-            "version": version, "engine": spec.engine, "models": models, "presets": configurations,
+            "version": version, "points": points.len(), "engine": spec.engine, "models": models, "presets": configurations,
             "ber": spec.ber, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });

@@ -78,6 +78,11 @@ impl Row {
         self.stall_weights = totals.counter("stall_weights");
     }
 
+    /// Whether both are of points that differ by their seeds at most.
+    pub(crate) fn same_cell(&self, other: &Self) -> bool {
+        self.same_point(&Self { seed: self.seed, ..other.clone() })
+    }
+
     /// Whether both are of the same point.
     pub(crate) fn same_point(&self, other: &Self) -> bool {
         let point = |row: &Self| {

@@ -3,8 +3,8 @@
 use hafnia_cosim::{Engine as Computes, Hardware, Plan as Experiment, Totals, design};
 use hafnia_verilate::{Builder, Variant};
 use ndarray::Array3;
-use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
+use crate::interval::mean_interval;
 use crate::plan::{Plan, Point, Setup};
 use crate::spec::{Engine, Stop};
 use crate::{Row, Store, SweepError};
@@ -102,15 +102,8 @@ impl Loaded {
 }
 
 /// Whether the 95% interval of the mean, by Student's t, is as narrow as asked.
-fn narrow(top1: &[f64], stop: Stop) -> bool {
-    if top1.len() < stop.at_least {
-        return false;
-    }
-    let n = top1.len() as f64;
-    let mean = top1.iter().sum::<f64>() / n;
-    let variance = top1.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let t = StudentsT::new(0.0, 1.0, n - 1.0).expect("two seeds or more").inverse_cdf(0.975);
-    2.0 * t * (variance / n).sqrt() <= stop.width
+pub(crate) fn narrow(top1: &[f64], stop: Stop) -> bool {
+    top1.len() >= stop.at_least && mean_interval(top1).1.is_some_and(|half| 2.0 * half <= stop.width)
 }
 
 #[cfg(test)]
