@@ -10,6 +10,7 @@ mod flip_log;
 mod generate;
 mod hardware;
 mod quantize;
+mod report;
 mod row;
 mod run;
 mod setup;
@@ -48,6 +49,8 @@ enum Command {
     Verify(verify::Args),
     /// Run a grid of experiments from a file; every finished point is a durable row.
     Sweep(sweep::Args),
+    /// Make one page of the results of sweeps: curves, midpoints, sensitivity maps, prices.
+    Report(report::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, &console),
         Command::Verify(args) => verify::run(&args, &console),
         Command::Sweep(args) => sweep::run(&args, &console),
+        Command::Report(args) => report::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {
