@@ -43,6 +43,18 @@ pub struct Point {
     pub ber_interval: (f64, f64),
 }
 
+impl Point {
+    /// Returns the lower end of the interval of the mean, cut at 0; the mean where there is none.
+    pub fn low(&self) -> f64 {
+        (self.mean - self.half_width.unwrap_or(0.0)).max(0.0)
+    }
+
+    /// Returns the upper end, cut at 1.
+    pub fn high(&self) -> f64 {
+        (self.mean + self.half_width.unwrap_or(0.0)).min(1.0)
+    }
+}
+
 /// Draws a curve through the rows of each setup, in the order of the rows.
 pub fn curves(rows: &[Row]) -> Vec<Curve> {
     let groups = grouped(rows, |row| Setup::of(row));

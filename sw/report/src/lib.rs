@@ -1,4 +1,5 @@
-//! From the folders of sweeps to one self-contained page: curves, midpoints, sensitivity maps, prices, audit, provenance.
+//! From the folders of sweeps to one self-contained page: curves, midpoints, sensitivity maps, prices, audit and
+//! provenance.
 //!
 //! Invariant: computes nothing that a sweep could; every figure is a function of the rows, and the same rows give the same
 //! bytes. Plots are written as SVG here and not by a plotting library, since those set colours once and for all, where the

@@ -58,8 +58,8 @@ pub enum Crossing {
     Above(f64),
 }
 
-/// Returns the midpoints of a curve through `points`, sorted by rate and all above 0; none if there is no point, or nothing
-/// to lose.
+/// Returns the midpoints of a curve through `points`, sorted by rate and all above 0; none if there is no point, or
+/// nothing to lose.
 pub fn midpoints(clean: f64, chance: f64, points: &[Point]) -> Option<Midpoints> {
     let (lowest, highest) = (points.first()?.ber, points.last()?.ber);
     if clean <= chance {

@@ -16,6 +16,8 @@ pub struct Setup {
     pub config_hash: String,
     /// `golden` or `sim`.
     pub engine: String,
+    /// How the noise is drawn: `exact`.
+    pub draws: String,
     /// Code of the weight memory.
     pub protection: String,
     /// `cifar10` or `digits`.
@@ -41,6 +43,7 @@ impl Setup {
             preset: row.preset.clone(),
             config_hash: row.config_hash.clone(),
             engine: row.engine.clone(),
+            draws: row.draws.clone(),
             protection: row.protection.clone(),
             data: row.data.clone(),
             first: row.first,
@@ -72,11 +75,12 @@ impl Setup {
     }
 
     /// What may tell setups apart, in words.
-    fn words(&self) -> [String; 7] {
+    fn words(&self) -> [String; 8] {
         [
             self.model.clone(),
             self.preset.clone(),
             self.engine.clone(),
+            self.draws.clone(),
             format!("protection {}", self.protection),
             format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
             format!("{} {} to {}", self.data, self.first, u64::from(self.first) + self.images - 1),
@@ -100,7 +104,7 @@ pub fn short_labels(setups: &[&Setup]) -> Vec<String> {
 fn named(setups: &[&Setup], always: usize) -> Vec<String> {
     let words: Vec<_> = setups.iter().map(|setup| setup.words()).collect();
     let mut names = vec![Vec::new(); words.len()];
-    for i in 0..7 {
+    for i in 0..8 {
         let apart = |a: usize, b: usize| names[a] == names[b] && words[a][i] != words[b][i];
         if i < always || (0..words.len()).any(|a| (0..a).any(|b| apart(a, b))) {
             names.iter_mut().zip(&words).for_each(|(name, words)| name.push(&*words[i]));

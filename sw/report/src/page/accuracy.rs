@@ -25,8 +25,10 @@ impl Report {
                             }
                         }
                     }
-                    None => p { "There is no curve of a whole network: no row of these sweeps has a rate above 0 and more than one \
-                                 bit and one layer at risk." }
+                    None => p {
+                        "There is no curve of a whole network: no row of these sweeps has a rate above 0 and more than one bit "
+                        "and one layer at risk."
+                    }
                 }
                 @if !whole.is_empty() { (points(&whole)) }
             },
@@ -79,7 +81,9 @@ fn middles(label: &str, curve: &Curve) -> Markup {
                         None => { td colspan="4" { "needs three rates above 0" } }
                     }
                 }
-                (None, Some(clean)) => { td { (percent(clean)) } td colspan="7" { "no rate above 0, or nothing above chance to lose" } }
+                (None, Some(clean)) => {
+                    td { (percent(clean)) } td colspan="7" { "no rate above 0, or nothing above chance to lose" }
+                }
                 (_, None) => { td colspan="8" { "unknown: the sweep has no rate 0, so there is no clean accuracy" } }
             }
         }
@@ -113,10 +117,8 @@ fn row(point: &Point, images: u64) -> Markup {
             td { (count(images)) }
             td { (percent(point.mean)) }
             td {
-                @match point.half_width {
-                    Some(half) => { (percent(point.mean - half)) " to " (percent(point.mean + half)) }
-                    None => "one seed"
-                }
+                @if point.half_width.is_some() { (percent(point.low())) " to " (percent(point.high())) }
+                @else { "one seed" }
             }
             @if point.ber == 0.0 { td { "no noise" } td { "–" } }
             @else { td { (measured(point.ber_measured)) } td { (measured(low)) " to " (measured(high)) } }

@@ -70,7 +70,8 @@ impl Report {
     }
 
     fn lede(&self) -> String {
-        let (curves, rows) = (&self.curves, self.sources.iter().map(|source| source.rows as u64).sum());
+        let curves = &self.curves;
+        let rows: usize = curves.iter().flat_map(|c| c.points.iter().map(|p| p.seeds)).sum();
         let engines = distinct(curves.iter().map(|c| &*c.setup.engine)).join(" and ");
         let presets = distinct(curves.iter().map(|c| &*c.setup.preset)).join(", ");
         let data = distinct(curves.iter().map(|c| &*c.setup.data)).join(" and ");
@@ -78,7 +79,7 @@ impl Report {
         format!(
             "Top-1 of int8 networks whose weights are read through noisy memory cells: {} rows; \
              engine {engines}; presets {presets}; {rates} bit-error rates; test images of {data}.",
-            count(rows)
+            count(rows as u64)
         )
     }
 
@@ -122,9 +123,8 @@ impl Report {
                     }
                 } @else {
                     p {
-                        strong { (count(audited)) " of " (count(of)) } " results, pairs of a point and an image, were run again on "
-                        "the simulated RTL: every map, logit, flip and counter. None differed; a sweep stops at the first that "
-                        "does."
+                        strong { (count(audited)) " of " (count(of)) } " results, pairs of a point and an image, were run again "
+                        "on the simulated RTL. None differed: a sweep stops at the first that does."
                     }
                 }
             },

@@ -55,7 +55,8 @@ impl Report {
                 }
                 p.note {
                     "Filled marks and the line: the front, setups that no other beats in both. Hollow: beaten. Rates, unless "
-                    "chosen with " code { "--ber" } ", are those nearest to a loss of 10, 30 and 50% of the accuracy above chance."
+                    "chosen with " code { "--ber" } ", are those nearest to a loss of 10, 30 and 50% of the accuracy "
+                    "above chance."
                 }
             }
         }

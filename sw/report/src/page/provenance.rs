@@ -27,7 +27,13 @@ impl Report {
 
     fn networks(&self) -> Markup {
         let networks = distinct(self.curves.iter().map(|c| (&c.setup.model, &c.setup.model_sha256)));
-        let body = html! { tbody { @for (name, sha256) in networks { tr { th scope="row" { (name) } td.text.wide { code { (sha256) } } } } } };
+        let body = html! {
+            tbody {
+                @for (name, sha256) in networks {
+                    tr { th scope="row" { (name) } td.text.wide { code { (sha256) } } }
+                }
+            }
+        };
         table("networks", html! { "int8 model files" }, &["network", "SHA-256"], body)
     }
 
@@ -49,7 +55,10 @@ impl Report {
         let body = html! { tbody { @for (name, hash) in used { (preset(name, hash)) } } };
         table(
             "hardware",
-            html! { "Configurations. Depths of the memories in words, see docs/configuration.md; both feature-map memories have this depth." },
+            html! {
+                "Configurations. Depths of the memories in words, see docs/configuration.md; both feature-map memories have "
+                "this depth."
+            },
             &head,
             body,
         )

@@ -18,7 +18,8 @@ impl Report {
                 @if self.maps.is_empty() {
                     p {
                         "No row puts a single bit or a single layer at risk; the keys " code { "bits = \"each\"" } " and "
-                        code { "layers = \"each\"" } " in a sweep file give such rows, and maps of the accuracy that they lose here."
+                        code { "layers = \"each\"" } " in a sweep file give such rows, and maps of the accuracy that they lose "
+                        "here."
                     }
                 } @else {
                     p {

@@ -19,7 +19,7 @@ pub fn accuracy(curves: &[&Curve], labels: &[String]) -> Option<Plot> {
     let (low, high) = (rates().reduce(f64::min)?, rates().reduce(f64::max)?);
     let (keys, top) = legend(labels, 52.0, WIDTH - 16.0);
     let frame = Frame { left: 52.0, right: WIDTH - 16.0, top: top + 34.0, bottom: top + 34.0 + INSIDE };
-    let largest = curves.iter().flat_map(|curve| curve.points.iter().map(Point::top)).fold(0.0, f64::max);
+    let largest = curves.iter().flat_map(|curve| curve.points.iter().map(Point::high)).fold(0.0, f64::max);
     let scale = Scale { frame, low: low - 0.15, high: high + 0.15, most: most(largest) };
     let body = html! {
         (keys)
@@ -32,18 +32,6 @@ pub fn accuracy(curves: &[&Curve], labels: &[String]) -> Option<Plot> {
     };
     let label = format!("Top-1 against bit-error rate: {}. The table below has every point.", labels.join("; "));
     Some(Plot { name: "accuracy".into(), label, width: WIDTH, height: frame.bottom + 46.0, body })
-}
-
-impl Point {
-    /// The upper end of its interval.
-    fn top(&self) -> f64 {
-        (self.mean + self.half_width.unwrap_or(0.0)).min(1.0)
-    }
-
-    /// The lower end.
-    fn bottom(&self) -> f64 {
-        (self.mean - self.half_width.unwrap_or(0.0)).max(0.0)
-    }
 }
 
 /// From rates and top-1 to places.
@@ -113,7 +101,7 @@ impl Scale {
             @for point in &curve.points {
                 @let (x, y) = place(point);
                 g.point {
-                    path.stroke.thin d=(path(&[(x, self.y(point.bottom())), (x, self.y(point.top()))])) {}
+                    path.stroke.thin d=(path(&[(x, self.y(point.low())), (x, self.y(point.high()))])) {}
                     (mark(number, x, y))
                     circle.hit cx=(at(x)) cy=(at(y)) r="9" {}
                     title { (told(label, curve, point)) }
@@ -124,8 +112,8 @@ impl Scale {
 
     /// The outline of the intervals.
     fn band(&self, points: &[Point]) -> String {
-        let over = points.iter().map(|p| (self.x(p.ber), self.y(p.top())));
-        let under = points.iter().rev().map(|p| (self.x(p.ber), self.y(p.bottom())));
+        let over = points.iter().map(|p| (self.x(p.ber), self.y(p.high())));
+        let under = points.iter().rev().map(|p| (self.x(p.ber), self.y(p.low())));
         path(&over.chain(under).collect::<Vec<_>>())
     }
 }

@@ -30,7 +30,8 @@ impl Plot {
         let Self { name, label, width, height, body } = self;
         let class = if *width > 600.0 { "plot wide" } else { "plot" };
         html! {
-            svg class=(class) id={ "plot-" (name) } viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(label) { (body) }
+            svg class=(class) id={ "plot-" (name) } viewBox=(format!("0 0 {width} {height}")) role="img"
+                aria-label=(label) { (body) }
         }
     }
 
