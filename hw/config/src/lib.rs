@@ -3,6 +3,8 @@
 //! Invariant: knows no HDL and does no I/O.
 
 pub mod accel;
+pub mod area;
+pub mod device;
 pub mod fault;
 pub mod flip;
 pub mod manifest;

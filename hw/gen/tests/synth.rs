@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use common::{preset, run, tool, written};
 use hafnia_config::Elaborated;
+use hafnia_config::area::Recorded;
 use serde_json::Value;
 
 /// What yosys may build of: LUTs, carry chains, wide multiplexers, flip-flops, DSP and block RAM. No latch is among them,
@@ -64,6 +65,11 @@ fn assert_uses_the_right_blocks(hw: &Elaborated) {
     let pe = &modules["pe"];
     assert_eq!(count(pe, "MULT18X18D"), 1, "{pe:?}");
     assert!(count(pe, "LUT4") < 16, "a multiplier of LUTs: {pe:?}");
+    let recorded = Recorded::read();
+    let area = recorded.find(&hw.config.hash()).expect("every preset is recorded");
+    let counts = ["MULT18X18D", "DP16KD", "LUT4", "TRELLIS_FF"].map(|kind| count(&total, kind));
+    let want = [area.mult18x18d, area.dp16kd, area.lut4, area.ff];
+    assert_eq!(counts, want, "record the counts in hw/config/src/area.toml, counted by {}", recorded.tool);
 }
 
 /// All words in DP16KD, few enough of them, and no flip-flops but the two output registers.

@@ -21,4 +21,4 @@ pub use hardware::{LARGEST_VERILOG, design};
 pub use plan::Plan;
 pub use replay::{Replay, replay};
 pub use run::{BatchReport, Engine, Found, Hardware, Ifmaps, Trace, run, run_batches};
-pub use totals::Totals;
+pub use totals::{Totals, rate_interval};

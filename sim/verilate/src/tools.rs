@@ -109,6 +109,13 @@ fn wanted(build: &Path) -> Vec<Wanted> {
             how_to_get: "Run on a machine of the cluster that submits jobs; to try it here, `scripts/setup --slurm`",
         },
         Wanted {
+            name: "chromium",
+            programs: ["chromium", "chromium-browser", "google-chrome"].map(PathBuf::from).to_vec(),
+            version_flag: "--version",
+            needed_for: "opening the pages of `report` in the tests",
+            how_to_get: "Run `scripts/setup --browser`, or `apt-get install chromium`",
+        },
+        Wanted {
             name: "openFPGALoader",
             programs: plain("openFPGALoader"),
             version_flag: "--Version",

@@ -12,6 +12,7 @@ mod generate;
 mod hardware;
 mod quantize;
 mod replay;
+mod report;
 mod row;
 mod run;
 mod setup;
@@ -53,6 +54,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Write the rows of sweeps as one Parquet or CSV file.
     Export(export::Args),
+    /// Make one page of the results of sweeps: curves, midpoints, sensitivity maps, prices.
+    Report(report::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args, &console),
         Command::Sweep(args) => sweep::run(&args, &console),
         Command::Export(args) => export::run(&args, &console),
+        Command::Report(args) => report::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {

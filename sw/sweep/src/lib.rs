@@ -5,8 +5,10 @@
 //! however often a sweep was interrupted.
 
 mod audit;
+mod complete;
 mod error;
 mod export;
+mod interval;
 mod lines;
 mod plan;
 mod row;
@@ -19,6 +21,8 @@ mod store;
 pub use audit::Divergence;
 pub use error::SweepError;
 pub use export::Table;
+pub use hafnia_cosim::rate_interval;
+pub use interval::mean_interval;
 pub use plan::{Plan, Point};
 pub use row::Row;
 pub use run::{Progress, run};

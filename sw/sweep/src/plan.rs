@@ -175,7 +175,7 @@ impl Plan {
         }
         configurations.truncate(spec.presets.len());
         let facts = json!({
-            "version": version, "engine": spec.engine, "models": models, "presets": configurations,
+            "version": version, "points": points.len(), "engine": spec.engine, "models": models, "presets": configurations,
             "ber": spec.ber, "bits": spec.bits, "layers": spec.layers, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
             "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },

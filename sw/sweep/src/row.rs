@@ -90,6 +90,11 @@ impl Row {
         let Self { model_sha256, config_hash, ber_requested, seed, bit_mask, layer_mask, .. } = self;
         (model_sha256.clone(), config_hash.clone(), ber_requested.to_bits(), *seed, *bit_mask, *layer_mask)
     }
+
+    /// Whether both are of points that differ by their seeds at most.
+    pub(crate) fn same_cell(&self, other: &Self) -> bool {
+        self.key() == Self { seed: self.seed, ..other.clone() }.key()
+    }
 }
 
 /// Model, configuration, rate, seed, bits and layers of a point.

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use hafnia_cosim::{CleanMaps, Depth, Engine as Computes, Hardware, Ifmaps, Plan as Experiment, Totals};
 use hafnia_verilate::{Builder, Variant};
 use ndarray::Array3;
-use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::audit::{audit, choose};
+use crate::interval::mean_interval;
 use crate::plan::{Plan, Setup};
 use crate::spec::{Engine, Stop};
 use crate::store::Origin;
@@ -149,14 +149,7 @@ impl Loaded {
 
 /// Whether the 95% interval of the mean, by Student's t, is as narrow as asked.
 pub(crate) fn narrow(top1: &[f64], stop: Stop) -> bool {
-    if top1.len() < stop.at_least {
-        return false;
-    }
-    let n = top1.len() as f64;
-    let mean = top1.iter().sum::<f64>() / n;
-    let variance = top1.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let t = StudentsT::new(0.0, 1.0, n - 1.0).expect("two seeds or more").inverse_cdf(0.975);
-    2.0 * t * (variance / n).sqrt() <= stop.width
+    top1.len() >= stop.at_least && mean_interval(top1).1.is_some_and(|half| 2.0 * half <= stop.width)
 }
 
 #[cfg(test)]

@@ -1,0 +1,151 @@
+//! What a curve is of: rows that differ by rate and seed alone.
+
+use hafnia_sweep::Row;
+use serde::Serialize;
+
+/// All that decides a curve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setup {
+    /// Name of the network.
+    pub model: String,
+    /// Checksum of its file.
+    pub model_sha256: String,
+    /// Name of the configuration.
+    pub preset: String,
+    /// Its hash.
+    pub config_hash: String,
+    /// `golden` or `sim`.
+    pub engine: String,
+    /// How the noise is drawn: `exact`.
+    pub draws: String,
+    /// Code of the weight memory.
+    pub protection: String,
+    /// `cifar10` or `digits`.
+    pub data: String,
+    /// First test image.
+    pub first: u32,
+    /// Number of images.
+    pub images: u64,
+    /// Images that the hardware holds at once.
+    pub batch: u32,
+    /// Bits of a byte that are cells at risk.
+    pub bit_mask: u8,
+    /// Layers whose cells are at risk; bit 0 is the first.
+    pub layer_mask: u32,
+}
+
+impl Setup {
+    /// Returns the setup of a row.
+    pub fn of(row: &Row) -> Self {
+        Self {
+            model: row.model.clone(),
+            model_sha256: row.model_sha256.clone(),
+            preset: row.preset.clone(),
+            config_hash: row.config_hash.clone(),
+            engine: row.engine.clone(),
+            draws: row.draws.clone(),
+            protection: row.protection.clone(),
+            data: row.data.clone(),
+            first: row.first,
+            images: row.images,
+            batch: row.batch,
+            bit_mask: row.bit_mask,
+            layer_mask: row.layer_mask,
+        }
+    }
+
+    /// Returns the one bit at risk, if it is one.
+    pub fn bit(&self) -> Option<u32> {
+        (self.bit_mask.count_ones() == 1).then(|| self.bit_mask.trailing_zeros())
+    }
+
+    /// Returns the one layer at risk, if it is one.
+    pub fn layer(&self) -> Option<u32> {
+        (self.layer_mask.count_ones() == 1).then(|| self.layer_mask.trailing_zeros())
+    }
+
+    /// Whether a part was singled out, so that it belongs to the sensitivity maps.
+    pub fn is_part(&self) -> bool {
+        self.bit().is_some() || self.layer().is_some()
+    }
+
+    /// Returns the setup whatever its masks: without noise they change nothing.
+    pub fn unmasked(&self) -> Self {
+        Self { bit_mask: 0, layer_mask: 0, ..self.clone() }
+    }
+
+    /// What may tell setups apart, in words.
+    fn words(&self) -> [String; 8] {
+        [
+            self.model.clone(),
+            self.preset.clone(),
+            self.engine.clone(),
+            self.draws.clone(),
+            format!("protection {}", self.protection),
+            format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
+            format!("{} {} to {}", self.data, self.first, u64::from(self.first) + self.images - 1),
+            format!("batch {}", self.batch),
+        ]
+    }
+}
+
+/// Names each setup as short as it can be told from the others: network and preset, and what else differs.
+pub fn labels(setups: &[&Setup]) -> Vec<String> {
+    named(setups, 2)
+}
+
+/// Names each setup by what differs alone, or by its preset.
+pub fn short_labels(setups: &[&Setup]) -> Vec<String> {
+    let alike = named(setups, 0).iter().any(String::is_empty);
+    if alike { setups.iter().map(|setup| setup.preset.clone()).collect() } else { named(setups, 0) }
+}
+
+/// Names each setup by the first `always` of its words and by those that tell setups apart which the words before do not.
+fn named(setups: &[&Setup], always: usize) -> Vec<String> {
+    let words: Vec<_> = setups.iter().map(|setup| setup.words()).collect();
+    let mut names = vec![Vec::new(); words.len()];
+    for i in 0..8 {
+        let apart = |a: usize, b: usize| names[a] == names[b] && words[a][i] != words[b][i];
+        if i < always || (0..words.len()).any(|a| (0..a).any(|b| apart(a, b))) {
+            names.iter_mut().zip(&words).for_each(|(name, words)| name.push(&*words[i]));
+        }
+    }
+    names.into_iter().map(|name| name.join(" · ")).collect()
+}
+
+/// Groups what belongs together, in order of first appearance.
+pub fn grouped<T, K: PartialEq>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<(K, Vec<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    for item in items {
+        let key = key(&item);
+        match groups.iter_mut().rev().find(|(known, _)| *known == key) {
+            Some((_, group)) => group.push(item),
+            None => groups.push((key, vec![item])),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_name_what_differs() {
+        let setup = |preset: &str, batch| {
+            Setup::of(&Row { model: "vgg".into(), preset: preset.into(), batch, images: 4, ..Row::default() })
+        };
+        assert_eq!(labels(&[&setup("4x4", 4), &setup("8x8", 8)]), ["vgg · 4x4", "vgg · 8x8"]);
+        assert_eq!(short_labels(&[&setup("4x4", 4), &setup("8x8", 4)]), ["4x4", "8x8"]);
+        assert_eq!(short_labels(&[&setup("8x8", 4)]), ["8x8"]);
+        assert_eq!(labels(&[&setup("4x4", 4), &setup("4x4", 1)]), ["vgg · 4x4 · batch 4", "vgg · 4x4 · batch 1"]);
+    }
+
+    #[test]
+    fn a_single_bit_or_layer_is_known() {
+        let setup = |bit_mask, layer_mask| Setup::of(&Row { bit_mask, layer_mask, ..Row::default() });
+        assert_eq!((setup(0x80, 511).bit(), setup(0x80, 511).layer()), (Some(7), None));
+        assert_eq!((setup(255, 4).bit(), setup(255, 4).layer()), (None, Some(2)));
+        assert!(!setup(255, 511).is_part());
+    }
+}
