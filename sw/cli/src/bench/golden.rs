@@ -11,7 +11,7 @@ use ndarray::ArrayView1;
 use serde::Serialize;
 use serde_json::json;
 
-use super::peer::{OnnxRuntime, write_images};
+use super::peer::{ONNX_RUNTIME, Peer, write_images};
 use super::{median, median_ratio};
 use crate::Status;
 use crate::console::{Console, Failure};
@@ -32,7 +32,7 @@ pub struct Args {
 const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Serialize)]
-struct Peer {
+struct Beside {
     name: &'static str,
     version: String,
     images_per_second: f64,
@@ -48,25 +48,25 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let threads = rayon::current_num_threads();
     let golden = Clean::new(&network);
     let file = write_images(&images)?;
-    let mut peer = OnnxRuntime::start(&args.model, file.path(), images.len(), threads)?;
+    let mut peers = Vec::from_iter(ONNX_RUNTIME.start(&args.model, file.path(), images.len(), threads)?);
     let bar = console.bar(args.repeats.into(), "rounds");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.repeats {
         // The peer's threads look for work for a while after its batch, and would take the processor from ours.
         std::thread::sleep(PAUSE);
         ours.push(golden.run(&images).1);
-        if let Some(peer) = &mut peer {
-            theirs.push(peer.run()?);
+        if !peers.is_empty() {
+            theirs.push(Peer::run(&mut peers)?);
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
     let rate = |times: &[Duration]| f64::from(args.batch) / median(times);
     let classes: Vec<usize> = golden.run(&images).0.iter().map(|logits| arg_max(ArrayView1::from(logits))).collect();
-    let peer = peer.map(|peer| -> Result<Peer, Failure> {
+    let peer = peers.pop().map(|peer| -> Result<Beside, Failure> {
         let version = peer.version.clone();
         let same = peer.classes()?.iter().zip(&classes).filter(|(theirs, ours)| theirs == ours).count();
-        Ok(Peer {
+        Ok(Beside {
             name: "onnxruntime",
             version,
             images_per_second: rate(&theirs),
@@ -91,7 +91,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
             p.golden_over_peer,
             100.0 * p.same_class
         ),
-        None => "ONNX Runtime is not installed: run `scripts/setup --peers` to compare with it".to_owned(),
+        None => ONNX_RUNTIME.missing(),
     });
     console.result(
         &text,

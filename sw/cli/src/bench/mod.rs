@@ -1,6 +1,7 @@
-//! `hafnia bench`: the simulated array, and `hafnia bench golden`.
+//! `hafnia bench`: the simulated array, `hafnia bench golden` and `hafnia bench noise`.
 
 mod golden;
+mod noise;
 mod peer;
 
 use std::path::PathBuf;
@@ -33,6 +34,14 @@ pub struct Args {
 enum What {
     /// Measure the golden model alone, on all cores, beside ONNX Runtime's int8 where it is installed.
     Golden(golden::Args),
+    /// Measure the golden model with read noise, on all cores, beside the float-mask operator in PyTorch where it is installed.
+    ///
+    /// The operator is that of Emonds, Xi and Fröning, arXiv 2401.05820, on the same weights in fp32. Its masks are drawn in three ways: `paper`,
+    /// as its authors draw them, a Bernoulli sample for each bit of each mask, tensor by tensor; `planes`, the same draws bit plane by bit plane, the
+    /// fastest found; `sparse`, the same law at a cost in proportion to the flips. Each is measured with a read of the weights for every image, with 16
+    /// images a read, and with 64 images a read in PyTorch against one in the golden model. With `everything`, the maps are read through
+    /// masks too, as in the paper, in PyTorch alone. PyTorch runs in a process of one thread on each core.
+    Noise(noise::Args),
 }
 
 #[derive(clap::Args)]
@@ -67,6 +76,7 @@ struct Row {
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     match &args.what {
         Some(What::Golden(args)) => golden::run(args, console),
+        Some(What::Noise(args)) => noise::run(args, console),
         None => array(&args.array, console),
     }
 }
@@ -124,10 +134,16 @@ fn median(times: &[Duration]) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
-/// The median of the ratios, pair by pair.
-fn median_ratio(over: &[Duration], under: &[Duration]) -> f64 {
+/// The ratios, pair by pair, the smallest first.
+fn ratios(over: &[Duration], under: &[Duration]) -> Vec<f64> {
     let mut ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over.div_duration_f64(*under)).collect();
     ratios.sort_by(f64::total_cmp);
+    ratios
+}
+
+/// The median of the ratios, pair by pair.
+fn median_ratio(over: &[Duration], under: &[Duration]) -> f64 {
+    let ratios = ratios(over, under);
     ratios[ratios.len() / 2]
 }
 
