@@ -38,7 +38,10 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let report = Report::new(request)?;
     let svg = report.write()?;
     report.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-    let text = format!("{}\n{} and {} plots written", report.summary(), output.display(), svg.len());
+    let mut text = format!("{}\n{} written", report.summary(), output.display());
+    if let Some(folder) = &args.svg {
+        text.push_str(&format!("; plots in {}: {}", folder.display(), svg.len()));
+    }
     console.result(&text, &Output { output, svg, report: &report })?;
     Ok(Status::Done)
 }

@@ -3,10 +3,11 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{command, folder, json, limited, model, refused, rows, stdout, text, write_sweep as write};
+use common::{command, folder, json, limited, model, refused, rows, stdout, text, unprivileged, write_sweep as write};
 
 /// Writes a sweep of `points` rates on the digits, two seeds each, and returns its path.
 fn sweep(folder: &Path, points: u32) -> PathBuf {
@@ -109,6 +110,26 @@ fn a_full_disk_keeps_the_rows_and_the_sweep_goes_on_later() {
     assert!(rows(&small).ends_with('\n') && rows(&whole).starts_with(&rows(&small)));
     json(&["sweep", text(&file), "-o", text(&small), "--resume"], 0);
     assert_eq!(rows(&whole), rows(&small));
+}
+
+#[test]
+fn a_read_only_folder_is_named_and_stays_as_it_was() {
+    let folder = folder();
+    let file = sweep(folder.path(), 2);
+    let output = folder.path().join("out");
+    json(&["sweep", text(&file), "-o", text(&output)], 0);
+    let before = rows(&output);
+    let whole = output.join("rows.csv");
+    for (locked, into, named) in [(&output, output.join("new"), "new"), (&whole, output.clone(), "rows.csv")] {
+        let permissions = |mode| fs::set_permissions(locked, fs::Permissions::from_mode(mode)).expect("it is ours");
+        permissions(0o555);
+        let refusal = unprivileged(&["sweep", text(&file), "-o", text(&into), "--resume"]);
+        permissions(0o755);
+        let message = String::from_utf8_lossy(&refusal.stderr).into_owned();
+        assert_eq!(refusal.status.code(), Some(2), "{message}");
+        assert!([named, "os error 13", "untouched"].iter().all(|part| message.contains(part)), "{message}");
+        assert!(!output.join("new").exists() && rows(&output) == before);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{Divergence, Point};
 #[non_exhaustive]
 pub enum SweepError {
     /// A file or folder could not be used.
-    #[error("cannot {action} {path}: {source}; rows that were there are untouched")]
+    #[error("cannot {action} {path}: {source}{}", kept(action))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -189,4 +189,9 @@ impl SweepError {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
+}
+
+/// What a failed write left, for an error message.
+fn kept(action: &str) -> &'static str {
+    if matches!(action, "read" | "list" | "find") { "" } else { "; rows that were there are untouched" }
 }

@@ -81,10 +81,20 @@ pub fn refused(arguments: &[&str]) -> String {
 
 /// Runs the command with files of at most so many KiB.
 pub fn limited(kib: u32, arguments: &[&str]) -> Output {
-    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+    under(&format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\""), arguments)
+}
+
+/// Runs the command as a user to whom permissions apply, even if this is root.
+pub fn unprivileged(arguments: &[&str]) -> Output {
+    let root = "exec setpriv --bounding-set=-dac_override,-dac_read_search \"$0\" \"$@\"";
+    under(&format!("[ $EUID = 0 ] && {root}; exec \"$0\" \"$@\""), arguments)
+}
+
+/// Runs the command from a line of the shell.
+fn under(script: &str, arguments: &[&str]) -> Output {
     let command = command(arguments);
     let mut shell = Command::new("bash");
-    shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+    shell.args(["-c", script]).arg(command.get_program()).args(command.get_args());
     shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.output().expect("there is a shell")
 }
