@@ -147,7 +147,9 @@ fn differs(
     console: &Console,
 ) -> Result<Status, Failure> {
     let setup = &plan.setups[point.setup];
-    let command = VerifyCommand::new(vec!["--preset".into(), setup.hw.config.name.clone()])
+    let preset = setup.config.is_none().then(|| ["--preset".into(), setup.hw.config.name.clone()]);
+    let command = VerifyCommand::new(preset.into_iter().flatten().collect())
+        .path("--config", setup.config.as_deref())
         .path("--model", Some(&setup.path))
         .path("--data", spec.data.as_deref())
         .path("--rtl", spec.rtl.as_deref())
@@ -166,11 +168,13 @@ fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
     let mut points = Vec::new();
     for point in &plan.points {
         let setup = &plan.setups[point.setup];
-        let (model, preset) = (&setup.model.network.name, &setup.hw.config.name);
+        let (model, preset, engine) = (&setup.model.network.name, &setup.hw.config.name, setup.engine.name());
         let (ber, seed, bits, layers) = (point.ber(), point.seed(), point.bit_mask(), point.layer_mask());
-        text.push_str(&format!("{model} {preset} bits 0x{bits:02x} layers 0x{layers:x} ber {ber:e} seed {seed}\n"));
+        text.push_str(&format!(
+            "{model} {preset} {engine} bits 0x{bits:02x} layers 0x{layers:x} ber {ber:e} seed {seed}\n"
+        ));
         points.push(json!({
-            "model": model, "preset": preset, "bit_mask": bits, "layer_mask": layers, "ber": ber, "seed": seed,
+            "model": model, "preset": preset, "engine": engine, "bit_mask": bits, "layer_mask": layers, "ber": ber, "seed": seed,
         }));
     }
     console.result(&text, &json!({ "images": plan.images.len(), "points": points }))?;

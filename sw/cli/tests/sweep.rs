@@ -172,16 +172,44 @@ fn early_stopping_leaves_out_the_same_seeds_each_time_and_list_runs_nothing() {
 #[test]
 fn simulated_hardware_gives_the_golden_rows() {
     let folder = folder();
-    let grid = "ber = [1e-3]\nseeds = [1]\npresets = [\"8x8\"]\n";
-    let mut found = Vec::new();
-    for engine in ["golden", "sim"] {
-        let file = write(folder.path(), &format!("engine = \"{engine}\"\n{grid}"));
-        let output = folder.path().join(engine);
-        json(&["sweep", text(&file), "-o", text(&output)], 0);
-        let rows = rows(&output);
-        found.push(["correct", "flips", "cycles", "macs"].map(|name| column(&rows, name)));
+    let file = write(folder.path(), "engines = [\"golden\", \"sim\"]\nber = [0, 1e-3]\nseeds = [1, 2]\n");
+    let output = folder.path().join("out");
+    json(&["sweep", text(&file), "-o", text(&output)], 0);
+    let rows = rows(&output);
+    assert_eq!(column(&rows, "engine"), ["golden", "golden", "golden", "sim", "sim", "sim"]);
+    for name in ["correct", "ber_requested", "seed", "flips", "cycles", "macs"] {
+        let values = column(&rows, name);
+        assert_eq!(values[..3], values[3..], "{name}");
     }
-    assert_eq!(found[0], found[1]);
+}
+
+/// Each on both engines; two shards merge to the rows of the whole.
+#[test]
+fn a_configuration_of_the_users_own_is_swept_beside_a_preset() {
+    let folder = folder();
+    let own = folder.path().join("own");
+    json(&["generate", "--preset", "4x4", "-o", text(&own)], 0);
+    let config = own.join("config.toml");
+    let preset = fs::read_to_string(&config).expect("it was written");
+    let grid = "presets = [\"4x4\"]\nconfigs = [\"own/config.toml\"]\nengines = [\"golden\", \"sim\"]\nber = [1e-3]\nseeds = [1]\n";
+    let file = write(folder.path(), grid);
+    let message = refused(&["sweep", text(&file), "--list"]);
+    assert!(message.contains("config.toml: `name` is 4x4") && message.contains("one of its own"), "{message}");
+    let wide = preset.replace("name = \"4x4\"", "name = \"wide\"").replace("cols = 4", "cols = 5");
+    fs::write(&config, wide.replace("rows = 4", "rows = 40")).expect("the folder is ours");
+    let message = refused(&["sweep", text(&file), "--list"]);
+    assert!(message.contains("config.toml: `array.rows` is 40") && message.contains("configuration.md"), "{message}");
+    fs::write(&config, wide).expect("the folder is ours");
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    json(&["sweep", text(&file), "-o", text(&whole)], 0);
+    for shard in [&["--shard", "1/2"][..], &["--shard", "2/2"], &["--resume"]] {
+        json(&[&["sweep", text(&file), "-o", text(&parts)], shard].concat(), 0);
+    }
+    let rows_of_whole = rows(&whole);
+    assert_eq!(rows_of_whole, rows(&parts));
+    assert_eq!(column(&rows_of_whole, "preset"), ["4x4", "4x4", "wide", "wide"]);
+    let flips = column(&rows_of_whole, "flips");
+    assert!(flips[0] == flips[1] && flips[2] == flips[3] && flips[0] != flips[2], "{flips:?}");
 }
 
 /// Rate 0 once, then every bit alone and every layer alone; audited, so that the hardware has the same cells at risk.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hafnia_config::fault::{AtRisk, Noise};
 use hafnia_config::schedule::Schedule;
-use hafnia_config::{Elaborated, presets};
+use hafnia_config::{AccelConfig, Elaborated, presets};
 use hafnia_cosim::{LARGEST_VERILOG, design};
 use hafnia_dataset::{Dataset, Images};
 use hafnia_quantize::{Model, read_model};
@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 use crate::spec::{Engine, Spec, Stop};
 use crate::{Row, SweepError};
 
+/// The largest configuration file read, in bytes.
+const LARGEST_CONFIG: u64 = 1 << 20;
+
 /// A sweep that can run: every file read and every combination checked.
 #[derive(Debug)]
 pub struct Plan {
-    /// What computes.
-    pub engine: Engine,
     /// When a point needs no more seeds.
     pub stop: Option<Stop>,
     /// Share of the images that is run again on the simulated hardware.
@@ -27,7 +28,7 @@ pub struct Plan {
     rtl: Option<String>,
     /// The points, in the order in which they run.
     pub points: Vec<Point>,
-    /// Models x presets, which the points name by number.
+    /// Models x configurations x engines, which the points name by number.
     pub setups: Vec<Setup>,
     /// The data set.
     pub data: Dataset,
@@ -41,17 +42,21 @@ pub struct Plan {
     pub(crate) text: String,
 }
 
-/// A network on a configuration.
+/// A network on a configuration, and what computes it.
 #[derive(Debug)]
 pub struct Setup {
     /// File of the network.
     pub path: PathBuf,
     /// The network.
     pub model: Model,
+    /// File of the configuration; none of a preset.
+    pub config: Option<PathBuf>,
     /// The configuration.
     pub hw: Elaborated,
     /// The one on the other.
     pub schedule: Schedule,
+    /// What computes.
+    pub engine: Engine,
 }
 
 impl Setup {
@@ -143,22 +148,28 @@ impl Plan {
         let rtl = spec.rtl.as_ref().map(read).transpose()?;
         let version = env!("CARGO_PKG_VERSION");
         let (mut setups, mut points) = (Vec::new(), Vec::new());
-        let (mut models, mut configurations) = (Vec::new(), Vec::new());
+        let hardware = hardware(spec)?;
+        let configurations = hardware.iter().map(|(_, hw)| &hw.config);
+        let configurations: Vec<_> =
+            configurations.map(|config| json!({ "preset": config.name, "config_hash": config.hash() })).collect();
+        let mut models = Vec::new();
         for path in &spec.models {
             let model = read_model(path)?;
             model.check_images(path, &data)?;
             models.push(json!({ "name": model.network.name, "sha256": model.sha256 }));
-            for name in &spec.presets {
-                let hw = presets::find(name)?.validate()?;
-                let unfit =
-                    |source| SweepError::Schedule { model: model.network.name.clone(), preset: name.clone(), source };
-                let schedule = Schedule::new(&hw, &model.network.shapes(), spec.batch).map_err(unfit)?;
+            for ((config, hw), &engine) in hardware.iter().flat_map(|hw| spec.engines.iter().map(move |e| (hw, e))) {
+                let unfit = |source| SweepError::Schedule {
+                    model: model.network.name.clone(),
+                    preset: hw.config.name.clone(),
+                    source,
+                };
+                let schedule = Schedule::new(hw, &model.network.shapes(), spec.batch).map_err(unfit)?;
                 let blank = Row {
                     model: model.network.name.clone(),
                     model_sha256: model.sha256.clone(),
-                    preset: name.clone(),
+                    preset: hw.config.name.clone(),
                     config_hash: hw.config.hash(),
-                    engine: spec.engine.name().to_owned(),
+                    engine: engine.name().to_owned(),
                     data: data.name().to_owned(),
                     first,
                     batch: schedule.batch,
@@ -167,20 +178,41 @@ impl Plan {
                     version: version.to_owned(),
                     ..Row::default()
                 };
-                let setup = Setup { path: path.clone(), model: model.clone(), hw, schedule };
+                let (config, hw) = (config.clone(), hw.clone());
+                let setup = Setup { path: path.clone(), model: model.clone(), config, hw, schedule, engine };
                 setup.points(spec, setups.len(), &blank, &mut points)?;
-                configurations.push(json!({ "preset": name, "config_hash": blank.config_hash }));
                 setups.push(setup);
             }
         }
-        configurations.truncate(spec.presets.len());
         let facts = json!({
-            "version": version, "points": points.len(), "engine": spec.engine, "models": models, "presets": configurations,
+            "version": version, "points": points.len(), "engines": spec.engines, "models": models, "presets": configurations,
             "ber": spec.ber, "bits": spec.bits, "layers": spec.layers, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
             "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });
-        let (engine, stop, audit, text) = (spec.engine, spec.stop, spec.audit, spec.text.clone());
-        Ok(Self { engine, stop, audit, rtl, points, setups, data, images, first, facts, text })
+        let (stop, audit, text) = (spec.stop, spec.audit, spec.text.clone());
+        Ok(Self { stop, audit, rtl, points, setups, data, images, first, facts, text })
     }
+}
+
+/// The configurations of a sweep, with their files, presets first.
+fn hardware(spec: &Spec) -> Result<Vec<(Option<PathBuf>, Elaborated)>, SweepError> {
+    let mut hardware: Vec<(Option<PathBuf>, Elaborated)> = Vec::new();
+    for name in &spec.presets {
+        hardware.push((None, presets::find(name)?.validate()?));
+    }
+    for path in &spec.configs {
+        let text = hafnia_files::read_text(path, LARGEST_CONFIG).map_err(SweepError::io("read", path))?;
+        let wrong = |reason| SweepError::Spec { path: path.clone(), reason };
+        let hw = AccelConfig::from_toml(&text).and_then(|config| config.validate());
+        let hw = hw.map_err(|error| wrong(format!("{error}; see docs/configuration.md")))?;
+        let name = &hw.config.name;
+        if hardware.iter().any(|(_, other)| other.config.name == *name) {
+            let reason =
+                format!("`name` is {name}, as that of another configuration of the sweep; give it one of its own");
+            return Err(wrong(reason));
+        }
+        hardware.push((Some(path.clone()), hw));
+    }
+    Ok(hardware)
 }

@@ -87,8 +87,9 @@ impl Row {
 
     /// Returns what tells its point from the others of its sweep.
     pub(crate) fn key(&self) -> Key {
-        let Self { model_sha256, config_hash, ber_requested, seed, bit_mask, layer_mask, .. } = self;
-        (model_sha256.clone(), config_hash.clone(), ber_requested.to_bits(), *seed, *bit_mask, *layer_mask)
+        let Self { model_sha256, config_hash, engine, ber_requested, seed, bit_mask, layer_mask, .. } = self;
+        let names = [model_sha256.clone(), config_hash.clone(), engine.clone()];
+        (names, ber_requested.to_bits(), *seed, *bit_mask, *layer_mask)
     }
 
     /// Whether both are of points that differ by their seeds at most.
@@ -97,5 +98,5 @@ impl Row {
     }
 }
 
-/// Model, configuration, rate, seed, bits and layers of a point.
-pub(crate) type Key = (String, String, u64, u64, u8, u32);
+/// Model, configuration and engine; rate, seed, bits and layers of a point.
+pub(crate) type Key = ([String; 3], u64, u64, u8, u32);

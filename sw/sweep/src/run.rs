@@ -103,9 +103,9 @@ struct Loaded {
 
 impl Loaded {
     fn new(plan: &Plan, setup: usize, builder: &Builder<'_>) -> Result<Self, SweepError> {
-        let Setup { model, hw, schedule, .. } = &plan.setups[setup];
+        let Setup { model, hw, schedule, engine, .. } = &plan.setups[setup];
         let ifmaps: Vec<_> = plan.images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
-        let golden = plan.engine == Engine::Golden;
+        let golden = *engine == Engine::Golden;
         let clean = || CleanMaps::new(&model.network, plan.first, &ifmaps, schedule.batch, CLEAN_BYTES);
         let clean = golden.then(clean);
         let build = || builder.build(&plan.design(hw), Variant::default());
@@ -115,10 +115,10 @@ impl Loaded {
 
     fn run(&self, plan: &Plan, number: usize, jobs: usize) -> Result<Row, SweepError> {
         let point = &plan.points[number];
-        let Setup { model, hw, schedule, .. } = &plan.setups[self.setup];
+        let Setup { model, hw, schedule, engine, .. } = &plan.setups[self.setup];
         let (noise, seed) = (point.noise.clone(), point.seed());
         let experiment = Experiment { hw, network: &model.network, schedule, noise, seed };
-        let engine = match plan.engine {
+        let engine = match engine {
             Engine::Golden => Computes::Golden(Depth::Logits),
             Engine::Sim => Computes::Sim(self.hardware()),
         };

@@ -12,10 +12,11 @@ use crate::SweepError;
 const LARGEST: u64 = 1 << 20;
 
 /// Its keys; those after the point belong to the table `stop`.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "models",
     "presets",
-    "engine",
+    "configs",
+    "engines",
     "ber",
     "bits",
     "layers",
@@ -29,18 +30,21 @@ const KEYS: [&str; 14] = [
     "stop.at_least",
 ];
 
-/// A sweep as its author writes it: the grid models x presets x cells at risk x rates x seeds.
+/// A sweep as its author writes it: the grid models x configurations x engines x cells at risk x rates x seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// int8 model files.
     pub models: Vec<PathBuf>,
-    /// Names of presets.
-    #[serde(default = "default_presets")]
-    pub presets: Vec<String>,
-    /// What computes.
+    /// Names of presets; 8x8 where there is neither this nor `configs`.
     #[serde(default)]
-    pub engine: Engine,
+    pub presets: Vec<String>,
+    /// Configuration files of the user's own.
+    #[serde(default)]
+    pub configs: Vec<PathBuf>,
+    /// What computes.
+    #[serde(default = "default_engines")]
+    pub engines: Vec<Engine>,
     /// Bit-error rates of each cell read.
     pub ber: Vec<f64>,
     /// Bits of each byte that are at risk, masks or each bit alone; without it all of them.
@@ -62,7 +66,7 @@ pub struct Spec {
     /// Share, from 0 to 1, of all (point, image) pairs that is run again on the simulated hardware and must be equal.
     #[serde(default)]
     pub audit: f64,
-    /// Verilog to simulate instead of the generated: a changed copy of it, of the one preset.
+    /// Verilog to simulate instead of the generated: a changed copy of it, of the one configuration.
     #[serde(default)]
     pub rtl: Option<PathBuf>,
     /// When a point needs no more seeds.
@@ -113,11 +117,10 @@ impl<T> Choice<T> {
 }
 
 /// What computes the points.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// The golden model.
-    #[default]
     Golden,
     /// The simulated hardware.
     Sim,
@@ -144,8 +147,8 @@ pub struct Stop {
     pub at_least: usize,
 }
 
-fn default_presets() -> Vec<String> {
-    vec!["8x8".into()]
+fn default_engines() -> Vec<Engine> {
+    vec![Engine::Golden]
 }
 
 const fn default_at_least() -> usize {
@@ -163,6 +166,7 @@ impl Spec {
         spec.text = text;
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.models.iter_mut().for_each(|model| *model = folder.join(&*model));
+        spec.configs.iter_mut().for_each(|config| *config = folder.join(&*config));
         spec.rtl = spec.rtl.map(|rtl| folder.join(rtl));
         spec.data = spec.data.map(|data| if data == Path::new("digits") { data } else { folder.join(data) });
         Ok(spec)
@@ -171,10 +175,15 @@ impl Spec {
     fn parse(text: &str) -> Result<Self, String> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())?;
         unknown_key(&table)?;
-        let spec: Self = table.try_into().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())?;
+        let any = table.contains_key("presets") || table.contains_key("configs");
+        let mut spec: Self = table.try_into().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())?;
+        if !any {
+            spec.presets.push("8x8".into());
+        }
         for (key, empty) in [
             ("models", spec.models.is_empty()),
-            ("presets", spec.presets.is_empty()),
+            ("presets", spec.presets.is_empty() && spec.configs.is_empty()),
+            ("engines", spec.engines.is_empty()),
             ("ber", spec.ber.is_empty()),
             ("bits", spec.bits.as_ref().is_some_and(Choice::is_empty)),
             ("layers", spec.layers.as_ref().is_some_and(Choice::is_empty)),
@@ -191,8 +200,10 @@ impl Spec {
         if !(0.0..=1.0).contains(&spec.audit) {
             return Err(format!("`audit` is {}, expected a share from 0 to 1, such as 0.002", spec.audit));
         }
-        if spec.rtl.is_some() && spec.presets.len() > 1 {
-            return Err(format!("`rtl` is the Verilog of one preset, and `presets` names {}", spec.presets.join(", ")));
+        if spec.rtl.is_some() && spec.presets.len() + spec.configs.len() > 1 {
+            let names = spec.presets.iter().cloned().chain(spec.configs.iter().map(|path| path.display().to_string()));
+            let names = names.collect::<Vec<_>>().join(", ");
+            return Err(format!("`rtl` is the Verilog of one configuration, and the sweep names {names}"));
         }
         match spec.stop {
             Some(stop) if !(stop.width > 0.0 && stop.width < 1.0) => {
@@ -223,6 +234,8 @@ impl Spec {
         [
             ("models", twice(&self.models)),
             ("presets", twice(&self.presets)),
+            ("configs", twice(&self.configs)),
+            ("engines", twice(&self.engines.iter().map(|engine| engine.name()).collect::<Vec<_>>())),
             ("ber", twice(&self.ber)),
             ("bits", self.bits.as_ref().and_then(|bits| twice(bits.list()))),
             ("layers", self.layers.as_ref().and_then(|layers| twice(layers.list()))),
@@ -256,7 +269,9 @@ mod tests {
     #[test]
     fn a_short_file_has_the_documented_defaults() {
         let spec = Spec::parse(GOOD).unwrap();
-        assert_eq!((spec.presets, spec.engine, spec.stop), (vec!["8x8".to_owned()], Engine::Golden, None));
+        assert_eq!((spec.presets, spec.engines, spec.stop), (vec!["8x8".to_owned()], vec![Engine::Golden], None));
+        let spec = Spec::parse(&format!("{GOOD}configs = [\"a.toml\"]")).unwrap();
+        assert_eq!((spec.presets.len(), spec.configs), (0, vec![PathBuf::from("a.toml")]));
     }
 
     #[test]
@@ -268,7 +283,10 @@ mod tests {
             (GOOD.replace("[0, 8]", "[0, 0]"), ["`images` is empty", "no point"]),
             (GOOD.replace("[1, 2]", "[1, 1]"), ["`seeds` has 1 twice", "once"]),
             (GOOD.replace("1e-3", "\"x\""), ["ber", "expected f64"]),
-            (format!("{GOOD}engine = \"fpga\""), ["fpga", "golden"]),
+            (format!("{GOOD}engines = [\"fpga\"]"), ["fpga", "golden"]),
+            (format!("{GOOD}engine = \"sim\""), ["`engine`", "did you mean `engines`"]),
+            (format!("{GOOD}engines = [\"sim\", \"sim\"]"), ["`engines` has \"sim\" twice", "once"]),
+            (format!("{GOOD}presets = []"), ["`presets` is empty", "at least one"]),
             (format!("{GOOD}rtl = \"a.v\"\npresets = [\"4x4\", \"8x8\"]"), ["`rtl`", "4x4, 8x8"]),
             (format!("{GOOD}bits = \"all\""), ["bits", "\"each\" or a list"]),
             (format!("{GOOD}layers = []"), ["`layers` is empty", "at least one"]),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hafnia_sweep::Row;
 
 /// What tells rows of one model on one preset apart, beside rate and seed.
-type Parts = [String; 6];
+type Parts = [String; 7];
 
 fn parts(row: &Row) -> Parts {
     [
@@ -13,6 +13,7 @@ fn parts(row: &Row) -> Parts {
         format!("batch {}", row.batch),
         format!("bits {:#04x}", row.bit_mask),
         format!("layers {:#x}", row.layer_mask),
+        row.engine.clone(),
         row.draws.clone(),
         row.protection.clone(),
     ]
@@ -25,7 +26,7 @@ pub struct Curves {
     /// The curves, in the order of the plan.
     pub list: Vec<Curve>,
     /// Which parts a name needs.
-    told: [bool; 6],
+    told: [bool; 7],
 }
 
 /// One curve.
@@ -42,7 +43,7 @@ impl Curves {
         let mut rates: Vec<f64> = points.clone().map(|row| row.ber_requested).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
-        let (mut told, mut firsts) = ([false; 6], BTreeMap::new());
+        let (mut told, mut firsts) = ([false; 7], BTreeMap::new());
         for row in points.clone() {
             let first: &mut Parts = firsts.entry((&row.model, &row.preset)).or_insert_with(|| parts(row));
             for (told, (first, this)) in told.iter_mut().zip(first.iter().zip(parts(row))) {

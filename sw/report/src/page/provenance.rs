@@ -106,7 +106,7 @@ fn folder(number: usize, source: &Source) -> Markup {
                 source.points.map_or_else(String::new, |n| format!(" of {} points", count(n)))
             ),
         ),
-        ("engine", text(&plan["engine"])),
+        ("engines", text(&plan["engines"])),
         ("bit-error rates", text(&plan["ber"])),
         ("bits at risk", unless_null(&plan["bits"], "all")),
         ("layers at risk", unless_null(&plan["layers"], "all")),
