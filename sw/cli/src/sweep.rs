@@ -111,12 +111,14 @@ fn summary(
     let of = shard.as_ref().map_or_else(String::new, |shard| format!(" of shard {shard}"));
     let images = |of: fn(&Row) -> u64| store.rows().iter().map(of).sum::<u64>();
     let (all, audited) = (images(|row| row.images), images(|row| row.audited));
-    let text = format!(
+    let mut text = format!(
         "{rows} rows{of} in {}: {computed} computed now, {found} found, {merged} merged from shards; \
-         {left_out} of {total} points left out by early stopping\n\
-         {audited} of {all} images audited on the simulated hardware, none differs",
+         {left_out} of {total} points left out by early stopping",
         output.display(),
     );
+    if audited > 0 {
+        text.push_str(&format!("\n{audited} of {all} images audited on the simulated hardware, none differs"));
+    }
     console.result(
         &text,
         &json!({

@@ -273,4 +273,12 @@ fn an_audit_that_differs_ends_the_sweep_with_the_command_that_shows_it() {
     let replay = result["replay"].as_str().expect("a command").to_owned();
     let words: Vec<&str> = replay.split(' ').skip(1).collect();
     assert!(stdout(&words, 1).contains("differs"), "{replay}");
+
+    // The folder remembers, and a report on it does not pass over it.
+    let page = folder.path().join("page.html");
+    let report = json(&["report", text(&output), "-o", text(&page)], 0);
+    assert_eq!(report["audit"]["differing"], 1);
+    let warning = report["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("differ") && warning.contains("rate 1e-2, seed 7, images"), "{warning}");
+    assert!(fs::read_to_string(&page).expect("it was written").contains("The RTL and the golden model differ."));
 }

@@ -23,7 +23,7 @@ mod write;
 use std::path::PathBuf;
 
 use hafnia_config::device::{self, Device};
-use hafnia_sweep::Row;
+use hafnia_sweep::{Engine, Row};
 use serde::Serialize;
 
 pub use curve::{Curve, Point};
@@ -72,14 +72,18 @@ pub struct Report {
     devices: Vec<Device>,
 }
 
-/// Pairs of a point and an image, run again on the simulated hardware. A sweep stops at the first that differs, so all were
-/// equal.
+/// Pairs of a point and an image, run again on the simulated hardware. A sweep stops at the first that differs, whose row it
+/// does not write: all of these were equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Audit {
     /// Pairs that were run again.
     pub audited: u64,
-    /// Pairs of all rows.
+    /// Pairs of all rows that the golden model computed.
     pub of: u64,
+    /// Pairs of the other rows, which the simulated hardware computed itself.
+    pub simulated: u64,
+    /// Sweeps that a difference ended.
+    pub differing: usize,
 }
 
 impl Report {
@@ -98,8 +102,12 @@ impl Report {
         let curves = curve::curves(rows);
         let prices = price::prices(rows, &devices);
         let trades = trade::trades(&curves, &prices, &request.ber)?;
-        let audit =
-            Audit { audited: rows.iter().map(|row| row.audited).sum(), of: rows.iter().map(|row| row.images).sum() };
+        let golden = |row: &&Row| row.engine == Engine::Golden.name();
+        let all: u64 = rows.iter().map(|row| row.images).sum();
+        let of = rows.iter().filter(golden).map(|row| row.images).sum();
+        let audited = rows.iter().filter(golden).map(|row| row.audited).sum();
+        let differing = sources.iter().filter(|source| source.difference.is_some()).count();
+        let audit = Audit { audited, of, simulated: all - of, differing };
         let warnings = source::warnings(&sources);
         let maps = sensitivity::maps(&curves);
         Ok(Self { request, sources, warnings, curves, maps, prices, trades, audit, devices })

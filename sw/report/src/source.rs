@@ -20,6 +20,8 @@ pub struct Source {
     pub points: Option<u64>,
     /// Points without a row that early stopping does not explain.
     pub missing: Option<u64>,
+    /// What an audit found that ended the sweep.
+    pub difference: Option<String>,
     /// Version of the program that made the plan.
     pub version: String,
     /// `plan.json`.
@@ -48,6 +50,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Row>), ReportError>
             rows: results.rows.len(),
             points: results.points(),
             missing: results.missing(),
+            difference: results.difference.clone(),
             version: results.plan["version"].as_str().unwrap_or("unknown").to_owned(),
             plan: results.plan,
             sweep: results.sweep,
@@ -66,12 +69,21 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Row>), ReportError>
 
 /// Returns what is to be seen before the figures: rows that are missing, versions that differ.
 pub fn warnings(sources: &[Source]) -> Vec<String> {
-    let mut warnings: Vec<_> = sources.iter().filter_map(unfinished).collect();
+    let mut warnings: Vec<_> = sources.iter().filter_map(differs).collect();
+    warnings.extend(sources.iter().filter(|source| source.difference.is_none()).filter_map(unfinished));
     if sources.iter().any(|source| source.version != sources[0].version) {
         let versions: Vec<_> = sources.iter().map(|s| format!("{} in {}", s.version, s.folder.display())).collect();
         warnings.push(format!("The rows come of different versions of the program: {}.", versions.join(", ")));
     }
     warnings
+}
+
+fn differs(source: &Source) -> Option<String> {
+    let (folder, difference) = (source.folder.display(), source.difference.as_ref()?);
+    Some(format!(
+        "The simulated RTL and the golden model differ, which ended the sweep in {folder}: {difference}. To see it again, with \
+         the command that replays it: hafnia sweep FILE -o {folder} --resume"
+    ))
 }
 
 fn unfinished(source: &Source) -> Option<String> {
@@ -112,7 +124,7 @@ mod tests {
 
     fn source(folder: &str, points: Option<u64>, missing: Option<u64>, version: &str) -> Source {
         let (folder, version) = (folder.into(), version.to_owned());
-        Source { folder, rows: 1, points, missing, version, plan: Value::Null, sweep: String::new() }
+        Source { folder, rows: 1, points, missing, difference: None, version, plan: Value::Null, sweep: String::new() }
     }
 
     #[test]
@@ -123,5 +135,8 @@ mod tests {
             assert!(warning.contains(phrase), "{warning}");
         }
         assert_eq!(warnings.len(), 3);
+        let differs = Source { difference: Some("audit: rate 1e-3".to_owned()), ..source("a", Some(9), Some(2), "1") };
+        let warnings = super::warnings(&[differs]);
+        assert!(warnings.len() == 1 && warnings[0].contains("differ") && warnings[0].contains("audit: rate 1e-3"));
     }
 }

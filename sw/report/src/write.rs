@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use hafnia_files::same_file;
+use hafnia_sweep::Results;
 
 use crate::{Report, ReportError, Request};
-
-/// The files that a sweep keeps in its folder.
-const SWEEP_FILES: [&str; 3] = ["plan.json", "sweep.toml", "rows.csv"];
 
 impl Report {
     /// Writes the plots, if they are asked for, and the page; returns the paths of the plots.
@@ -21,7 +19,7 @@ impl Report {
             .flat_map(|folder| self.plots().into_iter().map(|plot| (folder.join(format!("{}.svg", plot.name)), plot)))
             .collect();
         for path in plots.iter().map(|(path, _)| path).chain([output]) {
-            let own = |folder: &PathBuf| SWEEP_FILES.iter().any(|name| same_file(&folder.join(name), path));
+            let own = |folder: &PathBuf| Results::FILES.iter().any(|name| same_file(&folder.join(name), path));
             if folders.iter().any(own) {
                 return Err(ReportError::Input(path.clone()));
             }

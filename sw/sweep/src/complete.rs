@@ -37,7 +37,7 @@ mod tests {
         };
         let stop = stop.map(|width| json!({ "width": width, "at_least": 2 }));
         let plan = json!({ "points": points, "stop": stop, "seeds": [1, 2, 3, 4] });
-        Results { plan, sweep: String::new(), rows: top1.iter().enumerate().map(row).collect() }
+        Results { plan, sweep: String::new(), rows: top1.iter().enumerate().map(row).collect(), difference: None }
     }
 
     #[test]

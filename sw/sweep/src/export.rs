@@ -42,7 +42,7 @@ impl Table {
             if folders[..i].iter().any(|earlier| same_file(earlier, folder)) {
                 return Err(SweepError::Twice(folder.clone()));
             }
-            let Results { plan, sweep, rows } = Results::read(folder)?;
+            let Results { plan, sweep, rows, .. } = Results::read(folder)?;
             table.inputs.extend(Results::FILES.map(|name| folder.join(name)));
             table.sweeps.push(json!({ "rows": rows.len(), "plan": plan, "sweep": sweep }));
             table.rows.extend(rows);

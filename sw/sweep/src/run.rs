@@ -74,7 +74,11 @@ pub fn run(
                         Some(loaded) => loaded,
                         None => Loaded::new(plan, point.setup, builder)?,
                     };
-                    let row = setup.run(plan, number, jobs)?;
+                    let row = setup.run(plan, number, jobs).inspect_err(|error| {
+                        if matches!(error, SweepError::Differs { .. }) {
+                            store.keep_difference(error);
+                        }
+                    })?;
                     loaded = Some(setup);
                     store.append(row.clone())?;
                     state.computed += 1;

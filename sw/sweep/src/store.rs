@@ -1,5 +1,6 @@
 //! The folder of a sweep: `plan.json`, all that the rows depend on; `sweep.toml`, a copy of the sweep file; `rows.csv`, one
-//! durable row a finished point; and `shards`, files of rows of parts of the sweep.
+//! durable row a finished point; `shards`, files of rows of parts of the sweep; and `difference.txt` while an audit that
+//! found one has ended the sweep.
 //!
 //! A row is appended in one piece and forced to the disk before the next point begins; a line that a crash cut off is
 //! dropped when the sweep is resumed.
@@ -18,6 +19,7 @@ use crate::{Plan, Point, Row, SweepError};
 const ROWS: &str = "rows.csv";
 const PLAN: &str = "plan.json";
 const SWEEP: &str = "sweep.toml";
+const DIFFERENCE: &str = "difference.txt";
 
 /// The largest file of a folder that is read, in bytes: a million rows.
 const LARGEST: u64 = 1 << 30;
@@ -31,11 +33,13 @@ pub struct Results {
     pub sweep: String,
     /// The finished rows, in order.
     pub rows: Vec<Row>,
+    /// What an audit found that ended the sweep.
+    pub difference: Option<String>,
 }
 
 impl Results {
-    /// The files that are read.
-    pub(crate) const FILES: [&str; 3] = [ROWS, PLAN, SWEEP];
+    /// The files that a sweep keeps in its folder.
+    pub const FILES: [&str; 4] = [ROWS, PLAN, SWEEP, DIFFERENCE];
 
     /// Reads a folder.
     ///
@@ -50,7 +54,9 @@ impl Results {
         let (path, rows) = text(ROWS)?;
         let (rows, _) = whole_rows(&path, &rows)?;
         let (path, plan) = text(PLAN)?;
-        Ok(Self { plan: plan_of(&path, &plan)?, sweep: text(SWEEP)?.1, rows })
+        let difference = folder.join(DIFFERENCE).exists().then(|| text(DIFFERENCE)).transpose()?;
+        let difference = difference.map(|(_, text)| text.trim_end().to_owned());
+        Ok(Self { plan: plan_of(&path, &plan)?, sweep: text(SWEEP)?.1, rows, difference })
     }
 }
 
@@ -182,8 +188,18 @@ impl Store {
     /// Writes what is still to be written, and checks that the whole sweep has `rows` rows and none after the last point.
     pub(crate) fn finish(&mut self, rows: usize) -> Result<(), SweepError> {
         self.flush()?;
-        if self.shard.is_some() || rows == self.rows.len() {
+        if self.shard.is_some() {
             return Ok(());
+        }
+        if rows == self.rows.len() {
+            // Every point has passed its audit by now.
+            let difference = self.folder.join(DIFFERENCE);
+            return match std::fs::remove_file(&difference) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(SweepError::io("remove", &difference)(error))
+                }
+                _ => Ok(()),
+            };
         }
         let reason = "the plan has no such point".to_owned();
         Err(SweepError::Row { path: self.path.clone(), line: rows + 2, reason })
@@ -198,6 +214,12 @@ impl Store {
         self.flush()?;
         self.rows.push(row);
         Ok(())
+    }
+
+    /// Keeps the difference that ends the sweep, for reports on the folder.
+    pub(crate) fn keep_difference(&self, difference: &SweepError) {
+        // That it was found matters more than that it cannot be kept.
+        _ = hafnia_files::write(&self.folder.join(DIFFERENCE), format!("{difference}\n").as_bytes());
     }
 
     /// Writes the pending lines in one piece.

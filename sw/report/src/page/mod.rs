@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::format::{count, located, percent};
 use crate::midpoint::Crossing;
 use crate::theme::page_style;
-use crate::{Curve, Report};
+use crate::{Audit, Curve, Report};
 
 /// Nothing is loaded from anywhere: a browser is told to refuse it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
@@ -97,34 +97,50 @@ impl Report {
         let fact =
             |name: &str, value: Markup, more: &str| html! { div { dt { (name) } dd { (value) small { (more) } } } };
         let or = |value: Option<String>, other: &str| html! { (value.as_deref().unwrap_or(other)) };
-        let audited = if self.audit.audited == 0 { "none".to_owned() } else { count(self.audit.audited) };
+        let Audit { audited, of, simulated, differing } = self.audit;
+        let (audited, what) = match (differing, of) {
+            (1.., _) => ("differs".to_owned(), "the RTL from the golden model, see the warning"),
+            (_, 0) => (count(simulated), "all results are of the simulated RTL itself"),
+            _ if audited == 0 => ("none".to_owned(), "of the golden results, on simulated RTL"),
+            _ => (count(audited), "of the golden results, on simulated RTL"),
+        };
         html! {
             dl.facts {
                 (fact("Clean top-1", or(clean, "unknown"), "rate 0"))
                 (fact("Midpoint", or(middles, "not reached"), "BER, half of the accuracy left"))
                 (fact("Images", or(images, "none"), "each seed and rate"))
                 (fact("Seeds", html! { (seeds) }, "at most, a rate"))
-                (fact("Audited", html! { (audited) }, "of the results, on simulated RTL"))
+                (fact("Audited", html! { (audited) }, what))
             }
         }
     }
 
     fn audited(&self) -> Markup {
-        let (audited, of) = (self.audit.audited, self.audit.of);
+        let Audit { audited, of, simulated, differing } = self.audit;
         section(
             "audit",
             "Audit",
             html! {
-                @if audited == 0 {
+                @if differing > 0 {
+                    p.warning {
+                        strong { "The RTL and the golden model differ. " } "The warning at the top names the place. What follows is of the "
+                        "rows before it."
+                    }
+                }
+                @if simulated > 0 {
+                    p { strong { (count(simulated)) } " results were computed on the simulated RTL itself." }
+                }
+                @if of == 0 {
+                } @else if audited == 0 {
                     p {
-                        strong { "Not audited: " } "none of the " (count(of)) " results, pairs of a point and an image, was run "
+                        strong { "Not audited: " } "none of the " (count(of)) " results of the golden model, pairs of a point and an image, was run "
                         "again on the simulated RTL by the sweep. The line " code { "audit = 0.002" } " in the sweep file "
                         "makes it so for one pair in 500."
                     }
                 } @else {
                     p {
-                        strong { (count(audited)) " of " (count(of)) } " results, pairs of a point and an image, were run again "
-                        "on the simulated RTL. None differed: a sweep stops at the first that does."
+                        strong { (count(audited)) " of " (count(of)) } " results of the golden model, pairs of a point and an image, were "
+                        "run again on the simulated RTL. None of these differed: a sweep stops at the first that does, and does not write its row."
                     }
                 }
             },

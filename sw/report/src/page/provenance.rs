@@ -116,6 +116,7 @@ fn folder(number: usize, source: &Source) -> Markup {
         ("batch", unless_null(&plan["batch"], "as many as fit")),
         ("early stopping", unless_null(&plan["stop"], "none")),
         ("share audited", unless_null(&plan["audit"], "none")),
+        ("Verilog", unless_null(&plan["rtl_crc32"], "as generated")),
     ];
     html! {
         h3 { "Sweep " code { (folder) } }
