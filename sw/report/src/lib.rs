@@ -118,16 +118,16 @@ impl Report {
         let whole = self.whole();
         let line = |(label, curve): (&String, &&Curve)| {
             let clean = curve.clean.map_or_else(|| "unknown".to_owned(), format::percent);
-            let middle =
-                curve.midpoints.as_ref().map_or_else(|| "none".to_owned(), |m| format::midpoint(&m.interpolated));
+            let none = || if curve.clean.is_some() { "none" } else { "unknown, no row of rate 0" }.to_owned();
+            let middle = curve.midpoints.as_ref().map_or_else(none, |m| format::midpoint(&m.interpolated));
             format!("{label}: clean top-1 {clean}, midpoint {middle}")
         };
         labels(&whole).iter().zip(&whole).map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// Returns the curves of whole networks, which single out no bit or layer.
+    /// Returns the curves of whole networks, which single out no bit or layer. One of rate 0 alone is there for those that do.
     fn whole(&self) -> Vec<&Curve> {
-        self.curves.iter().filter(|curve| !curve.setup.is_part()).collect()
+        self.curves.iter().filter(|curve| !curve.setup.is_part() && !curve.noisy().is_empty()).collect()
     }
 
     /// Returns every plot, in the order of the page.

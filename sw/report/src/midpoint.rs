@@ -40,8 +40,8 @@ pub struct Fitted {
     /// The midpoint.
     #[serde(flatten)]
     pub midpoint: Midpoint,
-    /// Steepness per decade.
-    pub k: f64,
+    /// Steepness per decade; none where the points do not show the fall, so that anything would fit.
+    pub k: Option<f64>,
     /// Root of the mean squared distance to the points, top-1.
     pub misfit: f64,
 }
@@ -86,7 +86,8 @@ pub fn midpoints(clean: f64, chance: f64, points: &[Point]) -> Option<Midpoints>
     let logistic = fits.then(|| {
         let fitted = fit(&means, clean, chance);
         let midpoint = Midpoint { ber: crossing(fitted.middle(&means, halfway)), interval: interval(middles) };
-        Fitted { midpoint, k: fitted.k, misfit: fitted.misfit }
+        let k = matches!(midpoint.ber, Crossing::At(_)).then_some(fitted.k);
+        Fitted { midpoint, k, misfit: fitted.misfit }
     });
     Some(Midpoints { halfway, interpolated, logistic })
 }

@@ -23,6 +23,10 @@ pub struct Map {
     pub columns: Vec<f64>,
     /// Points lost, clean minus mean top-1 in percent, row by row; none where the sweep has no such point.
     pub lost: Vec<Vec<Option<f64>>>,
+    /// Seeds of the point that has the fewest.
+    pub seeds: usize,
+    /// Half the width of the widest 95% interval of a mean, in percent; none where a point has one seed.
+    pub half_width: Option<f64>,
 }
 
 /// What an axis counts.
@@ -38,7 +42,13 @@ pub enum Axis {
 }
 
 /// One place of a map and what is lost there.
-type Place = (u32, f64, f64);
+struct Place {
+    row: u32,
+    column: f64,
+    lost: f64,
+    seeds: usize,
+    half_width: Option<f64>,
+}
 
 /// Returns every map that the curves give: layer x rate and bit x rate where one of the two is singled out, layer x bit at
 /// each rate where both are.
@@ -61,7 +71,7 @@ pub fn maps(curves: &[Curve]) -> Vec<Map> {
 fn against_rate(down: Axis, curves: &[&&Curve], row: impl Fn(&Setup) -> Option<u32>) -> Option<Map> {
     let places = curves.iter().flat_map(|curve| {
         let at = row(&curve.setup);
-        curve.noisy().iter().filter_map(move |point| Some((at?, point.ber, lost(curve, point.ber)?)))
+        curve.noisy().iter().filter_map(move |point| place(at?, point.ber, curve, point.ber))
     });
     map(curves.first()?.setup.clone(), [down, Axis::Ber], None, &places.collect::<Vec<_>>())
 }
@@ -72,21 +82,23 @@ fn layer_by_bit(curves: &[&Curve]) -> Vec<Map> {
     rates.sort_by(f64::total_cmp);
     rates.dedup();
     let at = |ber: f64| {
-        let places: Vec<Place> =
-            both.iter().filter_map(|c| Some((c.setup.layer()?, f64::from(c.setup.bit()?), lost(c, ber)?))).collect();
+        let at = |c: &&&Curve| place(c.setup.layer()?, f64::from(c.setup.bit()?), c, ber);
+        let places: Vec<Place> = both.iter().filter_map(at).collect();
         map(both[0].setup.clone(), [Axis::Layer, Axis::Bit], Some(ber), &places)
     };
     rates.into_iter().filter_map(at).collect()
 }
 
-/// Points lost at a rate.
-fn lost(curve: &Curve, ber: f64) -> Option<f64> {
-    Some(100.0 * (curve.clean? - curve.at(ber)?.mean))
+/// What is lost at a rate.
+fn place(row: u32, column: f64, curve: &Curve, ber: f64) -> Option<Place> {
+    let point = curve.at(ber)?;
+    let lost = 100.0 * (curve.clean? - point.mean);
+    Some(Place { row, column, lost, seeds: point.seeds, half_width: point.half_width.map(|half| 100.0 * half) })
 }
 
 fn map(setup: Setup, [down, across]: [Axis; 2], ber: Option<f64>, places: &[Place]) -> Option<Map> {
-    let mut rows: Vec<u32> = places.iter().map(|place| place.0).collect();
-    let mut columns: Vec<f64> = places.iter().map(|place| place.1).collect();
+    let mut rows: Vec<u32> = places.iter().map(|place| place.row).collect();
+    let mut columns: Vec<f64> = places.iter().map(|place| place.column).collect();
     rows.sort_unstable();
     rows.dedup();
     columns.sort_by(f64::total_cmp);
@@ -98,9 +110,12 @@ fn map(setup: Setup, [down, across]: [Axis; 2], ber: Option<f64>, places: &[Plac
     if across == Axis::Bit {
         columns.reverse();
     }
-    let cell = |row: u32, column: f64| places.iter().find(|p| (p.0, p.1) == (row, column)).map(|p| p.2);
+    let cell = |row: u32, column: f64| places.iter().find(|p| (p.row, p.column) == (row, column)).map(|p| p.lost);
     let lost = rows.iter().map(|&row| columns.iter().map(|&column| cell(row, column)).collect()).collect();
-    (!places.is_empty()).then_some(Map { setup, down, across, ber, rows, columns, lost })
+    let seeds = places.iter().map(|place| place.seeds).min()?;
+    let half_widths: Option<Vec<f64>> = places.iter().map(|place| place.half_width).collect();
+    let half_width = half_widths.map(|half_widths| half_widths.into_iter().fold(0.0, f64::max));
+    Some(Map { setup, down, across, ber, rows, columns, lost, seeds, half_width })
 }
 
 #[cfg(test)]

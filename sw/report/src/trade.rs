@@ -52,6 +52,8 @@ pub struct Offer {
     pub cost: f64,
     /// Mean top-1.
     pub top1: f64,
+    /// Its 95% interval over seeds; both ends are the mean where there is one seed.
+    pub interval: (f64, f64),
     /// Whether no other is cheaper and as accurate, or more accurate at the same cost.
     pub front: bool,
 }
@@ -119,8 +121,9 @@ fn telling(curves: &[Curve], offers: &[(usize, &Price)]) -> Vec<f64> {
 fn trade(cost: Cost, curves: &[Curve], offers: &[(usize, &Price)], labels: &[String], rates: &[f64]) -> Trade {
     let series = rates.iter().map(|&ber| {
         let offer = |(&(curve, price), label): (&(usize, &Price), &String)| {
-            let top1 = curves[curve].at(ber)?.mean;
-            Some(Offer { curve, label: label.clone(), cost: cost.of(price)?, top1, front: false })
+            let point = curves[curve].at(ber)?;
+            let (top1, interval) = (point.mean, (point.low(), point.high()));
+            Some(Offer { curve, label: label.clone(), cost: cost.of(price)?, top1, interval, front: false })
         };
         Series { ber, points: on_front(offers.iter().zip(labels).filter_map(offer).collect()) }
     });
@@ -156,7 +159,8 @@ mod tests {
 
     #[test]
     fn the_front_holds_what_no_other_beats() {
-        let offer = |cost, top1| Offer { curve: 0, label: String::new(), cost, top1, front: false };
+        let offer =
+            |cost, top1| Offer { curve: 0, label: String::new(), cost, top1, interval: (top1, top1), front: false };
         let offers =
             on_front(vec![offer(3.0, 0.8), offer(1.0, 0.5), offer(2.0, 0.4), offer(1.0, 0.6), offer(4.0, 0.8)]);
         let front: Vec<_> = offers.iter().filter(|o| o.front).map(|o| (o.cost, o.top1)).collect();

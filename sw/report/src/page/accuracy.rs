@@ -22,6 +22,9 @@ impl Report {
                             figcaption {
                                 "Mean over seeds; the band is its 95% interval by Student's t. A dashed line drops from the "
                                 "midpoint. Point at a mark for its values; a click on the legend hides a curve."
+                                @if self.sources.iter().any(|source| !source.plan["stop"].is_null()) {
+                                    " Early stopping looked at these intervals, so they cover less than 95%."
+                                }
                             }
                         }
                     }
@@ -49,13 +52,13 @@ impl Report {
                     "The bit-error rate at which top-1 is halfway between clean and chance (" (percent(CHANCE)) ", ten "
                     "classes). " em { "Interpolated" } ": on the line between neighbouring rates, linear in log10 of the rate. "
                     em { "Logistic" } ": of the curve " code { "chance + (clean - chance) / (1 + exp(k (log10 BER - m)))" }
-                    " of least squares."
+                    " of least squares; where the fall is not logistic, the two differ by more than their intervals."
                 }
                 (table(
                     "midpoints",
                     html! {
                         "Intervals: bootstrap over seeds, " (count(RESAMPLES as u64)) " resamples, seed " (BOOTSTRAP_SEED)
-                        "; they hold the spread over seeds, not that over images. Misfit: root mean square, points of top-1."
+                        "; they hold the spread over seeds, not that over images, and are too narrow with few seeds. Misfit: root mean square, points of top-1."
                     },
                     &head,
                     html! { tbody { @for (label, curve) in rows { (middles(label, curve)) } } },
@@ -76,7 +79,7 @@ fn middles(label: &str, curve: &Curve) -> Markup {
                     @match logistic {
                         Some(fit) => {
                             td { (midpoint(&fit.midpoint)) } td { (interval(&fit.midpoint)) }
-                            td { (format!("{:.2}", fit.k)) } td { (format!("{:.2}", 100.0 * fit.misfit)) }
+                            td { (fit.k.map_or_else(|| "–".to_owned(), |k| format!("{k:.2}"))) } td { (format!("{:.2}", 100.0 * fit.misfit)) }
                         }
                         None => { td colspan="4" { "needs three rates above 0" } }
                     }

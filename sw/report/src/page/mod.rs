@@ -92,8 +92,9 @@ impl Report {
             _ => None,
         };
         let middles = range(whole.iter().filter_map(middle).collect(), located);
-        let seeds = self.curves.iter().flat_map(|c| c.points.iter().map(|p| p.seeds as u64)).max().unwrap_or(0);
-        let images = range(self.curves.iter().map(|c| c.setup.images as f64).collect(), |n| count(n as u64));
+        let unmet = if whole.iter().any(|curve| curve.midpoints.is_some()) { "not reached" } else { "unknown" };
+        let seeds = whole.iter().flat_map(|c| c.points.iter().map(|p| p.seeds as u64)).max().unwrap_or(0);
+        let images = range(whole.iter().map(|c| c.setup.images as f64).collect(), |n| count(n as u64));
         let fact =
             |name: &str, value: Markup, more: &str| html! { div { dt { (name) } dd { (value) small { (more) } } } };
         let or = |value: Option<String>, other: &str| html! { (value.as_deref().unwrap_or(other)) };
@@ -107,7 +108,7 @@ impl Report {
         html! {
             dl.facts {
                 (fact("Clean top-1", or(clean, "unknown"), "rate 0"))
-                (fact("Midpoint", or(middles, "not reached"), "BER, half of the accuracy left"))
+                (fact("Midpoint", or(middles, unmet), "BER, half of the accuracy left, interpolated"))
                 (fact("Images", or(images, "none"), "each seed and rate"))
                 (fact("Seeds", html! { (seeds) }, "at most, a rate"))
                 (fact("Audited", html! { (audited) }, what))

@@ -54,8 +54,9 @@ impl Report {
                     @for plot in &plots { figure { div.scroll { (plot.inline()) } } }
                 }
                 p.note {
-                    "Filled marks and the line: the front, setups that no other beats in both. Hollow: beaten. Rates, unless "
-                    "chosen with " code { "--ber" } ", are those nearest to a loss of 10, 30 and 50% of the accuracy "
+                    "Filled marks and the line: the front, setups whose mean no other beats at its price. Hollow: beaten. Upright lines: "
+                    "95% intervals of the means over seeds; where they overlap, another seed may turn the order. Rates, unless chosen "
+                    "with " code { "--ber" } ", are up to three of the sweep, those nearest to a loss of 10, 30 and 50% of the accuracy "
                     "above chance."
                 }
             }

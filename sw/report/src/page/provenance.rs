@@ -114,7 +114,7 @@ fn folder(number: usize, source: &Source) -> Markup {
         ("images", format!("{}, {} to {}", text(&images["data"]), text(&images["first"]), end.saturating_sub(1))),
         ("SHA-256 of the images", text(&images["sha256"])),
         ("batch", unless_null(&plan["batch"], "as many as fit")),
-        ("early stopping", unless_null(&plan["stop"], "none")),
+        ("early stopping", stopping(&plan["stop"])),
         ("share audited", unless_null(&plan["audit"], "none")),
         ("Verilog", unless_null(&plan["rtl_crc32"], "as generated")),
     ];
@@ -131,6 +131,13 @@ fn folder(number: usize, source: &Source) -> Markup {
 }
 
 /// A fact of a plan, or what its absence means.
+fn stopping(stop: &Value) -> String {
+    if stop.is_null() {
+        return "none".to_owned();
+    }
+    format!("at an interval of {} of top-1, after {} seeds at least", text(&stop["width"]), text(&stop["at_least"]))
+}
+
 fn unless_null(value: &Value, absent: &str) -> String {
     if value.is_null() { absent.to_owned() } else { text(value) }
 }

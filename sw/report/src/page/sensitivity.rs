@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::section;
+use crate::format::{count, rate};
 use crate::sensitivity::Axis;
 use crate::setup::labels;
 use crate::{Map, Report};
@@ -28,7 +29,7 @@ impl Report {
                     }
                     div.pair {
                         @for ((plot, map), label) in self.heat_plots().iter().zip(&self.maps).zip(&labels) {
-                            figure { div.scroll { (plot.inline()) } figcaption { (label) ": " (caption(map)) } }
+                            figure { div.scroll { (plot.inline()) } figcaption { (label) ": " (caption(map)) " " (certainty(map)) } }
                         }
                     }
                 }
@@ -37,10 +38,22 @@ impl Report {
     }
 }
 
-fn caption(map: &Map) -> &'static str {
-    match (map.down, map.across) {
-        (Axis::Layer, Axis::Bit) => "one bit of one layer at risk.",
-        (Axis::Layer, _) => "one layer at risk.",
-        _ => "one bit of every weight at risk.",
+fn caption(map: &Map) -> String {
+    let at_risk = match (map.down, map.across) {
+        (Axis::Layer, Axis::Bit) => "one bit of one layer at risk",
+        (Axis::Layer, _) => "one layer at risk",
+        _ => "one bit of every weight at risk",
+    };
+    map.ber.map_or_else(|| format!("{at_risk}."), |ber| format!("{at_risk}, at BER {}.", rate(ber)))
+}
+
+/// How many results a place has, and how sure it is.
+fn certainty(map: &Map) -> String {
+    let (seeds, images) = (map.seeds, count(map.setup.images));
+    match map.half_width {
+        Some(half) => {
+            format!("{seeds} seeds or more of {images} images; 95% intervals over seeds, the widest ±{half:.1} points.")
+        }
+        None => format!("{images} images; a place of one seed has no interval."),
     }
 }

@@ -22,7 +22,7 @@ pub fn trade(trade: &Trade) -> Plot {
     let offers = || trade.series.iter().flat_map(|series| &series.points);
     let dearest = offers().map(|offer| offer.cost).fold(0.0, f64::max);
     let scale =
-        Scale { frame, dearest: 1.2 * dearest, most: most(offers().map(|offer| offer.top1).fold(0.0, f64::max)) };
+        Scale { frame, dearest: 1.2 * dearest, most: most(offers().map(|offer| offer.interval.1).fold(0.0, f64::max)) };
     let body = html! {
         (legend)
         (frame.accuracy_axis(scale.most))
@@ -86,11 +86,13 @@ impl Scale {
             path.stroke.thin d=(self.front(&series.points)) {}
             @for offer in &series.points {
                 @let (x, y) = self.place(offer);
+                @let end = |top1: f64| (x, self.frame.y(top1, self.most));
                 g class=(if offer.front { "point" } else { "point hollow" }) {
+                    path.stroke.thin d=(path(&[end(offer.interval.0), end(offer.interval.1)])) {}
                     (mark(number, x, y))
                     circle.hit cx=(at(x)) cy=(at(y)) r="9" {}
                     title {
-                        (offer.label) "\nBER " (rate(series.ber)) ": top-1 " (percent(offer.top1)) "\n"
+                        (offer.label) "\nBER " (rate(series.ber)) ": top-1 " (percent(offer.top1)) ", " (percent(offer.interval.0)) " to " (percent(offer.interval.1)) "\n"
                         (quantity(offer.cost)) (if offer.front { "\non the front" } else { "" })
                     }
                 }
@@ -115,7 +117,7 @@ impl Scale {
         let mut placed: Vec<(&str, f64, f64)> = Vec::new();
         for (_, offers) in offers {
             let (x, mark) = self.place(offers[0]);
-            let highest = offers.iter().map(|offer| self.place(offer).1).fold(mark, f64::min);
+            let highest = offers.iter().map(|offer| self.frame.y(offer.interval.1, self.most)).fold(mark, f64::min);
             let (label, mut y) = (offers[0].label.as_str(), highest - 9.0);
             let taken = |y: f64| {
                 let apart = |other: &str| (text_width(label) + text_width(other)) / 2.0;
@@ -139,7 +141,14 @@ mod tests {
     #[test]
     fn labels_of_setups_that_cost_the_same_are_apart() {
         let frame = Frame { left: 0.0, right: 100.0, top: 0.0, bottom: 100.0 };
-        let offer = |curve, cost, top1| Offer { curve, label: "4x4".to_owned(), cost, top1, front: true };
+        let offer = |curve, cost, top1| Offer {
+            curve,
+            label: "4x4".to_owned(),
+            cost,
+            top1,
+            interval: (top1, top1),
+            front: true,
+        };
         let points = vec![offer(0, 10.0, 0.50), offer(1, 11.0, 0.51), offer(2, 90.0, 0.5)];
         let scale = Scale { frame, dearest: 100.0, most: 1.0 };
         let heights: Vec<_> = scale.labels(&[Series { ber: 1e-3, points }]).iter().map(|label| label.2).collect();
