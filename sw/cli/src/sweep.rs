@@ -1,9 +1,8 @@
 //! `hafnia sweep`.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use hafnia_sweep::{Divergence, Plan, Point, Progress, Row, Shard, Slurm, Spec, Store, SweepError};
+use hafnia_sweep::{Divergence, Plan, Point, Progress, Row, Shard, Slurm, Spec, Store, SweepError, WaitsFor, rate};
 use serde_json::json;
 
 use crate::Status;
@@ -28,7 +27,7 @@ pub struct Args {
     list: bool,
     /// Draw the curves on the terminal as points come; into a file or pipe, write a line for each. q or Ctrl-C ends the
     /// sweep after the running point.
-    #[arg(long, conflicts_with = "list")]
+    #[arg(long, conflicts_with_all = ["list", "slurm"])]
     watch: bool,
     /// Hardware batches computed at once; without it one per processor, with --slurm 1. It changes no row.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -67,20 +66,25 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
             return submit(&slurm, &store, console);
         }
         let bar = console.bar(plan.points.len() as u64, "points");
-        let mut submitted = |array: &hafnia_sweep::Array| {
-            bar.suspend(|| {
-                eprintln!("array {}: {} tasks, logs in {}/slurm", array.job, array.shards.len(), output.display())
-            });
-            arrays.push(array.job);
+        let mut waits = |what: WaitsFor<'_>| {
+            let what = match what {
+                WaitsFor::Found(name) => format!("tasks `{name}` are in the queue"),
+                WaitsFor::Submitted(array) => {
+                    arrays.push(array.job);
+                    format!("array {}: {} tasks, logs in {}/slurm", array.job, array.shards.len(), output.display())
+                }
+            };
+            let command = slurm.resume();
+            bar.suspend(|| eprintln!("{what}. Ctrl-C ends the waiting alone; go on with\n  {command}"));
         };
-        slurm.finish(&mut store, &mut submitted, &mut |done| bar.set_position(done as u64))?;
+        slurm.finish(&mut store, &mut waits, &mut |done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
     }
     let jobs = jobs(args.jobs);
     let ended = if args.watch {
         watch::run(&plan, &mut store, jobs, console)?
     } else {
-        run_with_bar(&plan, &mut store, jobs, console)
+        run_with_bar(&plan, &mut store, jobs, console)?
     };
     match ended {
         Err(SweepError::Differs { point, divergence }) => differs(&spec, &plan, &point, &divergence, console),
@@ -88,14 +92,15 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     }
 }
 
-fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<Progress, SweepError> {
+fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<watch::Ended, Failure> {
+    let end = watch::asked_to_end()?;
     let bar = console.bar(store.points(plan).len() as u64, "points");
-    let end = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
+    let ended = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
         bar.set_position(progress.done as u64);
-        ControlFlow::Continue(())
+        watch::flow(&end)
     });
     bar.finish_and_clear();
-    end
+    Ok(ended)
 }
 
 fn summary(
@@ -173,7 +178,8 @@ fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
         let (model, preset, engine) = (&setup.model.network.name, &setup.hw.config.name, setup.engine.name());
         let (ber, seed, bits, layers) = (point.ber(), point.seed(), point.bit_mask(), point.layer_mask());
         text.push_str(&format!(
-            "{model} {preset} {engine} bits 0x{bits:02x} layers 0x{layers:x} ber {ber:e} seed {seed}\n"
+            "{model} {preset} {engine} bits 0x{bits:02x} layers 0x{layers:x} ber {} seed {seed}\n",
+            rate(ber)
         ));
         points.push(json!({
             "model": model, "preset": preset, "engine": engine, "bit_mask": bits, "layer_mask": layers, "ber": ber, "seed": seed,

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{folder, hafnia, json, model, refused, text};
+use common::{folder, hafnia, json, model, refused, rows, text, write_sweep};
 use serde_json::Value;
 
 /// Sweeps two presets, three rates and two seeds over digits and returns the folder.
@@ -188,4 +188,22 @@ fn a_browser_shows_every_plot_light_dark_narrow_and_on_paper_without_complaint()
     });
     assert!(files[..3].iter().all(|png| png.starts_with(b"\x89PNG")) && files[3].starts_with(b"%PDF-"));
     assert!(files[0] != files[1], "light and dark look the same");
+}
+
+#[test]
+fn folders_that_are_no_whole_sweep_are_refused_by_what_they_are() {
+    let folder = folder();
+    let file = write_sweep(folder.path(), "ber = [1e-3]\nseeds = [1, 2]\n");
+    let output = folder.path().join("out");
+    let page = folder.path().join("page.html");
+    let report = |of: &Path| refused(&["report", text(of), "-o", text(&page)]);
+    assert!(report(folder.path()).contains("holds no `rows.csv`"));
+    json(&["sweep", text(&file), "-o", text(&output), "--shard", "1/2"], 0);
+    assert!(report(&output).contains("shards alone; merge them with"));
+    json(&["sweep", text(&file), "-o", text(&output), "--resume"], 0);
+    let (rows, path) = (rows(&output), output.join("rows.csv"));
+    let last = rows.lines().last().expect("there are rows");
+    fs::write(&path, format!("{rows}{last}\n")).expect("the folder is ours");
+    assert!(report(&output).contains("line 4: an earlier line is of the same point"));
+    assert!(!page.exists());
 }

@@ -133,6 +133,34 @@ fn a_read_only_folder_is_named_and_stays_as_it_was() {
 }
 
 #[test]
+fn what_cannot_be_had_is_told_by_file_and_key() {
+    let folder = folder();
+    for (key, lines) in [
+        ("`presets`: no preset `8x9`", "presets = [\"8x9\"]\nber = [0]\nseeds = [1]\n"),
+        ("`ber`: ", "ber = [2]\nseeds = [1]\n"),
+        ("`ber`: ", "ber = [nan]\nseeds = [1]\n"),
+        ("`bits` or `layers`: ", "bits = [0]\nber = [1e-3]\nseeds = [1]\n"),
+        ("`bits` or `layers`: ", "layers = [[9]]\nber = [1e-3]\nseeds = [1]\n"),
+    ] {
+        let file = write(folder.path(), lines);
+        let message = refused(&["sweep", text(&file), "-o", text(&folder.path().join("out"))]);
+        assert!(message.contains(&format!("sweep.toml: {key}")), "{message}");
+        assert!(!folder.path().join("out").exists(), "{message}");
+    }
+    let file = write(folder.path(), "ber = [0]\nseeds = [1]\n");
+    let whole = fs::read_to_string(&file).expect("it was written");
+    for (key, changed) in [
+        ("`images`: ", whole.replace("[3, 40]", "[3, 4000]")),
+        ("`data`: ", whole.replace("\"digits\"", "\"cifar\"")),
+        ("`models`: ", whole.replace("model.safetensors", "none.safetensors")),
+    ] {
+        fs::write(&file, changed).expect("the folder is ours");
+        let message = refused(&["sweep", text(&file), "--list"]);
+        assert!(message.contains(&format!("sweep.toml: {key}")), "{message}");
+    }
+}
+
+#[test]
 fn a_folder_of_another_plan_is_refused_by_what_differs() {
     let folder = folder();
     let file = sweep(folder.path(), 2);
@@ -141,6 +169,12 @@ fn a_folder_of_another_plan_is_refused_by_what_differs() {
     json(&["sweep", text(&file), "-o", out], 0);
     let before = rows(&output);
     assert!(refused(&["sweep", text(&file), "-o", out]).contains("--resume"));
+    let file = write(folder.path(), "ber = [1e-4, 2e-4]\nseeds = [1, 3]\n");
+    let message = refused(&["sweep", text(&file), "-o", text(&file)]);
+    assert!(message.contains("sweep.toml is a file") && message.contains("need a folder"), "{message}");
+    let file = write(folder.path(), "ber = [1e-4, 2e-4]\nseeds = [1, 2, 3]\n");
+    let message = refused(&["sweep", text(&file), "-o", out, "--resume"]);
+    assert!(message.contains("`seeds` was [1,2]") && message.contains("is [1,2,3] now"), "{message}");
     let file = write(folder.path(), "ber = [1e-4, 2e-4]\nseeds = [1, 3]\n");
     let message = refused(&["sweep", text(&file), "-o", out, "--resume"]);
     assert!(message.contains("`seeds.1` was 2") && message.contains("is 3 now"), "{message}");

@@ -103,3 +103,20 @@ fn an_interrupt_ends_a_logged_sweep_after_a_point() {
     assert!(rest.iter().any(|line| line.contains(&told)), "{rest:?}");
     assert_eq!(rows(&output), points);
 }
+
+#[test]
+fn a_signal_ends_a_sweep_that_nobody_watches_after_a_point() {
+    let folder = folder();
+    let (file, output) = (sweep(folder.path(), 2000), folder.path().join("out"));
+    let mut command = command(&["sweep", text(&file), "-o", text(&output)]);
+    let sweep = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command was built");
+    while fs::read_to_string(output.join("rows.csv")).map_or(0, |rows| rows.lines().count()) < 3 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let kill = Command::new("kill").args(["-TERM", &sweep.id().to_string()]).status();
+    assert!(kill.expect("there is kill").success());
+    let ended = sweep.wait_with_output().expect("it ends");
+    let message = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{message}");
+    assert!(message.contains(&format!("stopped after {} of 4000 points", rows(&output))), "{message}");
+}

@@ -7,13 +7,8 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum ReportError {
     /// A folder is not that of a sweep.
-    #[error("{folder}: {source}; pass the folder that `hafnia sweep FILE -o DIR` wrote")]
-    Sweep {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong with it.
-        source: Box<hafnia_sweep::SweepError>,
-    },
+    #[error(transparent)]
+    Sweep(Box<hafnia_sweep::SweepError>),
     /// A folder has no row.
     #[error("{0} has no finished row; run `hafnia sweep FILE -o {0} --resume` first")]
     Empty(PathBuf),

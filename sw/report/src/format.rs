@@ -1,15 +1,12 @@
 //! Numbers as the page shows them.
 
+pub use hafnia_sweep::rate;
+
 use crate::midpoint::{Crossing, Midpoint};
 
 /// A share as a percentage.
 pub fn percent(share: f64) -> String {
     format!("{:.2}%", 100.0 * share)
-}
-
-/// A rate as it was asked for.
-pub fn rate(ber: f64) -> String {
-    if ber == 0.0 { "0".to_owned() } else { format!("{ber:e}") }
 }
 
 /// A rate that was measured.

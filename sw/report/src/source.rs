@@ -40,8 +40,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Row>), ReportError>
     let (mut sources, mut rows) = (Vec::new(), Vec::<Row>::new());
     let mut known: HashMap<String, (usize, &Path)> = HashMap::new();
     for folder in folders {
-        let results = Results::read(folder)
-            .map_err(|source| ReportError::Sweep { folder: folder.clone(), source: source.into() })?;
+        let results = Results::read(folder).map_err(|error| ReportError::Sweep(error.into()))?;
         if results.rows.is_empty() {
             return Err(ReportError::Empty(folder.clone()));
         }

@@ -26,6 +26,15 @@ pub enum SweepError {
         /// What is wrong, and what may stand there.
         reason: String,
     },
+    /// The results would go into a file.
+    #[error("{0} is a file; the results need a folder of their own")]
+    NoFolder(PathBuf),
+    /// A folder is not that of a sweep.
+    #[error("{0} holds no `rows.csv`; pass the folder that `hafnia sweep FILE -o DIR` wrote")]
+    NoSweep(PathBuf),
+    /// A folder has shards and no merged rows.
+    #[error("{0} holds the rows of shards alone; merge them with `hafnia sweep FILE -o {0} --resume`")]
+    Unmerged(PathBuf),
     /// The folder holds rows already.
     #[error("{0} holds rows of an earlier run; go on with `--resume`, or choose another folder")]
     NotEmpty(PathBuf),
@@ -145,15 +154,6 @@ pub enum SweepError {
         /// The command that goes on.
         command: String,
     },
-    /// The data set could not be read.
-    #[error(transparent)]
-    Dataset(#[from] hafnia_dataset::DatasetError),
-    /// A model could not be read.
-    #[error(transparent)]
-    Model(#[from] hafnia_quantize::QuantizeError),
-    /// A preset does not exist.
-    #[error(transparent)]
-    Config(#[from] hafnia_config::accel::ConfigError),
     /// A network does not run on a preset.
     #[error("{model} on {preset}: {source}")]
     Schedule {
@@ -163,17 +163,6 @@ pub enum SweepError {
         preset: String,
         /// What does not fit.
         source: hafnia_config::schedule::ScheduleError,
-    },
-    /// A bit-error rate cannot be had.
-    #[error(transparent)]
-    Rate(#[from] hafnia_config::fault::RateError),
-    /// Cells at risk cannot be had.
-    #[error("{model}: {source}")]
-    AtRisk {
-        /// Name of the network.
-        model: String,
-        /// What is wrong.
-        source: hafnia_config::fault::AtRiskError,
     },
     /// The hardware could not be simulated.
     #[error(transparent)]

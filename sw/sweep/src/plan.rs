@@ -64,11 +64,12 @@ impl Setup {
     /// there is one point whatever the cells and the seed.
     fn points(&self, spec: &Spec, number: usize, blank: &Row, points: &mut Vec<Point>) -> Result<(), SweepError> {
         let layers = self.schedule.layers.len();
-        let risks = spec.at_risk(layers).map_err(|source| SweepError::AtRisk { model: blank.model.clone(), source })?;
+        let wrong = |error| spec.wrong("bits` or `layers", &format!("{}: {error}", blank.model));
+        let risks = spec.at_risk(layers).map_err(wrong)?;
         let mut cell = points.last().map_or(0, |point| point.cell + 1);
         for (i, &at_risk) in risks.iter().enumerate() {
             for &ber in &spec.ber {
-                let noise = self.hw.noise(ber)?;
+                let noise = self.hw.noise(ber).map_err(|error| spec.wrong("ber", &error))?;
                 let (at_risk, seeds) = match noise.enable {
                     true => (at_risk, &spec.seeds[..]),
                     false if i == 0 => (AtRisk::ALL, &spec.seeds[..1]),
@@ -140,9 +141,11 @@ impl Plan {
     /// # Errors
     /// A file that cannot be read, a preset that is none, a network that does not fit, a rate that cannot be had.
     pub fn new(spec: &Spec) -> Result<Self, SweepError> {
-        let data = hafnia_dataset::locate(spec.data.as_deref())?;
+        let data = hafnia_dataset::locate(spec.data.as_deref());
+        let data = data
+            .map_err(|e| spec.wrong("data", &format!("{e}; in a sweep file this key takes the place of `--data`")))?;
         let [first, count] = spec.images;
-        let images = data.test().read(first as usize, count as usize)?;
+        let images = data.test().read(first as usize, count as usize).map_err(|error| spec.wrong("images", &error))?;
         let read =
             |path: &PathBuf| hafnia_files::read_text(path, LARGEST_VERILOG).map_err(SweepError::io("read", path));
         let rtl = spec.rtl.as_ref().map(read).transpose()?;
@@ -154,8 +157,8 @@ impl Plan {
             configurations.map(|config| json!({ "preset": config.name, "config_hash": config.hash() })).collect();
         let mut models = Vec::new();
         for path in &spec.models {
-            let model = read_model(path)?;
-            model.check_images(path, &data)?;
+            let model = read_model(path).map_err(|error| spec.wrong("models", &error))?;
+            model.check_images(path, &data).map_err(|error| spec.wrong("models", &error))?;
             models.push(json!({ "name": model.network.name, "sha256": model.sha256 }));
             for ((config, hw), &engine) in hardware.iter().flat_map(|hw| spec.engines.iter().map(move |e| (hw, e))) {
                 let unfit = |source| SweepError::Schedule {
@@ -199,7 +202,8 @@ impl Plan {
 fn hardware(spec: &Spec) -> Result<Vec<(Option<PathBuf>, Elaborated)>, SweepError> {
     let mut hardware: Vec<(Option<PathBuf>, Elaborated)> = Vec::new();
     for name in &spec.presets {
-        hardware.push((None, presets::find(name)?.validate()?));
+        let hw = presets::find(name).and_then(|preset| preset.validate());
+        hardware.push((None, hw.map_err(|error| spec.wrong("presets", &error))?));
     }
     for path in &spec.configs {
         let text = hafnia_files::read_text(path, LARGEST_CONFIG).map_err(SweepError::io("read", path))?;

@@ -100,3 +100,8 @@ impl Row {
 
 /// Model, configuration and engine; rate, seed, bits and layers of a point.
 pub(crate) type Key = ([String; 3], u64, u64, u8, u32);
+
+/// A bit-error rate as it was asked for.
+pub fn rate(ber: f64) -> String {
+    if ber == 0.0 { "0".to_owned() } else { format!("{ber:e}") }
+}

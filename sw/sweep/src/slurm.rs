@@ -49,6 +49,15 @@ pub struct Array {
     pub shards: Vec<Shard>,
 }
 
+/// What is waited for.
+#[derive(Clone, Copy, Debug)]
+pub enum WaitsFor<'a> {
+    /// Tasks of this name, which were in the queue.
+    Found(&'a str),
+    /// An array that was submitted now.
+    Submitted(&'a Array),
+}
+
 impl Slurm<'_> {
     /// Submits the shards that lack rows; none if no row is missing.
     ///
@@ -64,25 +73,27 @@ impl Slurm<'_> {
     }
 
     /// Submits the shards that lack rows and waits until no row is missing, after tasks that are in the queue already.
-    /// Tasks that are lost are submitted again. Tells `submitted` each array and `progress` the number of points that lack
-    /// no row.
+    /// Tasks that are lost are submitted again. Tells `waits` what it waits for, each time, and `progress` the number of points
+    /// that lack no row.
     ///
     /// # Errors
     /// SLURM is not there or refuses; an array added no row, or too many lost tasks. Rows that were finished stay.
     pub fn finish(
         &self,
         store: &mut Store,
-        submitted: &mut dyn FnMut(&Array),
+        waits: &mut dyn FnMut(WaitsFor<'_>),
         progress: &mut dyn FnMut(usize),
     ) -> Result<(), SweepError> {
-        if queued(&self.name()?)? {
+        let name = self.name()?;
+        if queued(&name)? {
+            waits(WaitsFor::Found(&name));
             self.wait(store, progress)?;
         }
         let (mut shards, mut rounds) = (self.incomplete(store), 0);
         while !shards.is_empty() {
             let before = store.known.count();
             let array = self.sbatch(shards)?;
-            submitted(&array);
+            waits(WaitsFor::Submitted(&array));
             self.wait(store, progress)?;
             shards = self.incomplete(store);
             rounds += 1;

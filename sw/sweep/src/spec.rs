@@ -30,6 +30,9 @@ const KEYS: [&str; 15] = [
     "stop.at_least",
 ];
 
+/// How alike a key must be to the one that is proposed, from 0 to 1.
+const ALIKE: f64 = 0.5;
+
 /// A sweep as its author writes it: the grid models x configurations x engines x cells at risk x rates x seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,12 +77,18 @@ pub struct Spec {
     pub stop: Option<Stop>,
     /// The file itself.
     #[serde(skip)]
+    pub path: PathBuf,
+    /// Its text.
+    #[serde(skip)]
     pub text: String,
 }
 
 /// Values of a grid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected \"each\" or a list; write bits = [0xff, 0x80] or layers = [[0], [1, 2]]")]
+#[serde(
+    untagged,
+    expecting = "expected \"each\" or a list: masks from 1 to 255 such as bits = [0xff, 0x80], lists such as layers = [[0], [1, 2]]"
+)]
 pub enum Choice<T> {
     /// Each one alone.
     Word(Each),
@@ -163,7 +172,7 @@ impl Spec {
     pub fn read(path: &Path) -> Result<Self, SweepError> {
         let text = hafnia_files::read_text(path, LARGEST).map_err(SweepError::io("read", path))?;
         let mut spec = Self::parse(&text).map_err(|reason| SweepError::Spec { path: path.to_owned(), reason })?;
-        spec.text = text;
+        (spec.path, spec.text) = (path.to_owned(), text);
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.models.iter_mut().for_each(|model| *model = folder.join(&*model));
         spec.configs.iter_mut().for_each(|config| *config = folder.join(&*config));
@@ -209,11 +218,21 @@ impl Spec {
             Some(stop) if !(stop.width > 0.0 && stop.width < 1.0) => {
                 Err(format!("`stop.width` is {}, expected above 0 and below 1, such as 0.01", stop.width))
             }
+            Some(stop) if stop.at_least > spec.seeds.len() => Err(format!(
+                "`stop.at_least` is {}, and `seeds` has {}, so that the sweep could never stop early; add seeds, or ask for fewer",
+                stop.at_least,
+                spec.seeds.len()
+            )),
             Some(stop) if stop.at_least < 2 => {
                 Err(format!("`stop.at_least` is {}, expected 2 or more: one seed has no interval", stop.at_least))
             }
             _ => Ok(spec),
         }
+    }
+
+    /// Says what is wrong with a key of the file.
+    pub(crate) fn wrong(&self, key: &str, why: &dyn std::fmt::Display) -> SweepError {
+        SweepError::Spec { path: self.path.clone(), reason: format!("`{key}`: {why}") }
     }
 
     /// The cells at risk of a network of `layers` layers, in order.
@@ -253,8 +272,9 @@ fn unknown_key(table: &toml::Table) -> Result<(), String> {
     for key in outer.chain(inner.map(|(key, _)| format!("stop.{key}"))) {
         if !KEYS.contains(&key.as_str()) {
             let nearest = KEYS.into_iter().max_by(|a, b| likeness(a, &key).total_cmp(&likeness(b, &key)));
-            let nearest = nearest.expect("there are keys");
-            return Err(format!("unknown key `{key}`; did you mean `{nearest}`? There are {}", KEYS.join(", ")));
+            let nearest = nearest.filter(|nearest| likeness(nearest, &key) >= ALIKE);
+            let nearest = nearest.map_or_else(String::new, |nearest| format!("did you mean `{nearest}`? "));
+            return Err(format!("unknown key `{key}`; {nearest}There are {}", KEYS.join(", ")));
         }
     }
     Ok(())
@@ -292,6 +312,9 @@ mod tests {
             (format!("{GOOD}layers = []"), ["`layers` is empty", "at least one"]),
             (format!("{GOOD}audit = 2"), ["`audit` is 2", "such as 0.002"]),
             (format!("{GOOD}[stop]\nwidth = 0.0"), ["`stop.width` is 0", "such as 0.01"]),
+            (format!("{GOOD}ecc = 1"), ["`ecc`; There are models", "stop.at_least"]),
+            (format!("{GOOD}bits = [256]"), ["masks from 1 to 255", "bits"]),
+            (format!("{GOOD}[stop]\nwidth = 0.1\nat_least = 5"), ["`stop.at_least` is 5", "`seeds` has 2"]),
             (format!("{GOOD}[stop]\nwidth = 0.1\nat_least = 1"), ["`stop.at_least` is 1", "2 or more"]),
             (GOOD.replace("models = [\"m\"]\n", ""), ["models", "missing"]),
         ] {

@@ -5,6 +5,7 @@
 //! A row is appended in one piece and forced to the disk before the next point begins; a line that a crash cut off is
 //! dropped when the sweep is resumed.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -51,8 +52,18 @@ impl Results {
             let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
             Ok::<_, SweepError>((path, text))
         };
+        if !folder.join(ROWS).exists() {
+            let unmerged = !shard::files(folder)?.is_empty();
+            let error = if unmerged { SweepError::Unmerged } else { SweepError::NoSweep };
+            return Err(error(folder.to_owned()));
+        }
         let (path, rows) = text(ROWS)?;
         let (rows, _) = whole_rows(&path, &rows)?;
+        let mut known = HashSet::new();
+        if let Some(again) = rows.iter().position(|row| !known.insert(row.key())) {
+            let reason = "an earlier line is of the same point".to_owned();
+            return Err(SweepError::Row { path, line: again + 2, reason });
+        }
         let (path, plan) = text(PLAN)?;
         let difference = folder.join(DIFFERENCE).exists().then(|| text(DIFFERENCE)).transpose()?;
         let difference = difference.map(|(_, text)| text.trim_end().to_owned());
@@ -94,6 +105,9 @@ impl Store {
     pub fn open(folder: &Path, plan: &Plan, shard: Option<Shard>, resume: bool) -> Result<Self, SweepError> {
         let path = shard.map_or_else(|| folder.join(ROWS), |shard| shard.path(folder));
         let place = path.parent().unwrap_or(folder);
+        if folder.exists() && !folder.is_dir() {
+            return Err(SweepError::NoFolder(folder.to_owned()));
+        }
         std::fs::create_dir_all(place).map_err(SweepError::io("create", place))?;
         let file = locked(&path)?;
         let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
@@ -272,10 +286,20 @@ fn plan_of(path: &Path, text: &str) -> Result<Value, SweepError> {
 /// Compares the plan in the folder with that of now.
 fn check_plan(path: &Path, now: &Value) -> Result<(), SweepError> {
     let text = hafnia_files::read_text(path, LARGEST).map_err(SweepError::io("read", path))?;
-    match difference(&plan_of(path, &text)?, now, "") {
+    match changed(&plan_of(path, &text)?, now) {
         None => Ok(()),
         Some((field, was, is)) => Err(SweepError::OtherPlan { path: path.to_owned(), field, was, is }),
     }
+}
+
+/// The first place where two plans differ, the number of points, which follows from the rest, last.
+fn changed(was: &Value, is: &Value) -> Option<(String, String, String)> {
+    let grid = |plan: &Value| {
+        let mut plan = plan.clone();
+        plan.as_object_mut().and_then(|facts| facts.remove("points"));
+        plan
+    };
+    difference(&grid(was), &grid(is), "").or_else(|| difference(was, is, ""))
 }
 
 /// The first place where two values differ: its name, and both values.

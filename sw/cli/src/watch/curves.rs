@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hafnia_sweep::Row;
+use hafnia_sweep::{Row, rate};
 
 /// What tells rows of one model on one preset apart, beside rate and seed.
 type Parts = [String; 7];
@@ -87,7 +87,7 @@ impl Curves {
 
 /// Says what a finished row found.
 pub fn line(name: &str, row: &Row) -> String {
-    format!("{name} ber {:e} seed {}: {:.1} %", row.ber_requested, row.seed, 100.0 * row.top1)
+    format!("{name} ber {} seed {}: {:.1} %", rate(row.ber_requested), row.seed, 100.0 * row.top1)
 }
 
 /// The horizontal axis: powers of ten, and left of them the rate 0 if the plan has it.

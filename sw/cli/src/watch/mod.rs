@@ -32,15 +32,10 @@ pub fn run(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Re
 }
 
 /// How the sweep itself ended.
-type Ended = Result<Progress, SweepError>;
+pub type Ended = Result<Progress, SweepError>;
 
 fn logged(plan: &Plan, store: &mut Store, jobs: usize, curves: &Curves) -> Result<Ended, Failure> {
-    let end = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second signal ends the command at once.
-        flag::register_conditional_shutdown(signal, 2, end.clone())?;
-        flag::register(signal, end.clone())?;
-    }
+    let end = asked_to_end()?;
     Ok(hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, row| {
         if let Some(row) = row {
             let line = curves::line(&curves.name(row), row);
@@ -49,6 +44,16 @@ fn logged(plan: &Plan, store: &mut Store, jobs: usize, curves: &Curves) -> Resul
         }
         flow(&end)
     }))
+}
+
+/// Returns a flag that SIGINT or SIGTERM sets; the second signal ends the command at once.
+pub fn asked_to_end() -> Result<Arc<AtomicBool>, Failure> {
+    let end = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 2, end.clone())?;
+        flag::register(signal, end.clone())?;
+    }
+    Ok(end)
 }
 
 fn drawn(plan: &Plan, store: &mut Store, jobs: usize, curves: Curves, console: &Console) -> Result<Ended, Failure> {
@@ -122,7 +127,8 @@ fn paint(
     }
 }
 
-fn flow(end: &AtomicBool) -> ControlFlow<()> {
+/// Whether to go on.
+pub fn flow(end: &AtomicBool) -> ControlFlow<()> {
     if end.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
