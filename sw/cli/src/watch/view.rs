@@ -224,6 +224,6 @@ mod tests {
         let lines = drawn(&view, 80, 24);
         assert_eq!(lines[22..], ["building the model of 8x8", "stopping after this point; q again: at once"]);
         view.add(Progress { done: 4, total: 6, ..Progress::default() }, Some(&row("8x8", 0.0, 0.5)));
-        assert_eq!(drawn(&view, 80, 24)[22], "vgg 8x8 ber 0e0 seed 0: 50.0 %");
+        assert_eq!(drawn(&view, 80, 24)[22], "vgg 8x8 ber 0 seed 0: 50.0 %");
     }
 }
