@@ -134,6 +134,9 @@ pub enum ConfigError {
 }
 
 impl AccelConfig {
+    /// The largest configuration file to read, in bytes.
+    pub const LARGEST_FILE: u64 = 1 << 20;
+
     /// Reads a configuration from TOML text. Unknown keys are errors.
     ///
     /// # Errors

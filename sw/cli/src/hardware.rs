@@ -7,9 +7,6 @@ use hafnia_config::{AccelConfig, Elaborated, presets};
 
 use crate::console::Failure;
 
-/// The largest configuration file read.
-const LARGEST: u64 = 1 << 20;
-
 /// Which accelerator.
 #[derive(clap::Args)]
 pub struct HardwareArgs {
@@ -32,7 +29,7 @@ impl HardwareArgs {
             return Ok(presets::find(&self.preset)?.validate()?);
         };
         let named = |what: String, help| Failure::new(format!("{}: {what}", path.display()), help);
-        let text = hafnia_files::read_text(path, LARGEST)
+        let text = hafnia_files::read_text(path, AccelConfig::LARGEST_FILE)
             .map_err(|e| named(e.to_string(), "pass a TOML file that can be read, or `--preset`"))?;
         AccelConfig::from_toml(&text)
             .and_then(|c| c.validate())

@@ -16,6 +16,7 @@ mod report;
 mod row;
 mod run;
 mod setup;
+mod signals;
 mod sweep;
 mod verify;
 mod watch;

@@ -9,6 +9,7 @@ use crate::Status;
 use crate::console::{Console, Failure};
 use crate::replay::VerifyCommand;
 use crate::setup::{builder, jobs, warn_of_foreign_images};
+use crate::signals;
 use crate::watch;
 
 #[derive(clap::Args)]
@@ -93,11 +94,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
 }
 
 fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<watch::Ended, Failure> {
-    let end = watch::asked_to_end()?;
+    let end = signals::asked_to_end()?;
     let bar = console.bar(store.points(plan).len() as u64, "points");
     let ended = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
         bar.set_position(progress.done as u64);
-        watch::flow(&end)
+        signals::flow(&end)
     });
     bar.finish_and_clear();
     Ok(ended)

@@ -139,8 +139,8 @@ fn what_cannot_be_had_is_told_by_file_and_key() {
         ("`presets`: no preset `8x9`", "presets = [\"8x9\"]\nber = [0]\nseeds = [1]\n"),
         ("`ber`: ", "ber = [2]\nseeds = [1]\n"),
         ("`ber`: ", "ber = [nan]\nseeds = [1]\n"),
-        ("`bits` or `layers`: ", "bits = [0]\nber = [1e-3]\nseeds = [1]\n"),
-        ("`bits` or `layers`: ", "layers = [[9]]\nber = [1e-3]\nseeds = [1]\n"),
+        ("`bits`: ", "bits = [0]\nber = [1e-3]\nseeds = [1]\n"),
+        ("`layers`: ", "layers = [[9]]\nber = [1e-3]\nseeds = [1]\n"),
     ] {
         let file = write(folder.path(), lines);
         let message = refused(&["sweep", text(&file), "-o", text(&folder.path().join("out"))]);

@@ -78,9 +78,9 @@ pub struct Report {
 pub struct Audit {
     /// Pairs that were run again.
     pub audited: u64,
-    /// Pairs of all rows that the golden model computed.
+    /// Pairs of all rows.
     pub of: u64,
-    /// Pairs of the other rows, which the simulated hardware computed itself.
+    /// Pairs of the rows that the simulated hardware computed itself.
     pub simulated: u64,
     /// Sweeps that a difference ended.
     pub differing: usize,
@@ -102,12 +102,13 @@ impl Report {
         let curves = curve::curves(rows);
         let prices = price::prices(rows, &devices);
         let trades = trade::trades(&curves, &prices, &request.ber)?;
-        let golden = |row: &&Row| row.engine == Engine::Golden.name();
-        let all: u64 = rows.iter().map(|row| row.images).sum();
-        let of = rows.iter().filter(golden).map(|row| row.images).sum();
-        let audited = rows.iter().filter(golden).map(|row| row.audited).sum();
-        let differing = sources.iter().filter(|source| source.difference.is_some()).count();
-        let audit = Audit { audited, of, simulated: all - of, differing };
+        let simulated = rows.iter().filter(|row| row.engine == Engine::Sim.name());
+        let audit = Audit {
+            audited: rows.iter().map(|row| row.audited).sum(),
+            of: rows.iter().map(|row| row.images).sum(),
+            simulated: simulated.map(|row| row.images).sum(),
+            differing: sources.iter().filter(|source| source.difference.is_some()).count(),
+        };
         let warnings = source::warnings(&sources);
         let maps = sensitivity::maps(&curves);
         Ok(Self { request, sources, warnings, curves, maps, prices, trades, audit, devices })

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hafnia_config::fault::{AtRisk, Noise};
+use hafnia_config::fault::{AtRisk, AtRiskError, Noise};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{AccelConfig, Elaborated, presets};
 use hafnia_cosim::{LARGEST_VERILOG, design};
@@ -13,9 +13,6 @@ use serde_json::{Value, json};
 
 use crate::spec::{Engine, Spec, Stop};
 use crate::{Row, SweepError};
-
-/// The largest configuration file read, in bytes.
-const LARGEST_CONFIG: u64 = 1 << 20;
 
 /// A sweep that can run: every file read and every combination checked.
 #[derive(Debug)]
@@ -64,7 +61,10 @@ impl Setup {
     /// there is one point whatever the cells and the seed.
     fn points(&self, spec: &Spec, number: usize, blank: &Row, points: &mut Vec<Point>) -> Result<(), SweepError> {
         let layers = self.schedule.layers.len();
-        let wrong = |error| spec.wrong("bits` or `layers", &format!("{}: {error}", blank.model));
+        let wrong = |error| {
+            let key = if error == AtRiskError::NoBit { "bits" } else { "layers" };
+            spec.wrong(key, &format!("{}: {error}", blank.model))
+        };
         let risks = spec.at_risk(layers).map_err(wrong)?;
         let mut cell = points.last().map_or(0, |point| point.cell + 1);
         for (i, &at_risk) in risks.iter().enumerate() {
@@ -206,7 +206,7 @@ fn hardware(spec: &Spec) -> Result<Vec<(Option<PathBuf>, Elaborated)>, SweepErro
         hardware.push((None, hw.map_err(|error| spec.wrong("presets", &error))?));
     }
     for path in &spec.configs {
-        let text = hafnia_files::read_text(path, LARGEST_CONFIG).map_err(SweepError::io("read", path))?;
+        let text = hafnia_files::read_text(path, AccelConfig::LARGEST_FILE).map_err(SweepError::io("read", path))?;
         let wrong = |reason| SweepError::Spec { path: path.clone(), reason };
         let hw = AccelConfig::from_toml(&text).and_then(|config| config.validate());
         let hw = hw.map_err(|error| wrong(format!("{error}; see docs/configuration.md")))?;

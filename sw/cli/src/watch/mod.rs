@@ -5,19 +5,16 @@ mod screen;
 mod view;
 
 use std::io::{IsTerminal as _, Write as _, stderr};
-use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use hafnia_sweep::{Plan, Point, Progress, Row, Store, SweepError};
 use hafnia_verilate::Builder;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use crate::console::{Console, Failure};
 use crate::setup::builder;
+use crate::signals;
 use curves::Curves;
 use screen::Screen;
 use view::View;
@@ -35,32 +32,19 @@ pub fn run(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Re
 pub type Ended = Result<Progress, SweepError>;
 
 fn logged(plan: &Plan, store: &mut Store, jobs: usize, curves: &Curves) -> Result<Ended, Failure> {
-    let end = asked_to_end()?;
+    let end = signals::asked_to_end()?;
     Ok(hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, row| {
         if let Some(row) = row {
             let line = curves::line(&curves.name(row), row);
             // A reader that has seen enough does not end the sweep.
             _ = writeln!(stderr(), "{}/{} {line}", progress.done, progress.total);
         }
-        flow(&end)
+        signals::flow(&end)
     }))
 }
 
-/// Returns a flag that SIGINT or SIGTERM sets; the second signal ends the command at once.
-pub fn asked_to_end() -> Result<Arc<AtomicBool>, Failure> {
-    let end = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, 2, end.clone())?;
-        flag::register(signal, end.clone())?;
-    }
-    Ok(end)
-}
-
 fn drawn(plan: &Plan, store: &mut Store, jobs: usize, curves: Curves, console: &Console) -> Result<Ended, Failure> {
-    let end = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register(signal, end.clone())?;
-    }
+    let end = signals::told()?;
     let view = View::new(curves, store.points(plan).len(), store.known_rows());
     let screen = Screen::open().map_err(lost)?;
     let (news, inbox) = channel();
@@ -88,7 +72,7 @@ fn compute(plan: &Plan, store: &mut Store, jobs: usize, news: Sender<News>, end:
     let builder = Builder::new().notice(|notice| _ = news.send(News::Notice(notice.to_string())));
     hafnia_sweep::run(plan, store, &builder, jobs, &mut |progress, row| {
         _ = news.send(News::Point(progress, row.cloned().map(Box::new)));
-        flow(end)
+        signals::flow(end)
     })
 }
 
@@ -125,11 +109,6 @@ fn paint(
             end.store(true, Ordering::SeqCst);
         }
     }
-}
-
-/// Whether to go on.
-pub fn flow(end: &AtomicBool) -> ControlFlow<()> {
-    if end.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 fn lost(error: std::io::Error) -> Failure {

@@ -99,11 +99,11 @@ impl Report {
             |name: &str, value: Markup, more: &str| html! { div { dt { (name) } dd { (value) small { (more) } } } };
         let or = |value: Option<String>, other: &str| html! { (value.as_deref().unwrap_or(other)) };
         let Audit { audited, of, simulated, differing } = self.audit;
-        let (audited, what) = match (differing, of) {
+        let (audited, what) = match (differing, audited) {
             (1.., _) => ("differs".to_owned(), "the RTL from the golden model, see the warning"),
-            (_, 0) => (count(simulated), "all results are of the simulated RTL itself"),
-            _ if audited == 0 => ("none".to_owned(), "of the golden results, on simulated RTL"),
-            _ => (count(audited), "of the golden results, on simulated RTL"),
+            (_, 0) if simulated == of => ("none".to_owned(), "all results are of the simulated RTL itself"),
+            (_, 0) => ("none".to_owned(), "of the results, on simulated RTL"),
+            _ => (count(audited), "of the results, on simulated RTL"),
         };
         html! {
             dl.facts {
@@ -131,17 +131,16 @@ impl Report {
                 @if simulated > 0 {
                     p { strong { (count(simulated)) } " results were computed on the simulated RTL itself." }
                 }
-                @if of == 0 {
-                } @else if audited == 0 {
+                @if audited == 0 && simulated < of {
                     p {
-                        strong { "Not audited: " } "none of the " (count(of)) " results of the golden model, pairs of a point and an image, was run "
-                        "again on the simulated RTL by the sweep. The line " code { "audit = 0.002" } " in the sweep file "
+                        strong { "Not audited: " } "none of the " (count(of - simulated)) " results of the golden model, pairs of a point and "
+                        "an image, was run again on the simulated RTL by the sweep. The line " code { "audit = 0.002" } " in the sweep file "
                         "makes it so for one pair in 500."
                     }
-                } @else {
+                } @else if audited > 0 {
                     p {
-                        strong { (count(audited)) " of " (count(of)) } " results of the golden model, pairs of a point and an image, were "
-                        "run again on the simulated RTL. None of these differed: a sweep stops at the first that does, and does not write its row."
+                        strong { (count(audited)) " of " (count(of)) } " results, pairs of a point and an image, were run again "
+                        "on the simulated RTL. None of these differed: a sweep stops at the first that does, and does not write its row."
                     }
                 }
             },
