@@ -5,7 +5,7 @@ use hafnia_config::device::Device;
 use maud::{Markup, html};
 
 use super::{section, table};
-use crate::format::{quantity, rate};
+use crate::format::quantity;
 use crate::{Price, Report};
 
 impl Report {
@@ -81,42 +81,21 @@ fn row(price: &Price) -> Markup {
 
 /// Every device, with what it publishes.
 fn devices(devices: &[Device]) -> Markup {
-    let head =
-        ["device", "read", "read energy", "SET / RESET", "SET / RESET energy", "raw BER", "HRS / LRS", "endurance"];
-    let of = |value: Option<f64>, unit: &str| value.map(|v| format!("{} {unit}", plain(v)));
-    let with = |text: Option<String>, more: &Option<String>| match (text, more) {
-        (Some(text), Some(more)) => Some(format!("{text} ({more})")),
-        (None, Some(more)) => Some(format!("at {more}")),
-        (text, None) => text,
-    };
-    let pair = |a: Option<f64>, b: Option<f64>, unit: &str| Some(format!("{} / {} {unit}", plain(a?), plain(b?)));
-    let kilo = |ohm: Option<f64>| ohm.map(|ohm| ohm / 1e3);
+    let mut head = vec!["device"];
+    head.extend(devices.first().iter().flat_map(|device| device.figures()).map(|figure| figure.name));
     let body = html! {
         tbody {
-            @for d in devices {
+            @for device in devices {
                 tr {
-                    th scope="row" { (d.name) small { (doi(&d.source)) } }
-                    (published(with(of(d.read_ns, "ns"), &d.read_condition)))
-                    (published(of(d.read_pj_per_bit, "pJ/bit")))
-                    (published(pair(d.set_ns, d.reset_ns, "ns")))
-                    (published(pair(d.set_pj_per_bit, d.reset_pj_per_bit, "pJ/bit")))
-                    (published(with(d.raw_ber.map(rate), &d.raw_ber_condition)))
-                    (published(pair(kilo(d.hrs_ohm), kilo(d.lrs_ohm), "kohm")))
-                    (published(d.endurance_cycles.map(|n| format!("{n:e} cycles"))))
+                    th scope="row" { (device.name) small { (doi(&device.source)) } }
+                    @for figure in device.figures() {
+                        td.text { @if figure.value.is_some() { (figure) } @else { span.note { (figure) } } }
+                    }
                 }
             }
         }
     };
     table("devices", html! { "Figures of the literature; what was not published stays so." }, &head, body)
-}
-
-fn published(figure: Option<String>) -> Markup {
-    html! { td.text { @match figure { Some(figure) => (figure), None => span.note { "not published" } } } }
-}
-
-/// A number without needless digits.
-fn plain(value: f64) -> String {
-    if value >= 1000.0 { quantity(value) } else { value.to_string() }
 }
 
 /// A DOI as a link, anything else as it stands.
