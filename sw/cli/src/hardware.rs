@@ -10,7 +10,7 @@ use crate::console::Failure;
 /// Which accelerator.
 #[derive(clap::Args)]
 pub struct HardwareArgs {
-    /// Configuration file (TOML), see docs/configuration.md; `generate` writes that of a preset.
+    /// Configuration file (TOML), see docs/configuration.md; `hafnia presets NAME` prints that of a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub config: Option<PathBuf>,
     /// Named configuration.

@@ -10,6 +10,7 @@ mod export;
 mod flip_log;
 mod generate;
 mod hardware;
+mod presets;
 mod quantize;
 mod replay;
 mod report;
@@ -45,6 +46,8 @@ enum Command {
     Data(data::Args),
     /// Turn a trained fp32 network into an int8 model file.
     Quantize(quantize::Args),
+    /// List the named accelerators and the memory devices of the literature, or show one in full.
+    Presets(presets::Args),
     /// Write the Verilog of an accelerator, its manifest, register documentation, FuseSoC core file and configuration.
     Generate(generate::Args),
     /// Run a network over test images on one engine: accuracy, counters, cycles, measured bit-error rate.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, &console),
         Command::Data(args) => data::run(&args, &console),
         Command::Quantize(args) => quantize::run(&args, &console),
+        Command::Presets(args) => presets::run(&args, &console),
         Command::Generate(args) => generate::run(&args, &console),
         Command::Run(args) => run::run(&args, &console),
         Command::Verify(args) => verify::run(&args, &console),
