@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fault::{self, Noise, RateError};
+use crate::fault::{self, AtRisk, Kind, Kinds, Noise, RateError, Rates, Site, node_sizes};
 use crate::protect::Code;
+use crate::shape::LayerKind;
 
 /// Largest number of descriptors: PROGRAM_COUNT and FINISHED have 8 bits.
 const MAX_DESCRIPTORS: u32 = 255;
@@ -24,7 +25,7 @@ pub struct AccelConfig {
     /// Protection of the weight memory.
     #[serde(default)]
     pub protection: ProtectionConfig,
-    /// The bit-flip injector in the weight-memory read port.
+    /// The faults that the memories' ports can inject.
     #[serde(default)]
     pub injector: InjectorConfig,
 }
@@ -77,17 +78,34 @@ impl Default for ProtectionConfig {
     }
 }
 
-/// The injector: in the Verilog or left out of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The kinds of fault of each site that are in the Verilog; the others are left out of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InjectorConfig {
-    /// Whether weight reads pass through an injector.
-    pub weights: bool,
+    /// Kinds at the weight memory.
+    #[serde(default)]
+    pub weights: Kinds,
+    /// Kinds at the bias memory.
+    #[serde(default)]
+    pub biases: Kinds,
+    /// Kinds at the feature-map memories.
+    #[serde(default)]
+    pub activations: Kinds,
 }
 
-impl Default for InjectorConfig {
-    fn default() -> Self {
-        Self { weights: true }
+impl InjectorConfig {
+    /// Returns the kinds of a site.
+    pub const fn at(&self, site: Site) -> Kinds {
+        match site {
+            Site::Weights => self.weights,
+            Site::Biases => self.biases,
+            Site::Activations => self.activations,
+        }
+    }
+
+    /// Returns the sites whose reads are noisy.
+    pub fn read_sites(&self) -> impl Iterator<Item = Site> {
+        Site::ALL.into_iter().filter(|&site| self.at(site).has(Kind::Read))
     }
 }
 
@@ -227,16 +245,31 @@ pub struct Elaborated {
     pub column_stride: u32,
     /// Cycles from a weight-word read to the word at the array's top: memory, injector, codec.
     pub weight_latency: u32,
-    /// Cycles that the injector adds to a read.
+    /// Cycles that the injector adds to a read, the same at every site.
     pub injector_latency: u32,
+    /// Codewords of each site, in the order of [`Site::ALL`].
+    pub ports: [Port; 3],
+    /// Sizes of the nodes of all trees in the hardware, largest first.
+    pub node_sizes: Vec<u32>,
     /// Cycles that the codec slot adds to a read.
     pub codec_latency: u32,
-    /// Shortest pass of a tile, in cycles: the accumulator's read-modify-write must finish before the same word is read again.
-    pub min_pass_cycles: u32,
+    /// Address width of the bias memory: output fold, then column.
+    pub bias_address_bits: u32,
     /// Cycles for which the injector's generators are seeded before a layer starts.
     pub seed_cycles: u32,
     /// First 32 bits of the configuration's hash, as read from the register CONFIG_HASH.
     pub config_hash: u32,
+}
+
+/// The codewords that one read of a memory gives, side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Codewords.
+    pub lanes: u32,
+    /// Bytes of data in each.
+    pub lane_bytes: u32,
+    /// Cells of each, check bits included.
+    pub cells: u32,
 }
 
 /// Cycles from address to data of a block RAM with its output register.
@@ -244,21 +277,48 @@ pub const MEMORY_LATENCY: u32 = 2;
 /// Cycles from the issue of a pixel's accumulator read to the end of its write, see [`Elaborated::min_pass_cycles`].
 pub const ACCUMULATE_LATENCY: u32 = 4;
 
+/// Bytes of a feature-map word that are drawn for together.
+const MAP_LANE_BYTES: u32 = 8;
+
 const fn address_bits(depth: u32) -> u32 {
     32 - (depth - 1).leading_zeros()
 }
 
 impl Elaborated {
-    /// Returns noise of bit-error rate `p` in every cell of this hardware.
+    /// Returns read noise of these rates in the cells at risk.
     ///
     /// # Errors
-    /// [`RateError`] as [`Noise::new`], and where there is noise to inject but no injector.
-    pub fn noise(&self, p: f64) -> Result<Noise, RateError> {
-        let noise = Noise::new(p, self.codeword_bits)?;
-        if noise.enable && !self.config.injector.weights {
-            return Err(RateError::NoInjector(self.config.name.clone()));
+    /// [`RateError`] as [`Noise::new`], and where there is noise to inject at a site whose injector was left out.
+    pub fn noise(&self, rates: impl Into<Rates>, at_risk: AtRisk) -> Result<Noise, RateError> {
+        let noise = Noise::new(rates.into(), at_risk, self.ports.map(|port| port.cells))?;
+        let left_out = at_risk.sites().find(|&site| !self.config.injector.at(site).has(Kind::Read));
+        match left_out.filter(|_| noise.enable) {
+            Some(site) => Err(RateError::NoInjector { config: self.config.name.clone(), site }),
+            None => Ok(noise),
         }
-        Ok(noise)
+    }
+
+    /// Returns the codewords of a site.
+    pub const fn port(&self, site: Site) -> Port {
+        self.ports[site as usize]
+    }
+
+    /// Returns what is at risk where nothing else is said: weights and biases, or the one of them where the hardware can
+    /// inject.
+    pub fn at_risk_by_default(&self) -> AtRisk {
+        let mut at_risk = AtRisk::PARAMETERS;
+        let injects = |site| self.config.injector.at(site).has(Kind::Read);
+        if injects(Site::Weights) != injects(Site::Biases) {
+            let without = if injects(Site::Weights) { Site::Biases } else { Site::Weights };
+            at_risk.bits[without as usize] = 0;
+        }
+        at_risk
+    }
+
+    /// Returns the cycles for which the generators of a site are seeded, Eq. (10) of `docs/fault-model.md`.
+    pub const fn seed_words(&self, site: Site) -> u32 {
+        let Port { lanes, cells, .. } = self.port(site);
+        3 * cells * lanes
     }
 
     fn new(config: AccelConfig) -> Self {
@@ -266,7 +326,17 @@ impl Elaborated {
         let lane_weights = config.protection.weights_per_codeword;
         let lanes = cols.div_ceil(lane_weights);
         let codeword_bits = config.protection.code.codeword_bits(8 * lane_weights);
-        let injector_latency = if config.injector.weights { fault::INJECTOR_LATENCY } else { 0 };
+        let injects = config.injector.read_sites().next().is_some();
+        let injector_latency = if injects { fault::INJECTOR_LATENCY } else { 0 };
+        let ports = [
+            Port { lanes, lane_bytes: lane_weights, cells: codeword_bits },
+            Port { lanes: 1, lane_bytes: 4, cells: 32 },
+            Port { lanes: rows.div_ceil(MAP_LANE_BYTES), lane_bytes: MAP_LANE_BYTES, cells: 8 * MAP_LANE_BYTES },
+        ];
+        let in_use: Vec<Port> = config.injector.read_sites().map(|site| ports[site as usize]).collect();
+        let mut sizes: Vec<u32> = in_use.iter().flat_map(|port| node_sizes(port.cells)).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.dedup();
         let codec_latency = config.protection.code.latency();
         let config_hash = u32::from_str_radix(&config.hash()[..8], 16).expect("hexadecimal digits");
         Self {
@@ -287,10 +357,22 @@ impl Elaborated {
             weight_latency: MEMORY_LATENCY + injector_latency + codec_latency,
             injector_latency,
             codec_latency,
-            min_pass_cycles: ACCUMULATE_LATENCY,
-            seed_cycles: 3 * codeword_bits * lanes,
+            bias_address_bits: address_bits(config.memory.parameter_words * cols.next_power_of_two()),
+            seed_cycles: in_use.iter().map(|port| 3 * port.cells * port.lanes).max().unwrap_or(0),
+            ports,
+            node_sizes: sizes,
             config_hash,
             config,
+        }
+    }
+
+    /// Returns the shortest pass of a tile, in cycles: the accumulator's read-modify-write must finish before the same word is
+    /// read again; and all biases of an output fold, which has nine passes or more in a convolution, must be read before
+    /// those of the next.
+    pub const fn min_pass_cycles(&self, kind: LayerKind) -> u32 {
+        match kind {
+            LayerKind::Linear if self.cols > ACCUMULATE_LATENCY => self.cols,
+            _ => ACCUMULATE_LATENCY,
         }
     }
 

@@ -151,6 +151,6 @@ mod tests {
     #[test]
     fn every_published_rate_can_be_injected() {
         let rates: Vec<_> = all().iter().filter_map(|device| device.raw_ber).collect();
-        assert_eq!((rates.len(), rates.iter().find(|&&p| crate::fault::Noise::new(p, 8).is_err())), (4, None));
+        assert_eq!((rates.len(), rates.iter().find(|&&p| crate::fault::Thresholds::new(p, 8).is_err())), (4, None));
     }
 }

@@ -2,16 +2,20 @@
 
 use std::fmt;
 
-/// One flipped bit of a weight read.
+use crate::fault::Site;
+
+/// One flipped bit of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flip {
     /// Layer number, from 0.
     pub layer: u32,
-    /// Read group: which read of the layer's weights it was.
+    /// Read group of the layer.
     pub group: u32,
-    /// Weight word within the layer, in read order.
+    /// Memory that was read.
+    pub site: Site,
+    /// Word, counted in the order of the site's reads in the run of the layer over the group, from 0.
     pub word: u32,
-    /// Bit within the word: `8 * column + bit of the weight`.
+    /// Bit within the word: `8 * column + bit` of a weight, bit of a bias, `8 * row + bit` of an activation.
     pub bit: u32,
     /// The stored bit; what was read is its opposite.
     pub before: bool,
@@ -26,6 +30,79 @@ impl Flip {
 impl fmt::Display for Flip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = (u8::from(self.before), u8::from(!self.before));
-        write!(f, "weights,{},{},{},{},{before},{after}", self.layer, self.word, self.group, self.bit)
+        let Self { layer, group, site, word, bit, .. } = self;
+        write!(f, "{site},{layer},{word},{group},{bit},{before},{after}")
+    }
+}
+
+/// Flips by site, direction and bit of a byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlipCounts {
+    /// By site in the order of [`Site::ALL`]; stored 0s read as 1 by bit of a byte, then stored 1s read as 0.
+    pub counts: [[u64; 16]; 3],
+}
+
+impl FlipCounts {
+    /// Counts flips of the cells in `flips`, 8 to a byte, which hold `stored`.
+    pub fn add(&mut self, site: Site, flips: u128, stored: u128) {
+        let counts = &mut self.counts[site as usize];
+        if flips.count_ones() > 16 {
+            for bit in 0..8 {
+                let here = flips & (u128::from_ne_bytes([1; 16]) << bit);
+                counts[bit] += u64::from((here & !stored).count_ones());
+                counts[bit + 8] += u64::from((here & stored).count_ones());
+            }
+            return;
+        }
+        let mut rest = flips;
+        while rest != 0 {
+            let cell = rest.trailing_zeros();
+            rest &= rest - 1;
+            counts[(cell % 8 + 8 * (stored >> cell & 1) as u32) as usize] += 1;
+        }
+    }
+
+    /// Counts flips of a byte that holds `stored`.
+    pub fn add_byte(&mut self, site: Site, flips: u8, stored: u8) {
+        let counts = &mut self.counts[site as usize];
+        let mut rest = flips;
+        while rest != 0 {
+            let bit = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            counts[bit + 8 * usize::from(stored >> bit & 1)] += 1;
+        }
+    }
+
+    /// Adds the counts of another run.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
+            *sum += count;
+        }
+    }
+
+    /// Returns the flips of a site in one direction, `before` being what was stored, by bit of a byte.
+    pub fn of(&self, site: Site, before: bool) -> [u64; 8] {
+        std::array::from_fn(|bit| self.counts[site as usize][bit + 8 * usize::from(before)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flips_few_and_many_are_counted_by_direction_and_bit() {
+        for (flips, stored) in [(0x8001_u128, 0x8000_u128), (u128::MAX, 0x0f << 64)] {
+            let mut counts = FlipCounts::default();
+            counts.add(Site::Biases, flips, stored);
+            counts.merge(&counts.clone());
+            for bit in 0..8 {
+                let cells = (0..128).filter(|cell| cell % 8 == bit && flips >> cell & 1 == 1);
+                let (ones, zeros): (Vec<_>, Vec<_>) = cells.partition(|cell| stored >> cell & 1 == 1);
+                assert_eq!(counts.of(Site::Biases, true)[bit], 2 * ones.len() as u64);
+                assert_eq!(counts.of(Site::Biases, false)[bit], 2 * zeros.len() as u64);
+            }
+            assert_eq!(counts.counts[Site::Weights as usize], [0; 16]);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::accel::{AccelConfig, Elaborated};
-use crate::fault::{CELL_GENERATOR, SEED_GENERATOR, Tausworthe, node_sizes};
+use crate::fault::{CELL_GENERATOR, SEED_GENERATOR, Site, Tausworthe};
 use crate::program::{FIELDS, Field};
 use crate::regs::{Region, Register, registers};
 
@@ -49,8 +49,8 @@ pub struct Generators {
     pub cell: Vec<Tausworthe>,
     /// Components of the seeding generator.
     pub seed: Vec<Tausworthe>,
-    /// Cells of one codeword.
-    pub codeword_bits: u32,
+    /// Codewords that each site with read noise gives at once, and the cells of each.
+    pub sites: Vec<(Site, u32, u32)>,
     /// Node sizes, in the order of the threshold registers.
     pub node_sizes: Vec<u32>,
 }
@@ -105,11 +105,11 @@ impl Manifest {
                 seed: hw.seed_cycles,
                 drain: hw.drain_cycles(),
             },
-            generators: hw.config.injector.weights.then(|| Generators {
+            generators: (!hw.node_sizes.is_empty()).then(|| Generators {
                 cell: CELL_GENERATOR.to_vec(),
                 seed: SEED_GENERATOR.to_vec(),
-                codeword_bits: hw.codeword_bits,
-                node_sizes: node_sizes(hw.codeword_bits),
+                sites: hw.config.injector.read_sites().map(|s| (s, hw.port(s).lanes, hw.port(s).cells)).collect(),
+                node_sizes: hw.node_sizes.clone(),
             }),
         }
     }

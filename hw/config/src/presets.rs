@@ -1,16 +1,19 @@
 //! Named configurations. Everything else refers to hardware by these names.
 
 use crate::accel::{AccelConfig, ArrayConfig, ConfigError, InjectorConfig, MemoryConfig, ProtectionConfig};
+use crate::fault::Kinds;
 use crate::protect::Code;
 
 /// Returns every preset, smallest array first.
 ///
-/// From `8x8` up the weight memory holds all of `vgg-a8`; the smaller arrays stream it.
+/// From `8x8` up the weight memory holds all of `vgg-a8`; the smaller arrays stream it. `8x8-all` has an injector at the
+/// feature maps too.
 pub fn all() -> Vec<AccelConfig> {
     vec![
         preset(4, 4, [4096, 4096, 1024, 1024]),
         preset(8, 4, [8192, 8192, 1024, 1024]),
         preset(8, 8, [18432, 8192, 1024, 1024]),
+        everywhere(preset(8, 8, [18432, 8192, 1024, 1024])),
         preset(16, 16, [9216, 8192, 1024, 512]),
     ]
 }
@@ -26,6 +29,12 @@ pub fn find(name: &str) -> Result<AccelConfig, ConfigError> {
     })
 }
 
+/// The same with an injector at every memory.
+fn everywhere(preset: AccelConfig) -> AccelConfig {
+    let injector = InjectorConfig { activations: Kinds::READ, ..preset.injector };
+    AccelConfig { name: format!("{}-all", preset.name), injector, ..preset }
+}
+
 fn preset(
     rows: u32,
     cols: u32,
@@ -37,6 +46,6 @@ fn preset(
         array: ArrayConfig { rows, cols },
         memory: MemoryConfig { weight_words, map_words, accumulator_words, parameter_words, program_descriptors: 64 },
         protection: ProtectionConfig { code: Code::None, weights_per_codeword: cols.min(8) },
-        injector: InjectorConfig { weights: true },
+        injector: InjectorConfig { weights: Kinds::READ, biases: Kinds::READ, activations: Kinds::NONE },
     }
 }

@@ -1,14 +1,14 @@
-//! The layer program: one descriptor of 16 host words for each run of a layer. This file is the only home of its layout.
+//! The layer program: one descriptor of 32 host words for each run of a layer. This file is the only home of its layout.
 
 use serde::{Deserialize, Serialize};
 
 /// Host words of one descriptor.
-pub const DESCRIPTOR_WORDS: u32 = 16;
+pub const DESCRIPTOR_WORDS: u32 = 32;
 
 /// One field of a descriptor: `word`, lowest bit, width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
-    /// Word of the descriptor, 0 to 15.
+    /// Word of the descriptor, 0 to 31.
     pub word: u32,
     /// Lowest bit within the word.
     pub low: u32,
@@ -30,7 +30,7 @@ macro_rules! descriptor {
         ];
 
         impl Descriptor {
-            /// Returns the 16 host words.
+            /// Returns the host words.
             ///
             /// # Panics
             /// If a field does not fit its bits; the schedule promises that.
@@ -96,14 +96,30 @@ descriptor! {
     parameter_base: 11, 0, 16;
     /// First accumulator word (the head of a batch keeps each group's logits apart).
     accumulator_base: 11, 16, 16;
-    /// Start of the injector's seeding generator, four words; equation (6) of `docs/fault-model.md`.
-    key0: 12, 0, 32;
-    /// Second key word.
-    key1: 13, 0, 32;
-    /// Third key word.
-    key2: 14, 0, 32;
-    /// Fourth key word.
-    key3: 15, 0, 32;
+    /// Start of the seeding generator of weight reads, four words; equation (8) of `docs/fault-model.md`.
+    weight_key0: 12, 0, 32;
+    /// Second word.
+    weight_key1: 13, 0, 32;
+    /// Third word.
+    weight_key2: 14, 0, 32;
+    /// Fourth word.
+    weight_key3: 15, 0, 32;
+    /// Start of the seeding generator of bias reads.
+    bias_key0: 16, 0, 32;
+    /// Second word.
+    bias_key1: 17, 0, 32;
+    /// Third word.
+    bias_key2: 18, 0, 32;
+    /// Fourth word.
+    bias_key3: 19, 0, 32;
+    /// Start of the seeding generator of feature-map reads.
+    map_key0: 20, 0, 32;
+    /// Second word.
+    map_key1: 21, 0, 32;
+    /// Third word.
+    map_key2: 22, 0, 32;
+    /// Fourth word.
+    map_key3: 23, 0, 32;
 }
 
 #[cfg(test)]

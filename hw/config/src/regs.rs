@@ -4,13 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::accel::Elaborated;
-use crate::fault::node_sizes;
+use crate::fault::{Noise, Site, Thresholds, node_sizes};
 use crate::program::{DESCRIPTOR_WORDS, FIELDS};
 
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
-/// Value of the register VERSION: register map 1.1, major in the upper half.
-pub const VERSION_VALUE: u32 = 0x0001_0001;
+/// Value of the register VERSION: register map 2.0, major in the upper half.
+pub const VERSION_VALUE: u32 = 0x0002_0000;
 
 /// How the host may use a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +43,31 @@ pub struct Register {
     pub doc: String,
 }
 
-/// Offset of the first injector threshold.
-pub const THRESHOLD_OFFSET: u32 = 16;
+/// Offset of the first threshold of a node.
+const NODE_OFFSET: u32 = 32;
+
+/// The thinning thresholds of a node, as registers name them, and what they are.
+pub struct Shares([(&'static str, &'static str); 5]);
+
+/// See [`crate::fault::Share`].
+pub const SHARES: Shares = Shares([
+    ("BOTH_BOTH", "both are candidates and both are kept"),
+    ("BOTH_LOWER", "both are candidates and the lower one is kept"),
+    ("BOTH_UPPER", "both are candidates and the upper one alone is kept, from the threshold before"),
+    ("LOWER", "the lower one alone is a candidate and kept, from T of INJECT_BOTH"),
+    ("UPPER", "the upper one alone is a candidate and kept, from T of INJECT_LEFT"),
+]);
+
+impl Shares {
+    /// Returns the names of those that a node of `size` cells has: of three cells the lower half alone is a cell.
+    pub fn parts(&self, size: u32) -> impl Iterator<Item = &'static str> {
+        self.0.into_iter().map(|(name, _)| name).filter(move |name| size == 2 || name.ends_with("LOWER"))
+    }
+
+    fn doc(&self, part: &str) -> &'static str {
+        self.0.iter().find(|(name, _)| *name == part).map_or("", |(_, doc)| doc)
+    }
+}
 
 /// Returns the register map of this configuration.
 pub fn registers(hw: &Elaborated) -> Vec<Register> {
@@ -77,46 +100,99 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
         register("WEIGHT_LEVEL", 9, ReadOnly, 20, 0, "Weight words in the ring, unread."),
         register("FINISHED", 10, ReadOnly, 8, 0, "Descriptors run to their end since the program was last started."),
     ];
-    if hw.config.injector.weights {
-        list.push(register(
-            "INJECT_ENABLE",
-            11,
-            ReadWrite,
-            1,
-            0,
-            "1: weight reads pass through the draws; 0: unchanged.",
-        ));
-        list.push(register(
-            "INJECT_WORD",
-            12,
-            ReadWrite,
-            32,
-            0,
-            "Threshold of the first level: T - 1 of equation (1) in `docs/fault-model.md`.",
-        ));
-        list.push(register(
-            "INJECT_BITS",
-            13,
-            ReadWrite,
-            8,
-            0xff,
-            "Bits of each byte that are at risk; flips drawn for others are dropped.",
-        ));
-        list.push(register(
+    if !hw.node_sizes.is_empty() {
+        list.extend(injector(hw, &register));
+    }
+    list
+}
+
+/// The registers of read noise.
+fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
+    use Access::ReadWrite;
+    let mut list = vec![
+        register("INJECT_ENABLE", 11, ReadWrite, 1, 0, "1: reads pass through the draws; 0: unchanged."),
+        register(
             "INJECT_LAYERS",
-            14,
+            12,
             ReadWrite,
             32,
             u32::MAX,
             "Layers that are at risk, bit l for layer l; in others nothing is drawn. From layer 32 on all are.",
-        ));
-        for (i, size) in node_sizes(hw.codeword_bits).into_iter().enumerate() {
-            let offset = THRESHOLD_OFFSET + 2 * i as u32;
-            let both = format!("Threshold of a node of {size} cells: both halves hold a flip.");
-            let left = format!("Threshold of a node of {size} cells: the lower half holds a flip.");
-            list.push(register(&format!("INJECT_BOTH_{size}"), offset, ReadWrite, 32, 0, &both));
-            list.push(register(&format!("INJECT_LEFT_{size}"), offset + 1, ReadWrite, 32, 0, &left));
+        ),
+        register(
+            "INJECT_WEAK",
+            13,
+            ReadWrite,
+            2,
+            0,
+            "Candidates that are thinned: bit 0 for those that hold 0, bit 1 for those that hold 1.",
+        ),
+    ];
+    for site in hw.config.injector.read_sites() {
+        let (name, offset) = (site.name().to_uppercase(), 14 + 2 * site as u32);
+        let bits = format!("Bits of each byte of the {site} that are at risk; with 0 nothing is drawn for them.");
+        let word = format!("Threshold of the first level for {site}: T - 1 of equation (1) in `docs/fault-model.md`.");
+        list.push(register(&format!("INJECT_BITS_{name}"), offset, ReadWrite, 8, 0, &bits));
+        list.push(register(&format!("INJECT_WORD_{name}"), offset + 1, ReadWrite, 32, 0, &word));
+    }
+    let parts = [2, 3].into_iter().flat_map(|size| SHARES.parts(size).map(move |part| (size, part)));
+    for (offset, (size, part)) in (20..).zip(parts).filter(|(_, (size, _))| hw.node_sizes.contains(size)) {
+        let doc = format!("Threshold T of a node of {size} cells: {}.", SHARES.doc(part));
+        list.push(register(&format!("INJECT_KEEP_{size}_{part}"), offset, ReadWrite, 32, 0, &doc));
+    }
+    list.push(register("FLIPS_CLEAR", 27, Access::Trigger, 1, 0, "Sets all FLIPS registers to 0."));
+    for site in hw.config.injector.read_sites() {
+        for (n, (from, to)) in [(0, 1), (1, 0)].into_iter().enumerate() {
+            for bit in 0..8 {
+                let name = format!("FLIPS_{}_{from}{to}_{bit}", site.name().to_uppercase());
+                let offset = flips_offset(site) + 8 * n as u32 + bit;
+                let doc = format!(
+                    "Bits {bit} of bytes of the {site} that held {from} and were read as {to}; saturates at 2^32 - 1."
+                );
+                list.push(register(&name, offset, Access::ReadOnly, 32, 0, &doc));
+            }
         }
+    }
+    for (i, size) in hw.node_sizes.iter().enumerate() {
+        let offset = NODE_OFFSET + 2 * i as u32;
+        let both = format!("Threshold T - 1 of a node of {size} cells: both halves hold a candidate.");
+        let left = format!("Threshold T - 1 of a node of {size} cells: the lower half holds a candidate.");
+        list.push(register(&format!("INJECT_BOTH_{size}"), offset, ReadWrite, 32, 0, &both));
+        list.push(register(&format!("INJECT_LEFT_{size}"), offset + 1, ReadWrite, 32, 0, &left));
+    }
+    list
+}
+
+/// Returns the offset of the first of a site's 16 flip counts, in the order of [`crate::flip::FlipCounts`].
+pub const fn flips_offset(site: Site) -> u32 {
+    128 + 16 * site as u32
+}
+
+/// Returns what the registers of read noise hold for `noise`, by name; those that the hardware does not have are not
+/// among them.
+pub fn noise_registers(hw: &Elaborated, noise: &Noise) -> Vec<(String, u32)> {
+    let mut list =
+        vec![("INJECT_ENABLE".to_owned(), noise.enable.into()), ("INJECT_LAYERS".to_owned(), noise.at_risk.layers)];
+    let trees: Vec<_> = hw.config.injector.read_sites().map(|site| (site, noise.of(site))).collect();
+    let keep = noise.thresholds[0].keep;
+    list.push(("INJECT_WEAK".to_owned(), keep.map_or(0, |keep| 1 << u32::from(keep.weak))));
+    for (site, thresholds) in &trees {
+        let name = site.name().to_uppercase();
+        list.push((format!("INJECT_BITS_{name}"), noise.at_risk.bits[*site as usize].into()));
+        list.push((format!("INJECT_WORD_{name}"), thresholds.word));
+    }
+    for (size, share) in keep.iter().flat_map(|keep| [(2, keep.pair), (3, keep.triple)]) {
+        let parts = SHARES.parts(size).zip(share.parts(size)).filter(|_| hw.node_sizes.contains(&size));
+        list.extend(parts.map(|(part, value)| (format!("INJECT_KEEP_{size}_{part}"), value)));
+    }
+    for &size in &hw.node_sizes {
+        let of = |thresholds: &Thresholds| {
+            let place = node_sizes(thresholds.cells).iter().position(|&s| s == size)?;
+            Some(thresholds.nodes[place])
+        };
+        let node = trees.iter().find_map(|(_, thresholds)| of(thresholds)).expect("a tree has the size");
+        list.push((format!("INJECT_BOTH_{size}"), node.both));
+        list.push((format!("INJECT_LEFT_{size}"), node.left));
     }
     list
 }
@@ -212,17 +288,35 @@ counters! {
     stall_weights,
     /// Weight words read.
     words_read,
-    /// Cells read: bits of real weights in those words.
-    cells_read,
-    /// Bits flipped by the injector in those cells.
-    flips,
+    /// Cells of weights read: bits of real weights in those words.
+    cells_weights,
+    /// Cells of biases read.
+    cells_biases,
+    /// Cells of activations read: bits of real channels; padding is not read.
+    cells_activations,
+    /// Bits of weights that were read wrong.
+    flips_weights,
+    /// Bits of biases that were read wrong.
+    flips_biases,
+    /// Bits of activations that were read wrong.
+    flips_activations,
 }
 
 impl LayerCounters {
     /// Number of counters.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 10;
     /// Host words of one descriptor's counters.
-    pub const STRIDE: u32 = 8;
+    pub const STRIDE: u32 = 16;
+
+    /// Returns the cells of a site that were read.
+    pub const fn cells(&self, site: Site) -> u32 {
+        [self.cells_weights, self.cells_biases, self.cells_activations][site as usize]
+    }
+
+    /// Returns the bits of a site that were read wrong.
+    pub const fn flips(&self, site: Site) -> u32 {
+        [self.flips_weights, self.flips_biases, self.flips_activations][site as usize]
+    }
 }
 
 /// Returns `registers.md`.

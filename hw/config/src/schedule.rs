@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::accel::Elaborated;
+use crate::fault::{Site, stream_key};
 use crate::program::Descriptor;
 use crate::regs::LayerCounters;
 use crate::shape::{LayerKind, LayerShape};
@@ -133,6 +134,14 @@ impl Schedule {
         Ok(schedule)
     }
 
+    /// Returns the schedule with `images` images to every read of parameters, whatever the hardware could hold: for statistical
+    /// draws, which no hardware follows.
+    pub fn reading_once_for(mut self, images: u32) -> Self {
+        self.batch = images;
+        self.layers.iter_mut().for_each(|layer| layer.read_group = images);
+        self
+    }
+
     /// Returns the descriptors that run every layer over `images` images, the first of which has the data set's number
     /// `first`; with each, its layer number. All the images must lie in one aligned batch.
     ///
@@ -157,7 +166,7 @@ impl Schedule {
         let part = &self.layers[layer];
         let shape = &part.shape;
         let conv = shape.kind == LayerKind::Conv3x3;
-        let key = crate::fault::stream_key(seed, layer as u32, group);
+        let keys = Site::ALL.map(|site| stream_key(seed, site, layer as u32, group));
         Descriptor {
             layer: layer as u32,
             pool: shape.pool.into(),
@@ -183,10 +192,18 @@ impl Schedule {
             weight_base: if self.resident { part.weight_base } else { 0 },
             parameter_base: part.parameter_base,
             accumulator_base: if conv { 0 } else { slot * part.k_folds },
-            key0: key[0],
-            key1: key[1],
-            key2: key[2],
-            key3: key[3],
+            weight_key0: keys[0][0],
+            weight_key1: keys[0][1],
+            weight_key2: keys[0][2],
+            weight_key3: keys[0][3],
+            bias_key0: keys[1][0],
+            bias_key1: keys[1][1],
+            bias_key2: keys[1][2],
+            bias_key3: keys[1][3],
+            map_key0: keys[2][0],
+            map_key1: keys[2][1],
+            map_key2: keys[2][2],
+            map_key3: keys[2][3],
         }
     }
 
@@ -204,7 +221,7 @@ impl Schedule {
                     let pixels = u64::from(shape.pixels()) * u64::from(images) * u64::from(interval);
                     passes.push(Pass {
                         rows: (shape.in_channels - fold * hw.rows).min(hw.rows).into(),
-                        own: pixels.max(hw.min_pass_cycles.into()),
+                        own: pixels.max(hw.min_pass_cycles(shape.kind).into()),
                     });
                 }
             }
@@ -225,7 +242,7 @@ impl Schedule {
     }
 
     /// Returns the counters that a run of `layer` over `images` images must show while weights are never late.
-    /// `flips` is left at 0: it is the injector's.
+    /// Flips are left at 0: they are the injector's.
     pub fn expected(&self, hw: &Elaborated, layer: usize, images: u32, seeded: bool) -> LayerCounters {
         let part = &self.layers[layer];
         let shape = &part.shape;
@@ -239,9 +256,19 @@ impl Schedule {
             macs: saturated(shape.macs() * u64::from(images)),
             stall_weights: saturated(starts[0] + waits),
             words_read: part.weight_words,
-            cells_read: saturated(shape.weights() * 8),
-            flips: 0,
+            cells_weights: saturated(shape.weights() * 8),
+            cells_biases: 32 * shape.out_channels,
+            cells_activations: saturated(8 * self.pixel_reads(layer) * u64::from(part.k_folds * images)),
+            ..LayerCounters::default()
         }
+    }
+
+    /// Returns how many activations of one image a layer reads for one output fold: every channel of every pixel under each
+    /// tap, without the padding.
+    fn pixel_reads(&self, layer: usize) -> u64 {
+        let LayerShape { kind, in_channels, height, width, .. } = self.layers[layer].shape;
+        let under = |side: u32| if kind == LayerKind::Conv3x3 { 3 * side - 2 } else { side };
+        u64::from(in_channels) * u64::from(under(height)) * u64::from(under(width))
     }
 
     /// Returns the word of the feature-map memory that holds channel `channel` at `pixel` of image `image` of the batch, in

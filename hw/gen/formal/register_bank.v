@@ -1,12 +1,14 @@
-// Properties of `register_bank`, with `SIZES` pairs of node thresholds.
+// Properties of `register_bank`, whose buses of read noise have `WEIGHTS`, `BIASES` and `ACTIVATIONS` bits.
 //
-// `registers.vh` is written by the test from the register description: each register's offset under its name, and its
-// access, the mask of its bits and its reset value as functions of the offset.
+// `generated.vh` is written by the test from the register description: each register's offset under its name, and its
+// access, the mask of its bits and its reset value as functions of the offset; and whether and where each register is in
+// the buses of weights and biases.
 // Proved, for every power-on state, from the first cycle of reset on and for all time, for an arbitrary offset `r`:
-//   held      the output of a read-write register is its reset value, or else the used bits of the last write to it: no
-//             other write changes it;
+//   held      the output of a read-write register, and its place in each bus that has it, is its reset value, or else the
+//             used bits of the last write to it: no other write changes it;
 //   answered  two cycles after its offset a register is read as it was with that offset: a read-write one as held, a
-//             constant one as its constant, STATUS and WEIGHT_LEVEL as their inputs, a trigger and an unknown one as 0.
+//             constant one as its constant, STATUS, WEIGHT_LEVEL and flip counts as their inputs, a trigger and an unknown
+//             one as 0.
 //             No write changes a read-only one;
 //   all_known exactly the offsets of the description are known;
 //   counted   FINISHED is the number of descriptor ends since the last reset or start; a start while a program runs
@@ -15,7 +17,9 @@
 // Argument: k-induction with k = 2, for the read value passes two registers. `r` is an unknown constant, so the
 // solver tries every offset, in every run.
 module register_bank_properties #(
-  parameter SIZES = 5
+  parameter WEIGHTS = 42,
+  parameter BIASES = 42,
+  parameter ACTIVATIONS = 42
 ) (
   input clk_i,
   input rst_i,
@@ -24,10 +28,13 @@ module register_bank_properties #(
   input [31:0] data_i,
   input status_i,
   input [19:0] weight_level_i,
-  input descriptor_end_i
+  input descriptor_end_i,
+  input [511:0] flips_weights_i,
+  input [511:0] flips_biases_i,
+  input [511:0] flips_activations_i
 );
 localparam [1:0] UNKNOWN = 0, READ_ONLY = 1, READ_WRITE = 2, TRIGGER = 3;
-`include "registers.vh"
+`include "generated.vh"
 
 wire [31:0] data;
 wire known;
@@ -37,17 +44,19 @@ wire [7:0] program_first;
 wire [7:0] program_count;
 wire weight_stream;
 wire inject_enable;
-wire [7:0] inject_bits;
 wire [31:0] inject_layers;
-wire [31:0] inject_word;
-wire [64*SIZES-1:0] inject_nodes;
+wire [WEIGHTS-1:0] noise_weights;
+wire [BIASES-1:0] noise_biases;
+wire [ACTIVATIONS-1:0] noise_activations;
+wire flips_clear;
 register_bank dut (
   .clk_i(clk_i), .rst_i(rst_i), .write_i(write_i), .offset_i(offset_i), .data_i(data_i), .data_o(data), .known_o(known),
   .status_i(status_i), .weight_level_i(weight_level_i), .descriptor_end_i(descriptor_end_i),
   .start_o(start), .weight_clear_o(weight_clear),
   .program_first_o(program_first), .program_count_o(program_count), .weight_stream_o(weight_stream),
-  .inject_enable_o(inject_enable), .inject_bits_o(inject_bits), .inject_layers_o(inject_layers),
-  .inject_word_o(inject_word), .inject_nodes_o(inject_nodes)
+  .inject_enable_o(inject_enable), .inject_layers_o(inject_layers), .noise_weights_o(noise_weights),
+  .noise_biases_o(noise_biases), .noise_activations_o(noise_activations), .flips_weights_i(flips_weights_i),
+  .flips_biases_i(flips_biases_i), .flips_activations_i(flips_activations_i), .flips_clear_o(flips_clear)
 );
 
 // The block's own register, by its name in the flattened design.
@@ -57,18 +66,18 @@ wire [7:0] finished = \dut.finished ;
 (* anyconst *) wire [7:0] r;
 wire writable = access(r) == READ_WRITE;
 
-// The output of `r`, if it is a read-write register.
+// The output of `r`, if it is a read-write register that has one of its own; and whether the buses hold what it should.
 reg [31:0] held_value;
 always @(*) case (r)
   PROGRAM_FIRST: held_value = program_first;
   PROGRAM_COUNT: held_value = program_count;
   WEIGHT_STREAM: held_value = weight_stream;
   INJECT_ENABLE: held_value = inject_enable;
-  INJECT_BITS: held_value = inject_bits;
   INJECT_LAYERS: held_value = inject_layers;
-  INJECT_WORD: held_value = inject_word;
-  default: held_value = inject_nodes >> 32 * (r - FIRST_THRESHOLD);
+  default: held_value = value;
 endcase
+wire weights_hold = !in_weights(r) || ((noise_weights >> low_in_weights(r)) & mask(r)) == value;
+wire biases_hold = !in_biases(r) || ((noise_biases >> low_in_biases(r)) & mask(r)) == value;
 
 // What `r` should hold, and be read as.
 reg [31:0] value;
@@ -76,7 +85,8 @@ reg [31:0] seen;
 always @(*) case (access(r))
   READ_WRITE: seen = value;
   READ_ONLY: seen = r == STATUS ? status_i : r == WEIGHT_LEVEL ? weight_level_i :
-             r == FINISHED ? ends : reset_value(r);
+             r == FINISHED ? ends : r >= FLIPS_BIASES_01_0 ? flips_biases_i >> 32 * (r - FLIPS_BIASES_01_0) :
+             r >= FLIPS_WEIGHTS_01_0 ? flips_weights_i >> 32 * (r - FLIPS_WEIGHTS_01_0) : reset_value(r);
   default: seen = 0;
 endcase
 
@@ -89,6 +99,7 @@ reg [31:0] seen_2;
 reg start_due;
 reg [7:0] ends;
 reg weight_clear_due;
+reg flips_clear_due;
 always @(posedge clk_i) begin
   was_reset <= was_reset | rst_i;
   was_clocked <= 1;
@@ -100,18 +111,21 @@ always @(posedge clk_i) begin
   {seen_1, seen_2} <= {seen, seen_1};
   start_due <= !rst_i && write_i && offset_i == START && data_i[0];
   weight_clear_due <= !rst_i && write_i && offset_i == WEIGHT_CLEAR && data_i[0];
+  flips_clear_due <= !rst_i && write_i && offset_i == FLIPS_CLEAR && data_i[0];
 end
 
 always @(*) begin
   all_known: assert (known == (access(offset_i) != UNKNOWN));
-  if (was_reset && writable) held: assert (held_value == value);
+  if (was_reset && writable) held: assert (held_value == value && weights_hold && biases_hold);
   if (asked_2) answered: assert (data == seen_2);
   if (was_reset) counted: assert (finished == ends);
-  if (was_clocked) pulsed: assert (start == start_due && weight_clear == weight_clear_due);
+  if (was_clocked)
+    pulsed: assert (start == start_due && weight_clear == weight_clear_due && flips_clear == flips_clear_due);
 end
 
 always @(*) begin
-  threshold_read_back: cover (asked_2 && r >= FIRST_THRESHOLD && writable && data == 32'h12345678);
+  threshold_read_back: cover (asked_2 && in_weights(r) && in_biases(r) && data == 32'h12345678);
+  flips_read: cover (asked_2 && r == FLIPS_BIASES_10_7 && data == 32'h12345678);
   finished_read: cover (asked_2 && r == FINISHED && data == 1);
   level_read: cover (asked_2 && r == WEIGHT_LEVEL && data == 20'h54321);
   started: cover (was_reset && start && program_count == 3);

@@ -19,6 +19,21 @@ pub fn custom(module: &str, summary: &str, body: String) -> Verilog {
     Verilog::Custom(format!("{HEADER}{module}|{summary}\n{body}"))
 }
 
+/// Returns the text that drives the output `to` of `bits` bits with `from` of `cycles` cycles ago.
+pub fn delayed(from: &str, to: &str, bits: u32, cycles: u32) -> String {
+    let names: Vec<String> = (1..=cycles).map(|n| format!("{to}_{n}")).collect();
+    let registers = names.iter().map(|name| format!("reg [{}:0] {name};\n", bits - 1));
+    let sources = std::iter::once(from).chain(names.iter().map(String::as_str));
+    let steps = names.iter().zip(sources).map(|(name, source)| format!("  {name} <= {source};\n"));
+    let last = names.last().map_or(from, String::as_str);
+    let mut text: String = registers.collect();
+    text.push_str(&format!("assign {to} = {last};\n"));
+    if cycles > 0 {
+        text.push_str(&format!("always @(posedge clk_i) begin\n{}end\n", steps.collect::<String>()));
+    }
+    text
+}
+
 /// A module of the generated Verilog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {

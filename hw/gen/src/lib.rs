@@ -13,4 +13,5 @@ mod top;
 mod wire;
 
 pub use emit::Module;
+pub use inject::noise_bus::NoiseBus;
 pub use output::{Generated, WriteError, generate};

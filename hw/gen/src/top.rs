@@ -1,12 +1,13 @@
 //! The accelerator: host port, layer program, weight memory with injector, feature maps, array and write-back.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::node_sizes;
+use hafnia_config::fault::Kind;
 use hafnia_config::program::DESCRIPTOR_WORDS;
 use hafnia_config::regs::{ADDRESS_BITS, LayerCounters};
 use rust_hdl::core::prelude::*;
 
 use crate::core::array::Array;
+use crate::core::control::{Control, FIRST};
 use crate::core::counters::Counters;
 use crate::core::feeder::Feeder;
 use crate::core::sequencer::Sequencer;
@@ -14,8 +15,10 @@ use crate::core::write_back::WriteBack;
 use crate::emit::custom;
 use crate::host::register_bank::{OFFSET_BITS, RegisterBank};
 use crate::host::wishbone::Wishbone;
+use crate::mem::bias::BiasMemory;
 use crate::mem::block_ram::BlockRam;
 use crate::mem::map::MapMemory;
+use crate::mem::map_port::MapPort;
 use crate::mem::weight::WeightMemory;
 use crate::wire::Wire;
 
@@ -44,6 +47,14 @@ pub struct Top {
     pub flip_address_o: Wire<Out>,
     pub flip_before_o: Wire<Out>,
     pub flip_mask_o: Wire<Out>,
+    pub bias_flip_valid_o: Wire<Out>,
+    pub bias_flip_address_o: Wire<Out>,
+    pub bias_flip_before_o: Wire<Out>,
+    pub bias_flip_mask_o: Wire<Out>,
+    pub map_flip_valid_o: Wire<Out>,
+    pub map_flip_address_o: Wire<Out>,
+    pub map_flip_before_o: Wire<Out>,
+    pub map_flip_mask_o: Wire<Out>,
     host: Wishbone,
     registers: RegisterBank,
     program_store: BlockRam,
@@ -51,8 +62,10 @@ pub struct Top {
     counters: Counters,
     sequencer: Sequencer,
     weights: WeightMemory,
+    biases: BiasMemory,
     map_a: MapMemory,
     map_b: MapMemory,
+    map_port: Vec<MapPort>,
     feeder: Feeder,
     array: Array,
     write_back: WriteBack,
@@ -66,6 +79,7 @@ impl Top {
     /// Returns the accelerator of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
         let memory = &hw.config.memory;
+        let noisy_maps = hw.config.injector.activations.has(Kind::Read);
         let mut top = Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -89,6 +103,14 @@ impl Top {
             flip_address_o: Wire::new(32),
             flip_before_o: Wire::new(8 * hw.cols),
             flip_mask_o: Wire::new(8 * hw.cols),
+            bias_flip_valid_o: Wire::new(1),
+            bias_flip_address_o: Wire::new(32),
+            bias_flip_before_o: Wire::new(32),
+            bias_flip_mask_o: Wire::new(32),
+            map_flip_valid_o: Wire::new(1),
+            map_flip_address_o: Wire::new(32),
+            map_flip_before_o: Wire::new(8 * hw.rows),
+            map_flip_mask_o: Wire::new(8 * hw.rows),
             host: Wishbone::new(hw),
             registers: RegisterBank::new(hw),
             program_store: BlockRam::new(32, memory.program_descriptors * DESCRIPTOR_WORDS),
@@ -96,15 +118,22 @@ impl Top {
             counters: Counters::default(),
             sequencer: Sequencer::new(hw),
             weights: WeightMemory::new(hw),
+            biases: BiasMemory::new(hw),
             map_a: MapMemory::new(hw),
             map_b: MapMemory::new(hw),
+            map_port: noisy_maps.then(|| MapPort::new(hw)).into_iter().collect(),
             feeder: Feeder::new(hw),
             array: Array::new(hw),
             write_back: WriteBack::new(hw),
             _text: String::new(),
         };
-        top._text =
-            top.wire_host() + &top.wire_control(hw) + &top.wire_weights(hw) + &top.wire_maps(hw) + &top.wire_array();
+        top._text = top.wire_host()
+            + &top.wire_control(hw)
+            + &top.wire_weights(hw)
+            + &top.wire_biases(hw)
+            + &top.wire_maps(hw)
+            + &top.wire_map_port(hw)
+            + &top.wire_array();
         top
     }
 
@@ -150,9 +179,12 @@ impl Top {
             (&mut registers.data_i, "data_i", "host_data_o".to_owned()),
             (&mut registers.status_i, "status_i", "busy".to_owned()),
             (&mut registers.weight_level_i, "weight_level_i", "weights_level_o".to_owned()),
+            (&mut registers.flips_weights_i, "flips_weights_i", "weights_flip_counts_o".to_owned()),
+            (&mut registers.flips_biases_i, "flips_biases_i", "biases_flip_counts_o".to_owned()),
+            (&mut registers.flips_activations_i, "flips_activations_i", "map_flip_counts".to_owned()),
             (&mut registers.descriptor_end_i, "descriptor_end_i", {
                 let last = LayerCounters::STRIDE - 1;
-                format!("sequencer_store_o & (sequencer_count_select_o == 3'd{last})")
+                format!("sequencer_store_o & (sequencer_count_select_o == 4'd{last})")
             }),
         ] {
             text.push_str(&port.drive(&format!("registers_{name}"), &from));
@@ -192,7 +224,7 @@ impl Top {
             (
                 &mut self.counter_store.write_address_i,
                 "counter_store_write_address_i",
-                format!("{{sequencer_store_index_o[{}:0], sequencer_count_select_o}}", store_top - 3),
+                format!("{{sequencer_store_index_o[{}:0], sequencer_count_select_o}}", store_top - 4),
             ),
             (&mut self.counter_store.write_data_i, "counter_store_write_data_i", "counters_value_o".to_owned()),
             (&mut self.counter_store.read_i, "counter_store_read_i", "host_counters_read_o".to_owned()),
@@ -209,7 +241,11 @@ impl Top {
             (&mut self.counters.stall_i, "counters_stall_i", "sequencer_count_stall_o".to_owned()),
             (&mut self.counters.word_i, "counters_word_i", "sequencer_weight_read_o".to_owned()),
             (&mut self.counters.word_cols_i, "counters_word_cols_i", "sequencer_weight_cols_o".to_owned()),
-            (&mut self.counters.flips_i, "counters_flips_i", "weights_flip_count_o".to_owned()),
+            (&mut self.counters.padding_i, "counters_padding_i", "sequencer_pixel_padding_o".to_owned()),
+            (&mut self.counters.fold_i, "counters_fold_i", "fold_start".to_owned()),
+            (&mut self.counters.weight_flips_i, "counters_weight_flips_i", "weights_flip_count_o".to_owned()),
+            (&mut self.counters.bias_flips_i, "counters_bias_flips_i", "biases_flip_count_o".to_owned()),
+            (&mut self.counters.map_flips_i, "counters_map_flips_i", "map_flip_count".to_owned()),
             (&mut self.counters.select_i, "counters_select_i", "sequencer_count_select_o".to_owned()),
             (&mut self.sequencer.start_i, "sequencer_start_i", "registers_start_o".to_owned()),
             (&mut self.sequencer.first_i, "sequencer_first_i", "registers_program_first_o".to_owned()),
@@ -227,10 +263,10 @@ impl Top {
         let weights = &mut self.weights;
         weights.clk_i.connect();
         weights.rst_i.connect();
-        assert_eq!(weights.node_thresholds_i.bits(), 64 * node_sizes(hw.codeword_bits).len());
         let mut text = format!(
             "// From layer 32 on all are at risk.\n\
              wire at_risk = (sequencer_layer_o > 8'd31) | registers_inject_layers_o[sequencer_layer_o[4:0]];\n\
+             wire inject = registers_inject_enable_o & at_risk;\n\
              wire nearly_full = weights_level_o > 20'd{};\n\
              wire stream_write = ws_valid_i & ws_ready_o;\n\
              assign ws_ready_o = registers_weight_stream_o & ~nearly_full & ~host_weight_write_o;\n\
@@ -250,15 +286,88 @@ impl Top {
             (&mut weights.row_i, "row_i", "sequencer_weight_row_o"),
             (&mut weights.live_i, "live_i", "sequencer_weight_live_o"),
             (&mut weights.index_i, "index_i", "sequencer_weight_index_o"),
-            (&mut weights.enable_i, "enable_i", "registers_inject_enable_o & at_risk"),
-            (&mut weights.bits_i, "bits_i", "registers_inject_bits_o"),
-            (&mut weights.word_threshold_i, "word_threshold_i", "registers_inject_word_o"),
-            (&mut weights.node_thresholds_i, "node_thresholds_i", "registers_inject_nodes_o"),
+            (&mut weights.enable_i, "enable_i", "inject & (|registers_noise_weights_o[7:0])"),
+            (&mut weights.noise_i, "noise_i", "registers_noise_weights_o"),
             (&mut weights.seed_load_i, "seed_load_i", "sequencer_seed_load_o"),
-            (&mut weights.seed_key_i, "seed_key_i", "sequencer_seed_key_o"),
-            (&mut weights.seed_shift_i, "seed_shift_i", "sequencer_seed_shift_o"),
+            (&mut weights.seed_key_i, "seed_key_i", "sequencer_weight_key_o"),
+            (&mut weights.seed_shift_i, "seed_shift_i", "sequencer_weight_shift_o"),
+            (&mut weights.flip_clear_i, "flip_clear_i", "registers_flips_clear_o"),
         ] {
             text.push_str(&port.drive(&format!("weights_{name}"), from));
+        }
+        text
+    }
+
+    fn wire_biases(&mut self, hw: &Elaborated) -> String {
+        let biases = &mut self.biases;
+        biases.clk_i.connect();
+        biases.rst_i.connect();
+        let column_bits = hw.column_stride.trailing_zeros();
+        let mut text = format!(
+            "// The first pixel of an output fold's first pass.\n\
+             wire fold_start = sequencer_pixel_valid_o & sequencer_pixel_switch_o & sequencer_pixel_control_o[{FIRST}];\n\
+             assign bias_flip_valid_o = biases_flip_valid_o;\nassign bias_flip_address_o = biases_flip_index_o;\n\
+             assign bias_flip_before_o = biases_flip_before_o;\nassign bias_flip_mask_o = biases_flip_mask_o;\n"
+        );
+        let fold_top = hw.parameter_address_bits - 1;
+        for (port, name, from) in [
+            (&mut biases.write_i, "write_i", "|host_bias_write_o".to_owned()),
+            (
+                &mut biases.write_address_i,
+                "write_address_i",
+                format!("{{host_column_address_o[{fold_top}:0], host_offset_o[{column_bits}:1]}}"),
+            ),
+            (&mut biases.write_data_i, "write_data_i", "host_data_o".to_owned()),
+            (&mut biases.clear_i, "clear_i", "sequencer_write_start_o".to_owned()),
+            (&mut biases.start_i, "start_i", "fold_start".to_owned()),
+            (&mut biases.fold_i, "fold_i", format!("sequencer_pixel_control_o{}", Control::new(hw).parameter())),
+            (&mut biases.cols_i, "cols_i", "sequencer_pixel_col_count_o".to_owned()),
+            (&mut biases.enable_i, "enable_i", "inject & (|registers_noise_biases_o[7:0])".to_owned()),
+            (&mut biases.noise_i, "noise_i", "registers_noise_biases_o".to_owned()),
+            (&mut biases.seed_load_i, "seed_load_i", "sequencer_seed_load_o".to_owned()),
+            (&mut biases.seed_key_i, "seed_key_i", "sequencer_bias_key_o".to_owned()),
+            (&mut biases.seed_shift_i, "seed_shift_i", "sequencer_bias_shift_o".to_owned()),
+            (&mut biases.flip_clear_i, "flip_clear_i", "registers_flips_clear_o".to_owned()),
+        ] {
+            text.push_str(&port.drive(&format!("biases_{name}"), &from));
+        }
+        text
+    }
+
+    /// Where the feature maps' injector is left out their word goes straight to the feeder.
+    fn wire_map_port(&mut self, hw: &Elaborated) -> String {
+        let bits = 8 * hw.rows;
+        let mut text =
+            format!("wire [{}:0] map_word = sequencer_source_o ? map_b_read_data_o : map_a_read_data_o;\n", bits - 1);
+        let outputs = [
+            ("assign map_flip_valid_o", "flip_valid_o", 1),
+            ("assign map_flip_address_o", "flip_index_o", 32),
+            ("assign map_flip_before_o", "flip_before_o", bits),
+            ("assign map_flip_mask_o", "flip_mask_o", bits),
+            ("wire [7:0] map_flip_count", "flip_count_o", 8),
+            ("wire [511:0] map_flip_counts", "flip_counts_o", 512),
+        ];
+        let Some(port) = self.map_port.first_mut() else {
+            text.push_str(&format!("wire [{}:0] map_read = map_word;\n", bits - 1));
+            return text + &outputs.map(|(net, _, bits)| format!("{net} = {bits}'d0;\n")).concat();
+        };
+        port.clk_i.connect();
+        port.rst_i.connect();
+        text.push_str(&format!("wire [{}:0] map_read = map_port_0_pixel_o;\n", bits - 1));
+        text.push_str(&outputs.map(|(net, name, _)| format!("{net} = map_port_0_{name};\n")).concat());
+        for (port, name, from) in [
+            (&mut port.clear_i, "clear_i", "sequencer_write_start_o"),
+            (&mut port.valid_i, "valid_i", "feeder_word_o"),
+            (&mut port.rows_i, "rows_i", "feeder_word_rows_o"),
+            (&mut port.pixel_i, "pixel_i", "map_word"),
+            (&mut port.enable_i, "enable_i", "inject & (|registers_noise_activations_o[7:0])"),
+            (&mut port.noise_i, "noise_i", "registers_noise_activations_o"),
+            (&mut port.seed_load_i, "seed_load_i", "sequencer_seed_load_o"),
+            (&mut port.seed_key_i, "seed_key_i", "sequencer_map_key_o"),
+            (&mut port.seed_shift_i, "seed_shift_i", "sequencer_map_shift_o"),
+            (&mut port.flip_clear_i, "flip_clear_i", "registers_flips_clear_o"),
+        ] {
+            text.push_str(&port.drive(&format!("map_port_0_{name}"), from));
         }
         text
     }
@@ -322,7 +431,7 @@ impl Top {
             (&mut feeder.address_i, "feeder_address_i", "sequencer_pixel_address_o"),
             (&mut feeder.rows_i, "feeder_rows_i", "sequencer_pixel_rows_o"),
             (&mut feeder.control_i, "feeder_control_i", "sequencer_pixel_control_o"),
-            (&mut feeder.pixel_i, "feeder_pixel_i", "sequencer_source_o ? map_b_read_data_o : map_a_read_data_o"),
+            (&mut feeder.pixel_i, "feeder_pixel_i", "map_read"),
             (&mut array.x_i, "array_x_i", "feeder_x_o"),
             (&mut array.switch_i, "array_switch_i", "feeder_switch_o"),
             (&mut array.control_i, "array_control_i", "feeder_control_o"),
@@ -331,7 +440,8 @@ impl Top {
             (&mut array.host_read_i, "array_host_read_i", "host_accumulator_read_o"),
             (&mut array.host_address_i, "array_host_address_i", "host_column_address_o"),
             (&mut array.host_data_i, "array_host_data_i", "host_data_o"),
-            (&mut array.host_write_bias_i, "array_host_write_bias_i", "host_bias_write_o"),
+            (&mut array.bias_i, "array_bias_i", "biases_bias_o"),
+            (&mut array.bias_load_i, "array_bias_load_i", "biases_load_o"),
             (&mut array.host_write_scale_i, "array_host_write_scale_i", "host_scale_write_o"),
             (&mut write_back.start_i, "write_back_start_i", "sequencer_write_start_o"),
             (&mut write_back.base_i, "write_back_base_i", "sequencer_write_base_o"),

@@ -112,6 +112,8 @@ struct Cycle {
     control: u64,
     load: u64,
     weights: Vec<i8>,
+    /// The column that takes a bias, and the bias.
+    bias: Option<(usize, i32)>,
 }
 
 /// Matrix products on `array`, or on `column`, which is an array of one column without the edges.
@@ -126,6 +128,8 @@ struct Product {
     /// First cycle free for a pixel, and first cycle in which the next tile may begin to load.
     next_pixel: usize,
     next_load: usize,
+    /// First cycle in which an output fold may begin: the biases of the last one come one a cycle.
+    next_fold: usize,
     /// Cycle in which a word of the accumulators was last read.
     last_read: HashMap<u64, usize>,
     /// Values that must leave, in order: one per column.
@@ -145,6 +149,7 @@ impl Product {
             cycles: Vec::new(),
             next_pixel: START,
             next_load: START,
+            next_fold: START,
             last_read: HashMap::new(),
             want: Vec::new(),
         }
@@ -163,33 +168,40 @@ impl Product {
             let (x, weights) = (self.int8s(self.rows), self.int8s(self.cols));
             // Every control word has these bits: six flags, and two addresses of four bits or more.
             let control = self.rng.random_range(0..1 << 14) & !VALID;
-            self.cycles.push(Cycle { x, switch: false, control, load: 0, weights });
+            self.cycles.push(Cycle { x, switch: false, control, load: 0, weights, bias: None });
         }
         &mut self.cycles[at]
     }
 
-    /// Writes the biases and the scales of all columns, each at its address, through the host ports.
-    fn parameters(&mut self, bias_address: u64, scale_address: u64) -> (Vec<i32>, Vec<Scale>) {
-        let (mut biases, mut scales) = (Vec::new(), Vec::new());
+    /// Writes the scales of all columns through the host port.
+    fn scales(&mut self, address: u64) -> Vec<Scale> {
+        let mut scales = Vec::new();
+        for c in 0..self.cols {
+            // These take most sums of a few tiles into the range of an int8.
+            let scale = Scale { m: self.rng.random_range(1 << 15..=u16::MAX), s: self.rng.random_range(24..=27) };
+            self.bench.set("host_address_i", address);
+            self.bench.set("host_data_i", u64::from(scale.s) << 16 | u64::from(scale.m));
+            self.bench.set("host_write_scale_i", 1 << c);
+            self.bench.step();
+            self.bench.set("host_write_scale_i", 0);
+            scales.push(scale);
+        }
+        scales
+    }
+
+    /// Plans the biases of an output fold whose first pixel enters in cycle `start`: each column takes its own in the cycle
+    /// before the pixel's sum leaves its PEs, which for column 0 is `rows + 2` cycles after the pixel entered.
+    fn biases(&mut self, start: usize) -> Vec<i32> {
+        let mut biases = Vec::new();
         for c in 0..self.cols {
             let ends = [i32::MIN, i32::MAX];
             let bias = *ends.get(self.rng.random_range(0..20)).unwrap_or(&(self.rng.random::<i32>() >> 16));
-            // These take most sums of a few tiles into the range of an int8.
-            let scale = Scale { m: self.rng.random_range(1 << 15..=u16::MAX), s: self.rng.random_range(24..=27) };
-            let word = u32::from(scale.s) << 16 | u32::from(scale.m);
-            for (port, address, data) in
-                [("host_write_bias_i", bias_address, bias as u32), ("host_write_scale_i", scale_address, word)]
-            {
-                self.bench.set("host_address_i", address);
-                self.bench.set("host_data_i", data.into());
-                self.bench.set(port, 1 << c);
-                self.bench.step();
-                self.bench.set(port, 0);
-            }
+            let at = start + self.rows + 1 + c;
+            let before = self.at(at).bias.replace((c, bias));
+            assert_eq!(before, None, "the biases of two folds come at the same time");
             biases.push(bias);
-            scales.push(scale);
         }
-        (biases, scales)
+        biases
     }
 
     /// Plans the load of a tile as early as its shadow registers are free, or somewhat later; returns its rows.
@@ -208,17 +220,20 @@ impl Product {
     }
 
     /// Plans an output fold of `passes` tiles over `pixels` pixels with accumulators from `base` on; returns the sums by
-    /// pixel and column. They leave in windows of `window` values, or stay in the accumulators when it is 0. The first
-    /// pass names the first of `parameters`, the others the second: a bias is read then, a scale in the last pass.
+    /// pixel and column. They leave in windows of `window` values, or stay in the accumulators when it is 0. The last pass
+    /// names the second of `parameters`, where the scales are, the others the first.
     fn fold(&mut self, passes: usize, pixels: usize, window: usize, base: u64, parameters: [u64; 2]) -> Vec<Vec<i32>> {
-        let (biases, scales) = self.parameters(parameters[0], parameters[usize::from(passes > 1)]);
+        let scales = self.scales(parameters[1]);
         let relu = self.rng.random_bool(0.5);
-        let mut sums = vec![biases; pixels];
+        let mut sums = Vec::new();
         for pass in 0..passes {
             let tile = self.tile();
-            for (n, sums) in sums.iter_mut().enumerate() {
+            if pass == 0 {
+                self.next_pixel = self.next_pixel.max(self.next_fold);
+            }
+            for n in 0..pixels {
                 let address = base + n as u64;
-                let parameter = parameters[usize::from(pass > 0)];
+                let parameter = parameters[usize::from(pass + 1 == passes)];
                 let mut control = VALID | address << ADDRESSES | parameter << self.parameter_shift;
                 let mut flag = |bit, set| control |= if set { bit } else { 0 };
                 flag(FIRST, pass == 0);
@@ -231,8 +246,12 @@ impl Product {
                 let free = self.last_read.get(&address).map_or(0, |last| last + ACCUMULATE_LATENCY as usize);
                 let gap = if self.rng.random_bool(0.1) { self.rng.random_range(1..4) } else { 0 };
                 let now = self.next_pixel.max(free) + gap;
+                if pass == 0 && n == 0 {
+                    sums = vec![self.biases(now); pixels];
+                    self.next_fold = now + self.cols;
+                }
                 let x = self.int8s(self.rows);
-                for (c, sum) in sums.iter_mut().enumerate() {
+                for (c, sum) in sums[n].iter_mut().enumerate() {
                     let products = x.iter().zip(&tile).map(|(&x, row)| i32::from(x) * i32::from(row[c]));
                     *sum = sum.wrapping_add(products.sum());
                 }
@@ -263,6 +282,10 @@ impl Product {
         self.bench.set("switch_i", (0..switches).map(|r| u64::from(then(r).switch) << r).sum());
         self.bench.set("control_i", then(self.rows).control);
         self.bench.set("load_i", self.cycles[now].load);
+        let bias = self.cycles[now].bias;
+        // Without a column to take it the bias may be anything.
+        self.bench.set("bias_load_i", bias.map_or(0, |(column, _)| 1 << column));
+        self.bench.set("bias_i", bias.map_or(now as u64, |(_, bias)| (bias as u32).into()));
         let port = if self.alone { "weight_i" } else { "weights_i" };
         self.bench.set_bytes(port, &bytes(&self.cycles[now].weights));
     }

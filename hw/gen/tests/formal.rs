@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use common::{array, preset, run, tool, written};
+use common::{array, injecting, noise, preset, run, tool, written};
 use hafnia_config::Elaborated;
-use hafnia_config::fault::node_sizes;
+use hafnia_config::fault::{Site, node_sizes};
 use hafnia_config::program::DESCRIPTOR_WORDS;
-use hafnia_config::regs::{Access, LayerCounters, THRESHOLD_OFFSET, registers};
+use hafnia_config::regs::{Access, LayerCounters, Register, registers};
 
 /// A block of a configuration, with the properties to prove of it.
 struct Proof {
@@ -26,7 +26,7 @@ struct Proof {
     verilog: String,
     /// Parameters of the property module.
     parameters: Vec<(&'static str, u32)>,
-    /// `registers.vh`, for the properties that include it.
+    /// `generated.vh`, for the properties that include it.
     header: String,
     /// Cycles of the bounded check, and the longest induction.
     cycles: u32,
@@ -91,7 +91,7 @@ impl Proof {
     fn model(&self) -> Model {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written");
         for (name, text) in
-            [("dut.v", &self.verilog), ("properties.v", &self.properties()), ("registers.vh", &self.header)]
+            [("dut.v", &self.verilog), ("properties.v", &self.properties()), ("generated.vh", &self.header)]
         {
             std::fs::write(folder.path().join(name), text).expect("the folder is ours");
         }
@@ -175,27 +175,47 @@ fn short_ring() -> Proof {
     Proof { parameters: vec![("DEPTH", 5)], ..ring }
 }
 
+/// The lane of the weights, which is the only one there is.
 fn lane(hw: &Elaborated) -> Proof {
+    let hw = &injecting(hw, &[Site::Weights]);
     let sizes = node_sizes(hw.codeword_bits).len() as u32;
-    Proof { parameters: vec![("WEIGHTS", hw.lane_weights), ("SIZES", sizes)], ..Proof::new("injector_lane", hw, 3) }
+    let parameters = vec![("WEIGHTS", hw.lane_weights), ("SIZES", sizes)];
+    Proof { parameters, header: pair_draws(hw.codeword_bits), ..Proof::new("injector_lane", hw, 3) }
+}
+
+/// The draws of the nodes of two cells in Verilog, by the names of their generators in the flattened design: node `n` has
+/// generator `n + 1`, and those of two cells are the last ones.
+fn pair_draws(cells: u32) -> String {
+    let (mut text, mut draws) = (String::new(), Vec::new());
+    for generator in cells / 2..cells {
+        let names = ["a", "b", "c"].map(|z| format!("\\dut.{z}{generator} "));
+        names.iter().for_each(|name| text.push_str(&format!("(* hierconn *) wire [31:0] {name};\n")));
+        draws.insert(0, names.join("^ "));
+    }
+    text + &format!("wire [32*PAIRS-1:0] pair_draws = {{{}}};\n", draws.join(", "))
 }
 
 fn register_bank(hw: &Elaborated) -> Proof {
-    let sizes = node_sizes(hw.codeword_bits).len() as u32;
-    Proof { parameters: vec![("SIZES", sizes)], header: register_header(hw), ..Proof::new("register_bank", hw, 5) }
+    let bits = |site| noise::fields(hw.port(site).cells).iter().map(|(_, bits)| bits).sum();
+    let parameters = vec![
+        ("WEIGHTS", bits(Site::Weights)),
+        ("BIASES", bits(Site::Biases)),
+        ("ACTIVATIONS", bits(Site::Activations)),
+    ];
+    Proof { parameters, header: register_header(hw), ..Proof::new("register_bank", hw, 5) }
 }
 
-/// The register description in Verilog: offsets by name; access, used bits and reset value by offset.
+/// The register description in Verilog: offsets by name; access, used bits and reset value by offset; places in the buses.
 fn register_header(hw: &Elaborated) -> String {
     let list = registers(hw);
-    let mut text = format!("localparam [7:0] FIRST_THRESHOLD = {THRESHOLD_OFFSET};\n");
+    let mut text = String::new();
     for r in &list {
         text.push_str(&format!("localparam [7:0] {} = {};\n", r.name, r.offset));
     }
-    let mut function = |name: &str, bits: u32, of: &dyn Fn(&hafnia_config::regs::Register) -> String| {
+    let mut function = |name: &str, bits: u32, of: &dyn Fn(&Register) -> Option<String>| {
         text.push_str(&format!("function [{}:0] {name}(input [7:0] offset);\n  case (offset)\n", bits - 1));
-        for r in &list {
-            text.push_str(&format!("    {}: {name} = {};\n", r.offset, of(r)));
+        for (r, value) in list.iter().filter_map(|r| Some((r, of(r)?))) {
+            text.push_str(&format!("    {}: {name} = {value};\n", r.offset));
         }
         text.push_str(&format!("    default: {name} = 0;\n  endcase\nendfunction\n"));
     };
@@ -205,11 +225,24 @@ fn register_header(hw: &Elaborated) -> String {
             Access::ReadWrite => "READ_WRITE",
             Access::Trigger => "TRIGGER",
         };
-        access.to_owned()
+        Some(access.to_owned())
     });
-    function("mask", 32, &|r| format!("32'h{:x}", u32::MAX >> (32 - r.bits)));
-    function("reset_value", 32, &|r| format!("32'h{:x}", r.reset));
+    function("mask", 32, &|r| Some(format!("32'h{:x}", u32::MAX >> (32 - r.bits))));
+    function("reset_value", 32, &|r| Some(format!("32'h{:x}", r.reset)));
+    for site in [Site::Weights, Site::Biases] {
+        function(&format!("in_{site}"), 1, &|r| low_in_bus(hw, site, r).map(|_| "1".to_owned()));
+        function(&format!("low_in_{site}"), 10, &|r| low_in_bus(hw, site, r).map(|low| low.to_string()));
+    }
     text
+}
+
+/// The lowest bit of a register in the bus of a site that has it.
+fn low_in_bus(hw: &Elaborated, site: Site, register: &Register) -> Option<u32> {
+    let name = register.name.strip_prefix("INJECT_")?;
+    let field = name.strip_suffix(&format!("_{}", site.name().to_uppercase())).unwrap_or(name);
+    let fields = noise::fields(hw.port(site).cells);
+    let place = fields.iter().position(|(name, _)| name == field)?;
+    Some(fields[..place].iter().map(|(_, bits)| bits).sum())
 }
 
 fn wishbone(hw: &Elaborated) -> Proof {
@@ -277,15 +310,23 @@ fn injector_lane_with_a_fault_breaks_its_properties() {
     let faults = [
         Fault { line: "word_valid = valid_i & enable_i;", instead: "word_valid = valid_i;", fails: "identity" },
         Fault { line: "code_q <= code ^ flips;", instead: "code_q <= code;", fails: "reported" },
-        Fault { line: "flips = flips & live;", instead: "flips = flips;", fails: "only_live" },
-        Fault { line: "live <= {bits_i & ", instead: "live <= {", fails: "only_live" },
+        Fault { line: "flips = flips & live & (", instead: "flips = flips & (", fails: "only_live" },
+        Fault { line: "live <= {bits & ", instead: "live <= {", fails: "only_live" },
         Fault {
-            line: "hit <= word_valid & (word_draw <= word_threshold_i);",
+            line: "hit <= word_valid & (word_draw <= word_threshold);",
             instead: "hit <= word_valid;",
             fails: "drawn",
         },
         // A draw equal to the threshold would flip neither half.
-        Fault { line: "draws[1] = u <= node", instead: "draws[1] = u < node", fails: "found" },
+        Fault { line: "draws[1] = u <= left_8", instead: "draws[1] = u < left_8", fails: "found" },
+        Fault { line: "flips[3] = both | (u > left_2)", instead: "flips[3] = u > left_2", fails: "pairs" },
+        Fault {
+            line: "kept[0] = both ? (u < keep_2_both_lower)",
+            instead: "kept[0] = both ? (u <= keep_2_both_lower)",
+            fails: "pairs",
+        },
+        Fault { line: "{8{thinned[1]}} & code", instead: "{8{thinned[0]}} & code", fails: "pairs" },
+        Fault { line: "(kept | ~", instead: "(~", fails: "pairs" },
         Fault { line: "c0 <= {c0[14:4],", instead: "c0 <= {c0[15:5],", fails: "generator" },
     ];
     assert_each_fault_is_found(|| lane(&array(4, 4, 1)), &faults);
@@ -304,13 +345,16 @@ fn register_bank_holds_what_was_written_and_changes_nothing_else() {
 #[test]
 fn register_bank_with_a_fault_breaks_its_properties() {
     let faults = [
-        Fault { line: "8'd17: inject_left_32 <=", instead: "8'd17: inject_both_32 <=", fails: "held" },
+        Fault { line: "8'd33: inject_left_32 <=", instead: "8'd33: inject_both_32 <=", fails: "held" },
+        Fault { line: "inject_word_biases, inject_weak,", instead: "inject_word_weights, inject_weak,", fails: "held" },
         Fault { line: "program_count <= 8'd1;", instead: "program_count <= 8'd0;", fails: "held" },
         Fault { line: "value_2 <= value_1;", instead: "value_2 <= write_i ? data_i : value_1;", fails: "answered" },
         Fault { line: "8'd9: value = {12'd0, weight_level_i};", instead: "8'd9: value = 32'd0;", fails: "answered" },
+        Fault { line: "value = flips_biases_i[287:256];", instead: "value = flips_biases_i[31:0];", fails: "answered" },
         Fault { line: "data_i[0] & ~status_i)", instead: "data_i[0])", fails: "counted" },
         Fault { line: "known = 1'b0;", instead: "known = write_i;", fails: "all_known" },
         Fault { line: "start <= ~rst_i & write_i", instead: "start <= start | ~rst_i & write_i", fails: "pulsed" },
+        Fault { line: "flips_clear <= ~rst_i & write_i", instead: "flips_clear <= write_i", fails: "pulsed" },
     ];
     assert_each_fault_is_found(|| register_bank(&preset("4x4")), &faults);
 }

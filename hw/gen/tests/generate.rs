@@ -4,11 +4,12 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{array, preset, run, tool, written};
+use common::{array, injecting, preset, run, tool, with_nodes_of_three_cells, written};
 use hafnia_config::AccelConfig;
+use hafnia_config::fault::Site;
 use hafnia_config::manifest::Manifest;
 use hafnia_config::{Elaborated, presets, regs};
-use hafnia_gen::{Generated, generate};
+use hafnia_gen::generate;
 
 #[test]
 fn same_configuration_gives_the_same_bytes() {
@@ -40,7 +41,18 @@ fn presets_are_lint_clean() {
 fn extreme_and_odd_shapes_are_lint_clean() {
     for (rows, cols, lane_weights) in [(2, 2, 1), (2, 16, 8), (16, 2, 2), (3, 5, 2), (13, 7, 4)] {
         assert_lint_clean(&array(rows, cols, lane_weights));
+        assert_lint_clean(&injecting(&array(rows, cols, lane_weights), &Site::ALL));
     }
+}
+
+#[test]
+fn every_choice_of_injectors_is_lint_clean() {
+    let hw = array(9, 5, 2);
+    for chosen in 0..8_usize {
+        let sites: Vec<_> = Site::ALL.into_iter().filter(|&site| chosen >> site as usize & 1 == 1).collect();
+        assert_lint_clean(&injecting(&hw, &sites));
+    }
+    assert_lint_clean(&with_nodes_of_three_cells());
 }
 
 /// Verilator's lint is the negative control's judge too: a wire of the wrong width must not pass.
@@ -88,12 +100,26 @@ fn registers_md_lists_every_register() {
 
 #[test]
 fn injector_left_out_leaves_no_module_behind() {
-    let mut config = presets::find("4x4").expect("a preset");
-    let has = |generated: &Generated, name: &str| generated.modules.iter().any(|m| m.name.starts_with(name));
-    let with = generate(&preset("4x4"));
-    assert!(has(&with, "injector") && has(&with, "seeder"));
-    config.injector.weights = false;
-    let generated = generate(&config.validate().expect("the configuration is legal"));
-    assert!(!has(&generated, "injector") && !has(&generated, "seeder"));
-    assert_eq!(generated.manifest.generators, None);
+    // Weights and feature maps have codewords of 64 cells, so their lanes are one module.
+    let hw = array(3, 5, 8);
+    for (sites, records, lanes) in [
+        (&Site::ALL[..], vec!["flip_record_40", "flip_record_32", "flip_record_24"], 2),
+        (&[Site::Weights, Site::Activations], vec!["flip_record_40", "flip_record_24"], 1),
+        (&[Site::Weights], vec!["flip_record_40"], 1),
+        (&[Site::Biases], vec!["flip_record_32"], 1),
+        (&[Site::Activations], vec!["flip_record_24"], 1),
+        (&[], vec![], 0),
+    ] {
+        let generated = generate(&injecting(&hw, sites));
+        let called = |start: &str| {
+            let names = generated.modules.iter().map(|module| module.name.as_str());
+            names.filter(|name| name.starts_with(start)).collect::<Vec<_>>()
+        };
+        assert_eq!(called("flip_record"), records, "{sites:?}");
+        assert_eq!((called("injector_lane").len(), called("seeder").len()), (lanes, lanes.min(1)), "{sites:?}");
+        assert_eq!(called("map_port").len(), usize::from(sites.contains(&Site::Activations)), "{sites:?}");
+        let described = generated.manifest.generators.map(|generators| generators.sites);
+        let described: Vec<_> = described.into_iter().flatten().map(|(site, ..)| site).collect();
+        assert_eq!(described, sites);
+    }
 }

@@ -4,8 +4,9 @@ mod common;
 
 use std::collections::VecDeque;
 
-use common::{Bench, array, rng};
+use common::{Bench, array, injecting, noise, rng, with_nodes_of_three_cells};
 use hafnia_config::Elaborated;
+use hafnia_config::fault::Site;
 use hafnia_config::regs::{Access, Register, registers};
 use rand::Rng;
 
@@ -25,6 +26,8 @@ struct Bank {
     finished: u32,
     /// The trigger that the last cycle's write fired.
     fired: Option<String>,
+    /// Flip counts beside this cycle's access, by site.
+    flips: [[u32; 16]; 3],
     /// What the reads of the last cycles must give.
     under_way: VecDeque<u32>,
 }
@@ -35,8 +38,8 @@ impl Bank {
         let list = registers(hw);
         let values = list.iter().map(|r| r.reset).collect();
         let bench = Bench::new(hw, "register_bank");
-        let mut bank =
-            Self { bench, hw: hw.clone(), list, values, finished: 0, fired: None, under_way: VecDeque::new() };
+        let (hw, flips) = (hw.clone(), [[0; 16]; 3]);
+        let mut bank = Self { bench, hw, list, values, finished: 0, fired: None, flips, under_way: VecDeque::new() };
         bank.reset();
         bank
     }
@@ -49,7 +52,8 @@ impl Bank {
         for n in 0..self.list.len() {
             self.bench.set("offset_i", self.list[n].offset.into());
             self.bench.step();
-            assert_eq!((self.bench.get("start_o"), self.bench.get("weight_clear_o")), (0, 0), "reset fires no trigger");
+            let fired = ["start_o", "weight_clear_o", "flips_clear_o"].map(|port| self.bench.get(port));
+            assert_eq!(fired, [0; 3], "reset fires no trigger");
         }
         self.bench.set("rst_i", 0);
         self.values = self.list.iter().map(|r| r.reset).collect();
@@ -68,17 +72,38 @@ impl Bank {
             ("program_count_o", "PROGRAM_COUNT"),
             ("weight_stream_o", "WEIGHT_STREAM"),
             ("inject_enable_o", "INJECT_ENABLE"),
-            ("inject_word_o", "INJECT_WORD"),
+            ("inject_layers_o", "INJECT_LAYERS"),
         ] {
             assert_eq!(self.bench.get(port) as u32, self.value(name), "{port}");
         }
-        for (port, name) in [("start_o", "START"), ("weight_clear_o", "WEIGHT_CLEAR")] {
+        for (port, name) in [("start_o", "START"), ("weight_clear_o", "WEIGHT_CLEAR"), ("flips_clear_o", "FLIPS_CLEAR")]
+        {
             assert_eq!(self.bench.get(port) == 1, self.fired.as_deref() == Some(name), "{port}");
         }
-        let sizes = hafnia_config::fault::node_sizes(self.hw.codeword_bits);
-        let names = sizes.iter().flat_map(|n| [format!("INJECT_BOTH_{n}"), format!("INJECT_LEFT_{n}")]);
-        let nodes: Vec<u32> = names.map(|name| self.value(&name)).collect();
-        assert_eq!(self.bench.get_words("inject_nodes_o"), nodes);
+        Site::ALL.into_iter().for_each(|site| self.check_noise(site));
+    }
+
+    /// Compares the bus of a site with the registers that it joins; it is 0 where the site is left out.
+    fn check_noise(&mut self, site: Site) {
+        let injects = self.hw.config.injector.read_sites().any(|with| with == site);
+        let register = |field: &str| match field {
+            "BITS" | "WORD" => format!("INJECT_{field}_{}", site.name().to_uppercase()),
+            _ => format!("INJECT_{field}"),
+        };
+        let fields = noise::fields(self.hw.port(site).cells).into_iter();
+        let fields = fields.map(|(field, width)| (if injects { self.value(&register(&field)) } else { 0 }, width));
+        let want = noise::joined(fields.collect::<Vec<_>>());
+        assert_eq!(self.bench.get_words(&format!("noise_{site}_o")), want, "{site}");
+    }
+
+    /// The input that a flip count is read from, if `name` is one: `FLIPS_<site>_<before><after>_<bit>`.
+    fn flip_count(&self, name: &str) -> Option<u32> {
+        let [site, direction, bit] = name.strip_prefix("FLIPS_")?.split('_').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let site: Site = site.to_lowercase().parse().expect("a site");
+        let bit: usize = bit.parse().expect("a bit");
+        Some(self.flips[site as usize][bit + if direction == "10" { 8 } else { 0 }])
     }
 
     /// One access; the value read is compared two cycles after its offset.
@@ -89,13 +114,16 @@ impl Bank {
         self.bench.set("status_i", status.into());
         self.bench.set("weight_level_i", level.into());
         self.bench.set("descriptor_end_i", end.into());
+        for (site, counts) in Site::ALL.into_iter().zip(&self.flips) {
+            self.bench.set_words(&format!("flips_{site}_i"), counts);
+        }
         let found = self.list.iter().position(|r| r.offset == offset);
         assert_eq!(self.bench.get("known_o") == 1, found.is_some(), "offset {offset}");
         self.under_way.push_back(found.map_or(0, |n| match self.list[n].name.as_str() {
             "STATUS" => status,
             "WEIGHT_LEVEL" => level,
             "FINISHED" => self.finished,
-            _ => self.values[n],
+            name => self.flip_count(name).unwrap_or(self.values[n]),
         }));
         self.bench.step();
         self.fired = None;
@@ -117,11 +145,11 @@ impl Bank {
     }
 }
 
-/// The configurations: few and many noise, and no injector.
+/// Few and many registers of read noise, those of each site alone, and none.
 fn configurations() -> Vec<Elaborated> {
-    let mut without = array(3, 5, 2).config;
-    without.injector.weights = false;
-    vec![array(3, 5, 2), array(2, 16, 8), without.validate().expect("the configuration is legal")]
+    let mut list = vec![array(3, 5, 2), injecting(&array(2, 16, 8), &Site::ALL), with_nodes_of_three_cells()];
+    list.extend([vec![Site::Weights], vec![Site::Biases], vec![]].map(|sites| injecting(&array(3, 5, 2), &sites)));
+    list
 }
 
 #[test]
@@ -153,6 +181,7 @@ fn registers_hold_what_is_written_to_them_alone() {
             let offset = if rng.random_bool(0.9) { bank.list[n].offset } else { rng.random_range(0..256) };
             let write = rng.random_bool(0.5).then(|| rng.random());
             let (status, level) = (rng.random_range(0..2), rng.random_range(0..1 << 20));
+            bank.flips = rng.random();
             bank.access(offset, write, status, level, rng.random_bool(0.3));
         }
     }

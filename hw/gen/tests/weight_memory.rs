@@ -4,21 +4,19 @@ mod common;
 
 use std::collections::VecDeque;
 
-use common::{Bench, array, rng};
+use common::records::Records;
+use common::{Bench, array, injecting, rng};
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Noise, stream_key};
-use hafnia_config::flip::Flip;
-use hafnia_config::shape::{LayerKind, LayerShape};
+use hafnia_config::fault::{AtRisk, Noise, Rates, Site, stream_key};
 use hafnia_golden::read::{Stream, read_weights};
 use ndarray::Array4;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// The configuration with a weight memory of 80 words, which is no power of two, and with or without the injector.
-fn small(rows: u32, cols: u32, lane_weights: u32, injector: bool) -> Elaborated {
-    let mut config = array(rows, cols, lane_weights).config;
+/// The configuration with a weight memory of 80 words, which is no power of two, and injectors at these sites.
+fn small(rows: u32, cols: u32, lane_weights: u32, sites: &[Site]) -> Elaborated {
+    let mut config = injecting(&array(rows, cols, lane_weights), sites).config;
     config.memory.weight_words = 80;
-    config.injector.weights = injector;
     config.validate().expect("the configuration is legal")
 }
 
@@ -68,47 +66,6 @@ fn reset(bench: &mut Bench, stream: bool) {
             bench.set(port, 0);
             assert_eq!((bench.get("level_o"), bench.get("ready_o")), (level, u64::from(level > 0)));
         }
-    }
-}
-
-/// Loads the key and shifts the whole chain, all lanes at once.
-fn seed_memory(bench: &mut Bench, hw: &Elaborated, key: [u32; 4]) {
-    bench.set_words("seed_key_i", &key);
-    for (port, cycles) in [("seed_load_i", 1), ("seed_shift_i", hw.seed_cycles)] {
-        bench.set(port, 1);
-        (0..cycles).for_each(|_| bench.step());
-        bench.set(port, 0);
-    }
-}
-
-/// The records of flips, gathered cycle by cycle.
-#[derive(Default)]
-struct Records {
-    flips: Vec<Flip>,
-    counted: u64,
-    last: u64,
-}
-
-impl Records {
-    /// Takes what the ports show in this cycle. The count follows its record by one cycle.
-    fn look(&mut self, bench: &mut Bench, hw: &Elaborated, words: &[Word]) {
-        assert_eq!(bench.get("record_count_o"), self.last);
-        self.counted += self.last;
-        self.last = 0;
-        if bench.get("record_valid_o") == 0 {
-            return;
-        }
-        let (word, cols) = (bench.get("record_index_o") as u32, hw.cols as usize);
-        let (before, mask) = (bench.get_bytes("record_before_o", cols), bench.get_bytes("record_mask_o", cols));
-        assert_eq!(before, words[word as usize].data, "the record of word {word} holds what the memory holds");
-        for bit in 0..8 * hw.cols {
-            let is_set = |bytes: &[u8]| bytes[bit as usize / 8] >> (bit % 8) & 1 == 1;
-            if is_set(&mask) {
-                self.flips.push(Flip { layer: 2, group: 6, word, bit, before: is_set(&before) });
-            }
-        }
-        self.last = mask.iter().map(|byte| u64::from(byte.count_ones())).sum();
-        assert!(self.last > 0);
     }
 }
 
@@ -190,24 +147,21 @@ impl Pass<'_> {
 }
 
 /// Reads a layer once through the memory, in stream mode while it is being written, and compares all outputs.
-fn read_layer(bench: &mut Bench, hw: &Elaborated, stream: bool, p: f64) {
+fn read_layer(bench: &mut Bench, hw: &Elaborated, stream: bool, noise: &Noise) {
     let mut rng = rng(u64::from(hw.cols));
     let folds = if stream { 8 } else { 2 };
     let shape = ((folds * hw.cols - 2) as usize, hw.rows as usize + 1, 3, 3);
     let weights = Array4::from_shape_simple_fn(shape, || rng.random());
     let words = &words(hw, &weights, &mut rng)[..];
-    let noise = Noise::new(p, hw.codeword_bits).expect("a probability");
-    let (k, c) = (shape.0 as u32, shape.1 as u32);
-    let layer =
-        LayerShape { kind: LayerKind::Conv3x3, in_channels: c, out_channels: k, height: 1, width: 1, pool: false };
     let key = Stream { seed: 9, layer: 2, group: 6 };
-    let (noisy, golden) = read_weights(hw, &layer, &weights, key, &noise);
-    bench.set_noise(&noise);
+    let (noisy, golden) = read_weights(hw, &weights, key, noise);
+    bench.set_noise(noise.of(Site::Weights), noise.at_risk.bits[0]);
     bench.set("enable_i", noise.enable.into());
-    seed_memory(bench, hw, stream_key(9, 2, 6));
+    bench.seed(hw.seed_words(Site::Weights), stream_key(9, Site::Weights, 2, 6));
+    let stored: Vec<_> = words.iter().map(|word| word.data.clone()).collect();
     let (written, read, reading) = (0, 0, None);
     let mut pass = Pass { hw, stream, words, rng, written, read, reading, was_full: false, was_empty: false };
-    let (mut under_way, mut records) = (VecDeque::new(), Records::default());
+    let (mut under_way, mut records) = (VecDeque::new(), Records::new(bench, Site::Weights, key));
     let mut cycles_left = hw.weight_latency + 3;
     while cycles_left > 0 {
         let write = pass.drive_write(bench);
@@ -222,42 +176,45 @@ fn read_layer(bench: &mut Bench, hw: &Elaborated, stream: bool, p: f64) {
             let word = under_way.pop_front().flatten().map(|n| &words[n]);
             check_arrival(bench, hw, word, &noisy);
         }
-        records.look(bench, hw, words);
+        records.look(bench, &stored);
         cycles_left -= u32::from(pass.read == words.len());
     }
-    assert_eq!((golden.words as usize, golden.flips.len() as u64), (words.len(), records.counted));
-    if let Some((got, want)) = records.flips.iter().zip(&golden.flips).find(|(got, want)| got != want) {
-        panic!("p {p}: got flip {got:?}, want {want:?}");
-    }
+    records.assert_equal(bench, &golden);
     assert_eq!((pass.was_full, pass.was_empty), (stream, stream), "a ring was full and empty");
+}
+
+/// Reads layers with every bit at risk and some, and with directions apart.
+fn read_layers(stream: bool) {
+    for hw in [small(3, 5, 2, &[Site::Weights]), small(2, 16, 8, &[Site::Weights])] {
+        let mut bench = Bench::new(&hw, "weight_memory");
+        reset(&mut bench, stream);
+        let some = AtRisk { bits: [0x81, 0, 0], ..AtRisk::WEIGHTS };
+        for p in [0.0, 0.02, 0.5, 1.0] {
+            read_layer(&mut bench, &hw, stream, &hw.noise(p, AtRisk::WEIGHTS).expect("a probability"));
+        }
+        for rates in [0.5.into(), Rates { p01: 0.02, p10: 0.3 }, Rates { p01: 1.0, p10: 0.0 }] {
+            read_layer(&mut bench, &hw, stream, &hw.noise(rates, some).expect("probabilities"));
+        }
+    }
 }
 
 #[test]
 fn resident_weights_are_read_as_the_golden_model_reads_them() {
-    for hw in [small(3, 5, 2, true), small(2, 16, 8, true)] {
-        let mut bench = Bench::new(&hw, "weight_memory");
-        reset(&mut bench, false);
-        for p in [0.0, 0.02, 0.5, 1.0] {
-            read_layer(&mut bench, &hw, false, p);
-        }
-    }
+    read_layers(false);
 }
 
 #[test]
 fn streamed_weights_are_read_as_the_golden_model_reads_them() {
-    for hw in [small(3, 5, 2, true), small(2, 16, 8, true)] {
-        let mut bench = Bench::new(&hw, "weight_memory");
-        reset(&mut bench, true);
-        for p in [0.0, 0.02, 0.5, 1.0] {
-            read_layer(&mut bench, &hw, true, p);
-        }
-    }
+    read_layers(true);
 }
 
+/// With the latency of another site's injector, or of none.
 #[test]
 fn without_the_injector_weights_pass_unchanged() {
-    let hw = small(3, 5, 2, false);
-    let mut bench = Bench::new(&hw, "weight_memory");
-    reset(&mut bench, true);
-    read_layer(&mut bench, &hw, true, 0.0);
+    for sites in [&[Site::Biases][..], &[]] {
+        let hw = small(3, 5, 2, sites);
+        let mut bench = Bench::new(&hw, "weight_memory");
+        reset(&mut bench, true);
+        read_layer(&mut bench, &hw, true, &hw.noise(0.0, AtRisk::WEIGHTS).expect("a probability"));
+    }
 }

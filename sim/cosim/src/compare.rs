@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
 use hafnia_config::regs::LayerCounters;
 use hafnia_driver::BatchRun;
@@ -63,6 +64,19 @@ pub enum Difference {
         /// The golden model's value.
         want: u32,
     },
+    /// The hardware's count of flips of a batch.
+    FlipCount {
+        /// Memory.
+        site: Site,
+        /// The stored bit.
+        before: bool,
+        /// Bit of a byte.
+        bit: usize,
+        /// The hardware's value.
+        got: u64,
+        /// The golden model's value.
+        want: u64,
+    },
     /// The hardware did not run the layer to its end.
     Unfinished {
         /// Layer number.
@@ -80,6 +94,7 @@ impl Difference {
             | Self::Logit { layer, .. }
             | Self::Counter { layer, .. }
             | Self::Unfinished { layer, .. } => *layer,
+            Self::FlipCount { .. } => 0,
             Self::Flip { got, want, .. } => got.iter().chain(want).map(|f| f.layer as usize).min().unwrap_or(0),
         }
     }
@@ -104,13 +119,18 @@ impl fmt::Display for Difference {
             Self::Counter { layer, descriptor, name, got, want } => {
                 write!(f, "layer {layer}, descriptor {descriptor}, counter `{name}`: got {got}, want {want}")
             }
+            Self::FlipCount { site, before, bit, got, want } => {
+                let (before, after) = (u8::from(*before), u8::from(!before));
+                write!(f, "flips of {site}, {before} to {after}, bit {bit} of bytes: got {got}, want {want}")
+            }
             Self::Unfinished { layer, status } => write!(f, "layer {layer} did not run to its end: {status}"),
         }
     }
 }
 
 /// Compares one batch of which every layer was read back. What differs in the first layer that differs is returned:
-/// its flips, which come before what they do, then its ofmap or logits; where all of that is equal, a counter. `late` tells
+/// its flips, which come before what they do, then its ofmap or logits; where all of that is equal, a counter, then a count
+/// of flips. `late` tells
 /// whether the array may have waited for weights, as it does for those that come over the bus.
 ///
 /// # Panics
@@ -118,7 +138,7 @@ impl fmt::Display for Difference {
 pub fn compare(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Difference> {
     let flip = flips(&got.flips, &want.flips);
     let before = flip.as_ref().map_or(want.outputs.len(), Difference::layer);
-    outputs(got, want, before).or(flip).or_else(|| counters(got, want, late))
+    outputs(got, want, before).or(flip).or_else(|| counters(got, want, late)).or_else(|| flip_counts(got, want))
 }
 
 /// Compares the outputs of the layers below `end`.
@@ -163,6 +183,18 @@ fn counters(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Difference
         for (name, (got, want)) in LayerCounters::NAMES.into_iter().zip(got.values().into_iter().zip(want.values())) {
             if got != want {
                 return Some(Difference::Counter { layer: *layer, descriptor, name, got, want });
+            }
+        }
+    }
+    None
+}
+
+fn flip_counts(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
+    for site in Site::ALL {
+        for before in [false, true] {
+            let (got, want) = (got.flip_counts.of(site, before), want.flip_counts.of(site, before));
+            if let Some(bit) = (0..8).find(|&bit| got[bit] != want[bit]) {
+                return Some(Difference::FlipCount { site, before, bit, got: got[bit], want: want[bit] });
             }
         }
     }

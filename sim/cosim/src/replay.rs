@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
 use hafnia_config::schedule::emit_interval;
 use hafnia_verilate::{Builder, Design, Variant};
@@ -19,7 +20,7 @@ const SHOWN_OF_WRITE: (usize, usize) = (14, 1);
 /// Cycles shown before and after the read of a word whose flips differ.
 const SHOWN_OF_READ: (usize, usize) = (1, 14);
 /// Cycles around a descriptor's run: its fetch and the store of its counters.
-const DESCRIPTOR_CYCLES: u32 = 27;
+const DESCRIPTOR_CYCLES: u32 = 51;
 
 /// A difference found again in a run of its batch alone.
 pub struct Replay {
@@ -99,18 +100,22 @@ impl Place {
             }
             Difference::Flip { got, want, .. } => {
                 // The earlier of the two is the one that the other engine lacks.
-                let order = |flip: &Flip| (flip.layer, flip.group, flip.word, flip.bit);
+                let order = |flip: &Flip| (flip.layer, flip.group, flip.site, flip.word, flip.bit);
                 let flip = got.into_iter().chain(want).min_by_key(order).expect("one of the two has a flip");
                 let layer = flip.layer as usize;
+                if flip.site != Site::Weights {
+                    return Self { about: end.saturating_sub(AROUND), kind: Kind::Unknown };
+                }
                 let image = (flip.group * plan.schedule.layers[layer].read_group).saturating_sub(first);
                 Self {
                     about: begin + Timing::of(plan, layer, images, image).read(flip.word),
                     kind: Kind::Read(flip.word),
                 }
             }
-            Difference::Logit { .. } | Difference::Counter { .. } | Difference::Unfinished { .. } => {
-                Self { about: end.saturating_sub(AROUND), kind: Kind::Unknown }
-            }
+            Difference::Logit { .. }
+            | Difference::Counter { .. }
+            | Difference::FlipCount { .. }
+            | Difference::Unfinished { .. } => Self { about: end.saturating_sub(AROUND), kind: Kind::Unknown },
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use hafnia_config::flip::Flip;
+use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::regs::LayerCounters;
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
@@ -84,6 +84,8 @@ pub struct BatchReport {
     pub flips: Vec<Flip>,
     /// Counters of each descriptor, with its layer.
     pub counters: Vec<(usize, LayerCounters)>,
+    /// Flips by site, direction and bit of a byte.
+    pub flip_counts: FlipCounts,
     /// With [`Engine::Both`], the number of ofmap values and logits compared.
     pub compared: u64,
     /// With [`Engine::Both`], the first difference.
@@ -204,7 +206,7 @@ impl<'a> Worker<'a> {
         let want = self.golden.as_mut().map(|golden| golden.batch(first, images, depth));
         let Some(accel) = &mut self.accel else {
             let want = want.expect("an engine computes");
-            return Ok(report(first, want.outputs, want.flips, want.counters));
+            return Ok(report(first, want.outputs, want.flips, want.counters, want.flip_counts));
         };
         let got = match (accel.batch(first, images, self.plan.seed, depth), &want) {
             (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
@@ -227,7 +229,11 @@ impl<'a> Worker<'a> {
                 Found { difference, cycles: (begin - self.loaded, end - self.loaded) }
             });
         }
-        Ok(BatchReport { compared, difference: found, ..report(first, got.outputs, got.flips, got.counters) })
+        Ok(BatchReport {
+            compared,
+            difference: found,
+            ..report(first, got.outputs, got.flips, got.counters, got.flip_counts)
+        })
     }
 }
 
@@ -236,11 +242,12 @@ fn report(
     outputs: Vec<Vec<LayerOutput>>,
     flips: Vec<Flip>,
     counters: Vec<(usize, LayerCounters)>,
+    flip_counts: FlipCounts,
 ) -> BatchReport {
     let head = outputs.into_iter().next_back().unwrap_or_default();
     let images = head.len() as u32;
     let logits = head.into_iter().filter_map(LayerOutput::into_logits).collect();
-    BatchReport { first, images, logits, flips, counters, ..BatchReport::default() }
+    BatchReport { first, images, logits, flips, counters, flip_counts, ..BatchReport::default() }
 }
 
 /// Returns the number of ofmap values and logits of a batch.

@@ -1,9 +1,11 @@
 //! Sums over the batches of a run.
 
-use hafnia_config::fault::AtRisk;
+use hafnia_config::fault::{AtRisk, Site};
+use hafnia_config::flip::FlipCounts;
 use hafnia_config::regs::LayerCounters;
 use hafnia_golden::conv::arg_max;
 
+use crate::Plan;
 use crate::run::BatchReport;
 
 /// Standard normal quantile of a two-sided 99.9% interval.
@@ -13,14 +15,20 @@ const Z: f64 = 3.290_526_731_491_926;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
     at_risk: AtRisk,
+    /// By layer, the cells at risk of one read of the parameters that hold 0 and 1.
+    held: Vec<[u64; 2]>,
     /// Images.
     pub images: u64,
     /// Images whose largest logit is that of their label.
     pub correct: u64,
     /// Counters summed over all descriptors, in the order of [`LayerCounters::NAMES`].
     pub counters: [u64; LayerCounters::COUNT],
-    /// Cells read that were at risk.
-    pub cells_at_risk: u64,
+    /// Cells read that were at risk, by site in the order of [`Site::ALL`].
+    pub cells_at_risk: [u64; 3],
+    /// Weights' and biases' cells read that were at risk and held 0, and held 1.
+    pub parameters_at_risk: [u64; 2],
+    /// Flips by site, direction and bit of a byte.
+    pub flip_counts: FlipCounts,
     /// Cycles of each layer, summed over its descriptors.
     pub layer_cycles: Vec<u64>,
     /// Ofmap values and logits compared.
@@ -28,15 +36,33 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Returns the totals of no batch, of a run in which these cells are at risk.
-    pub fn new(at_risk: AtRisk) -> Self {
-        let counters = [0; LayerCounters::COUNT];
-        Self { at_risk, images: 0, correct: 0, counters, cells_at_risk: 0, layer_cycles: Vec::new(), compared: 0 }
+    /// Returns the totals of no batch.
+    pub fn new(plan: &Plan<'_>) -> Self {
+        let at_risk = plan.noise.at_risk;
+        let parameters = [Site::Weights, Site::Biases];
+        let held = |layer: usize| {
+            let of = |site| plan.network.held(layer, site, at_risk.bits_in(site, layer as u32));
+            let [weights, biases] = parameters.map(of);
+            [weights[0] + biases[0], weights[1] + biases[1]]
+        };
+        Self {
+            at_risk,
+            held: (0..plan.network.layers.len()).map(held).collect(),
+            parameters_at_risk: [0; 2],
+            images: 0,
+            correct: 0,
+            counters: [0; LayerCounters::COUNT],
+            cells_at_risk: [0; 3],
+            flip_counts: FlipCounts::default(),
+            layer_cycles: Vec::new(),
+            compared: 0,
+        }
     }
 
     /// Adds a batch; `labels` are those of its images.
     pub fn add(&mut self, batch: &BatchReport, labels: &[u8]) {
         self.images += u64::from(batch.images);
+        self.flip_counts.merge(&batch.flip_counts);
         self.compared += batch.compared;
         let classes = batch.logits.iter().map(|logits| arg_max(logits.view()));
         self.correct += classes.zip(labels).filter(|(class, label)| *class == usize::from(**label)).count() as u64;
@@ -45,8 +71,13 @@ impl Totals {
                 self.layer_cycles.resize(layer + 1, 0);
             }
             self.layer_cycles[*layer] += u64::from(counters.cycles);
-            let bits = self.at_risk.bits_in(*layer as u32).count_ones();
-            self.cells_at_risk += u64::from(counters.cells_read) / 8 * u64::from(bits);
+            for (site, cells) in Site::ALL.into_iter().zip(&mut self.cells_at_risk) {
+                let bits = self.at_risk.bits_in(site, *layer as u32).count_ones();
+                *cells += u64::from(counters.cells(site)) / 8 * u64::from(bits);
+            }
+            for (sum, cells) in self.parameters_at_risk.iter_mut().zip(self.held[*layer]) {
+                *sum += cells;
+            }
             for (sum, value) in self.counters.iter_mut().zip(counters.values()) {
                 *sum += u64::from(value);
             }
@@ -67,14 +98,42 @@ impl Totals {
         self.correct as f64 / self.images as f64
     }
 
+    /// Returns the bits read wrong at a site.
+    pub fn flips(&self, site: Site) -> u64 {
+        self.flip_counts.counts[site as usize].iter().sum()
+    }
+
+    /// Returns the bits read wrong, and the cells read that were at risk, of all sites.
+    pub fn all(&self) -> (u64, u64) {
+        (Site::ALL.into_iter().map(|site| self.flips(site)).sum(), self.cells_at_risk.iter().sum())
+    }
+
     /// Returns the measured bit-error rate: flips / cells read that were at risk.
     pub fn ber_measured(&self) -> f64 {
-        self.counter("flips") as f64 / self.cells_at_risk as f64
+        let (flips, cells) = self.all();
+        flips as f64 / cells as f64
+    }
+
+    /// Returns the cells read that were at risk and held 0; none where activations are at risk: what they hold is not counted.
+    pub fn zeros_at_risk(&self) -> Option<u64> {
+        (self.cells_at_risk[Site::Activations as usize] == 0).then_some(self.parameters_at_risk[0])
+    }
+
+    /// Returns the measured rates of both directions: flips / cells read that were at risk and held that value. None where no
+    /// such cell was read or that is not known.
+    pub fn directions_measured(&self) -> [Option<f64>; 2] {
+        let known = self.zeros_at_risk().is_some();
+        [false, true].map(|before| {
+            let cells = self.parameters_at_risk[usize::from(before)];
+            let flips: u64 = Site::ALL.map(|site| self.flip_counts.of(site, before).iter().sum::<u64>()).iter().sum();
+            (known && cells > 0).then(|| flips as f64 / cells as f64)
+        })
     }
 
     /// Returns the [`rate_interval`] of the bit-error rate.
     pub fn ber_interval(&self) -> (f64, f64) {
-        rate_interval(self.counter("flips"), self.cells_at_risk)
+        let (flips, cells) = self.all();
+        rate_interval(flips, cells)
     }
 }
 

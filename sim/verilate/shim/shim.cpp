@@ -228,7 +228,7 @@ public:
     uint64_t cycle = 0;
     uint64_t bus_timeout = 10000;
     bool record_flips = true;
-    // Flat records: cycle (2 words), layer, group, address, before, mask.
+    // Flat records: cycle (2 words), memory, layer, group, address, before, mask.
     std::vector<uint32_t> flips;
     std::string message;
 
@@ -241,7 +241,7 @@ private:
         model->eval();
         dump(HALF_PERIOD_NS);
 #ifdef HAFNIA_HAS_FLIPS
-        if (model->flip_valid_o && record_flips) record_flip();
+        if (record_flips) record_all_flips();
 #endif
     }
     void rise() {
@@ -280,17 +280,28 @@ private:
     }
 
 #ifdef HAFNIA_HAS_FLIPS
-    void record_flip() {
-        using Codeword = decltype(model->flip_before_o);
-        using Mask = decltype(model->flip_mask_o);
+    // What the memories read wrong in this cycle: 0 weights, 1 biases, 2 feature maps.
+    void record_all_flips() {
+        const Vhafnia &top = *model;
+        if (top.flip_valid_o) record_flip(0, top.flip_address_o, top.flip_before_o, top.flip_mask_o);
+#ifdef HAFNIA_HAS_BIAS_FLIPS
+        if (top.bias_flip_valid_o) record_flip(1, top.bias_flip_address_o, top.bias_flip_before_o, top.bias_flip_mask_o);
+#endif
+#ifdef HAFNIA_HAS_MAP_FLIPS
+        if (top.map_flip_valid_o) record_flip(2, top.map_flip_address_o, top.map_flip_before_o, top.map_flip_mask_o);
+#endif
+    }
+
+    template <class Address, class Word> void record_flip(uint32_t memory, const Address &address, const Word &before, const Word &mask) {
         const size_t start = flips.size();
-        flips.resize(start + 5 + words_of<Codeword>() + words_of<Mask>());
+        flips.resize(start + 6 + 2 * words_of<Word>());
         uint32_t *out = get(&flips[start], cycle);
+        out = get(out, memory);
         out = get(out, model->flip_layer_o);
         out = get(out, model->flip_group_o);
-        out = get(out, model->flip_address_o);
-        out = get(out, model->flip_before_o);
-        get(out, model->flip_mask_o);
+        out = get(out, address);
+        out = get(out, before);
+        get(out, mask);
     }
 #endif
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::Design;
 
 /// Version of the C ABI; a library with another one is built again.
-pub(crate) const ABI_VERSION: u32 = 1;
+pub(crate) const ABI_VERSION: u32 = 2;
 
 /// The model object inside the library.
 pub(crate) type Handle = *mut c_void;

@@ -99,7 +99,7 @@ struct Interface {
     ports: &'static [&'static str],
 }
 
-const INTERFACES: [Interface; 5] = [
+const INTERFACES: [Interface; 7] = [
     Interface { define: "HAFNIA_HAS_CLOCK", ports: &["clk_i"] },
     Interface {
         define: "HAFNIA_HAS_BUS",
@@ -121,6 +121,14 @@ const INTERFACES: [Interface; 5] = [
     Interface {
         define: "HAFNIA_HAS_FLIPS",
         ports: &["flip_valid_o", "flip_layer_o", "flip_group_o", "flip_address_o", "flip_before_o", "flip_mask_o"],
+    },
+    Interface {
+        define: "HAFNIA_HAS_BIAS_FLIPS",
+        ports: &["bias_flip_valid_o", "bias_flip_address_o", "bias_flip_before_o", "bias_flip_mask_o"],
+    },
+    Interface {
+        define: "HAFNIA_HAS_MAP_FLIPS",
+        ports: &["map_flip_valid_o", "map_flip_address_o", "map_flip_before_o", "map_flip_mask_o"],
     },
 ];
 

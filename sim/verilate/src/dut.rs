@@ -37,17 +37,19 @@ pub struct BareRun {
 /// One record of the flip observation ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlipEvent {
-    /// Cycle in which `flip_valid_o` was high.
+    /// Cycle in which the memory's `valid` was high.
     pub cycle: u64,
+    /// Memory: 0 for the ports `flip_...`, 1 for `bias_flip_...`, 2 for `map_flip_...`.
+    pub memory: u32,
     /// `flip_layer_o`.
     pub layer: u32,
     /// `flip_group_o`.
     pub group: u32,
-    /// `flip_address_o`.
+    /// The memory's `address`.
     pub address: u32,
-    /// `flip_before_o`, little-endian words: what the memory holds.
+    /// Its `before`, little-endian words: what it holds.
     pub before: Vec<u32>,
-    /// `flip_mask_o`, little-endian words: the bits read wrong.
+    /// Its `mask`, little-endian words: the bits read wrong.
     pub mask: Vec<u32>,
 }
 
@@ -232,8 +234,15 @@ impl Dut {
         let words = |name: &str| self.model.design.port(name).map_or(0, Port::words);
         let scalars = [words("flip_layer_o"), words("flip_group_o"), words("flip_address_o")];
         assert!(flat.is_empty() || scalars == [1; 3], "layer, group and address of a flip have up to 32 bits each");
-        let (before, mask) = (words("flip_before_o"), words("flip_mask_o"));
-        flat.chunks_exact(5 + before + mask).map(|record| event(record, before)).collect()
+        let widths = ["flip_before_o", "bias_flip_before_o", "map_flip_before_o"].map(words);
+        let (mut events, mut rest) = (Vec::new(), &flat[..]);
+        while let [_, _, memory, ..] = *rest {
+            let width = widths[memory as usize];
+            let (record, next) = rest.split_at(6 + 2 * width);
+            events.push(event(record, width));
+            rest = next;
+        }
+        events
     }
 
     /// Writes waveforms of the cycles `from_cycle..to_cycle` to a VCD or FST file, by extension.
@@ -357,10 +366,11 @@ fn outcome(result: &RunResult) -> RunOutcome {
 fn event(record: &[u32], before: usize) -> FlipEvent {
     FlipEvent {
         cycle: u64::from(record[0]) | u64::from(record[1]) << 32,
-        layer: record[2],
-        group: record[3],
-        address: record[4],
-        before: record[5..5 + before].to_vec(),
-        mask: record[5 + before..].to_vec(),
+        memory: record[2],
+        layer: record[3],
+        group: record[4],
+        address: record[5],
+        before: record[6..6 + before].to_vec(),
+        mask: record[6 + before..].to_vec(),
     }
 }

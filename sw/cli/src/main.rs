@@ -7,6 +7,7 @@ mod console;
 mod data;
 mod doctor;
 mod export;
+mod fault;
 mod flip_log;
 mod generate;
 mod hardware;

@@ -2,6 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 use hafnia_config::device::{self, Device};
+use hafnia_config::fault::Site;
 use hafnia_config::{AccelConfig, presets};
 use serde_json::{Value, json};
 
@@ -63,14 +64,14 @@ fn accelerator(config: &AccelConfig) -> String {
         memory.accumulator_words.to_string(),
         memory.parameter_words.to_string(),
         memory.program_descriptors.to_string(),
-        if config.injector.weights { "yes" } else { "no" }.to_owned(),
+        config.injector.read_sites().map(Site::name).collect::<Vec<_>>().join("+"),
         config.protection.code.to_string(),
     ])
 }
 
 fn row([name, array, weights, maps, accumulators, parameters, descriptors, injector, code]: [String; 9]) -> String {
     let memories = format!("{weights:>9}{maps:>11}{accumulators:>14}{parameters:>12}{descriptors:>13}");
-    format!("{name:<8}{array:>11}{memories}{injector:>10}{code:>12}\n")
+    format!("{name:<8}{array:>11}{memories}{injector:>29}{code:>12}\n")
 }
 
 /// A line for each figure, those that were not published together on the last.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use hafnia_config::fault::AtRisk;
+use hafnia_config::fault::{AtRisk, Noise, Site};
 use hafnia_cosim::Trace;
 
 /// A `verify` command.
@@ -35,18 +35,25 @@ impl VerifyCommand {
         self.option("--images", Some(format!("{}:{}", images.start, images.len()))).option("--batch", Some(batch))
     }
 
-    /// Adds the noise.
-    pub fn noise(self, ber: f64, seed: u64) -> Self {
-        self.option("--ber", Some(ber)).option("--seed", Some(seed))
+    /// Adds rates, seed and what is at risk in a network of `layers` layers.
+    pub fn noise(self, noise: &Noise, seed: u64, layers: usize) -> Self {
+        let Noise { rates, at_risk, .. } = noise;
+        let mask = at_risk.layers_of(layers);
+        let list = (0..layers).filter(|layer| mask >> layer & 1 == 1);
+        let some = mask != AtRisk::EVERYTHING.layers_of(layers);
+        let own = Site::ALL.into_iter().zip(at_risk.bits).filter(|(_, bits)| ![0, u8::MAX].contains(bits));
+        self.option("--ber", rates.is_even().then_some(rates.p01))
+            .option("--p01", (!rates.is_even()).then_some(rates.p01))
+            .option("--p10", (!rates.is_even()).then_some(rates.p10))
+            .option("--seed", Some(seed))
+            .options("--sites", at_risk.sites())
+            .options("--bits", own.map(|(site, bits)| format!("{site}=0x{bits:02x}")))
+            .options("--layers", list.filter(|_| some))
     }
 
-    /// Adds what is at risk in a network of `layers` layers, where that is not everything.
-    pub fn at_risk(self, at_risk: AtRisk, layers: usize) -> Self {
-        let mask = at_risk.layers_of(layers);
-        let list = (0..layers).filter(|layer| mask >> layer & 1 == 1).map(|layer| layer.to_string());
-        let some = mask != AtRisk::ALL.layers_of(layers);
-        self.option("--bits", (at_risk.bits != AtRisk::ALL.bits).then(|| format!("0x{:02x}", at_risk.bits)))
-            .option("--layers", some.then(|| list.collect::<Vec<_>>().join(",")))
+    /// Adds an option for each of the values.
+    fn options<T: ToString>(self, name: &str, values: impl Iterator<Item = T>) -> Self {
+        values.fold(self, |command, value| command.option(name, Some(value)))
     }
 
     /// Adds a waveform.

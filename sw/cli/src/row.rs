@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hafnia_config::fault::{Noise, Rates, Site};
 use hafnia_config::regs::LayerCounters;
 use hafnia_cosim::{Plan, Totals};
 use serde::Serialize;
@@ -22,11 +23,14 @@ pub struct Row {
     pub top1: f64,
     pub correct: u64,
     pub ber_requested: f64,
+    pub rates_requested: Rates,
+    pub rates_measured: Measured,
     pub ber_measured: f64,
     pub ber_interval: (f64, f64),
-    pub bit_mask: u8,
     pub layer_mask: u32,
+    pub flips: u64,
     pub cells_at_risk: u64,
+    pub sites: BTreeMap<&'static str, SiteRow>,
     pub seed: u64,
     pub draws: &'static str,
     pub protection: String,
@@ -35,6 +39,23 @@ pub struct Row {
     pub seconds: f64,
     #[serde(flatten)]
     pub comparison: Option<Comparison>,
+}
+
+/// Rates of both directions; none where what was read is not known.
+#[derive(Serialize)]
+pub struct Measured {
+    pub p01: Option<f64>,
+    pub p10: Option<f64>,
+}
+
+/// What was read of one memory.
+#[derive(Serialize)]
+pub struct SiteRow {
+    pub bit_mask: u8,
+    pub cells_at_risk: u64,
+    pub flips: u64,
+    pub flips_01: [u64; 8],
+    pub flips_10: [u64; 8],
 }
 
 #[derive(Serialize)]
@@ -60,7 +81,15 @@ pub struct Comparison {
 }
 
 impl Row {
-    pub fn new(engine: &'static str, setup: &Setup, plan: &Plan<'_>, ber: f64, totals: &Totals, seconds: f64) -> Self {
+    pub fn new(engine: &'static str, setup: &Setup, plan: &Plan<'_>, totals: &Totals, seconds: f64) -> Self {
+        let Noise { at_risk, rates, .. } = &plan.noise;
+        let [p01, p10] = totals.directions_measured();
+        let (flips, cells_at_risk) = totals.all();
+        let site = |site: Site| {
+            let [flips_01, flips_10] = [false, true].map(|before| totals.flip_counts.of(site, before));
+            let (bit_mask, cells_at_risk) = (at_risk.bits[site as usize], totals.cells_at_risk[site as usize]);
+            (site.name(), SiteRow { bit_mask, cells_at_risk, flips: totals.flips(site), flips_01, flips_10 })
+        };
         Self {
             engine,
             model: setup.model.network.name.clone(),
@@ -73,19 +102,37 @@ impl Row {
             read_groups: setup.schedule.layers.iter().map(|l| l.read_group).collect(),
             top1: totals.top1(),
             correct: totals.correct,
-            ber_requested: ber,
+            ber_requested: rates.higher(),
+            rates_requested: *rates,
+            rates_measured: Measured { p01, p10 },
             ber_measured: totals.ber_measured(),
             ber_interval: totals.ber_interval(),
-            bit_mask: plan.noise.at_risk.bits,
-            layer_mask: plan.noise.at_risk.layers_of(plan.schedule.layers.len()),
-            cells_at_risk: totals.cells_at_risk,
+            layer_mask: at_risk.layers_of(plan.schedule.layers.len()),
+            flips,
+            cells_at_risk,
+            sites: at_risk.sites().map(site).collect(),
             seed: plan.seed,
-            draws: "exact",
+            draws: plan.noise.draws.name(),
             protection: setup.hw.config.protection.code.to_string(),
             counters: LayerCounters::NAMES.into_iter().zip(totals.counters).collect(),
             cycles: Cycles { total: totals.counter("cycles"), per_layer: totals.layer_cycles.clone() },
             seconds,
             comparison: None,
         }
+    }
+
+    /// Returns the rates asked for, in words: one where both directions have the same.
+    pub fn requested(&self) -> String {
+        let Rates { p01, p10 } = self.rates_requested;
+        if p01 == p10 { format!("{p01:e}") } else { format!("{p01:e}/{p10:e}") }
+    }
+
+    /// Returns what is at risk, in words.
+    pub fn at_risk(&self) -> String {
+        let sites = self.sites.iter().map(|(name, site)| match site.bit_mask {
+            u8::MAX => (*name).to_owned(),
+            mask => format!("{name} in bits 0x{mask:02x}"),
+        });
+        sites.collect::<Vec<_>>().join(", ")
     }
 }

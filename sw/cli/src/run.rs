@@ -17,11 +17,11 @@ pub struct Args {
     engine: EngineName,
     #[command(flatten)]
     setup: SetupArgs,
-    /// Bit-error rate of each cell read, a probability.
-    #[arg(long, value_name = "P", allow_negative_numbers = true, default_value_t = 0.0)]
-    ber: f64,
+    /// Bit-error rate of each cell read, a probability; without it and other rates 0.
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    ber: Option<f64>,
     /// Run seed.
-    #[arg(long, allow_negative_numbers = true, default_value_t = 1)]
+    #[arg(long, allow_negative_numbers = true, default_value = "1", value_parser = crate::fault::seed)]
     seed: u64,
 }
 
@@ -38,8 +38,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
             "leave --wave and --rtl out, or pass `--engine sim`",
         ));
     }
+    if matches!(args.engine, EngineName::Sim) {
+        args.setup.check_exact()?;
+    }
     let setup = args.setup.resolve()?;
-    let plan = setup.plan(setup.noise(args.ber)?, args.seed);
+    let plan = setup.plan(setup.noise(&args.setup.fault, args.ber)?, args.seed);
     let hardware = match args.engine {
         EngineName::Golden => None,
         EngineName::Sim => Some(args.setup.build(&builder(), &args.setup.design(&setup.hw)?)?),
@@ -51,7 +54,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     };
     let mut log = args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
     let mut failed = None;
-    let mut totals = Totals::new(plan.noise.at_risk);
+    let mut totals = Totals::new(&plan);
     let begin = Instant::now();
     let bar = console.bar(setup.ifmaps.len() as u64, "images");
     hafnia_cosim::run(&plan, engine, setup.ifmaps(), setup.jobs, &mut |batch| {
@@ -65,7 +68,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         return Err(failure);
     }
     log.map_or(Ok(()), FlipLog::finish)?;
-    let row = Row::new(name, &setup, &plan, args.ber, &totals, begin.elapsed().as_secs_f64());
+    let row = Row::new(name, &setup, &plan, &totals, begin.elapsed().as_secs_f64());
     console.result(&text(&row), &row)?;
     Ok(Status::Done)
 }
@@ -74,7 +77,7 @@ fn text(row: &Row) -> String {
     let counters: Vec<String> = row.counters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     format!(
         "engine          {} ({}, {})\nimages          {} to {} of {}\ntop-1           {:.2}% ({} of {})\n\
-         BER requested   {:e}\nBER measured    {:.4e} (99.9% interval {:.4e} to {:.4e})\nseed            {}\n\
+         at risk         {}\nBER requested   {}\nBER measured    {:.4e} (99.9% interval {:.4e} to {:.4e})\nseed            {}\n\
          cycles          {} ({:.0} an image)\ncounters        {}",
         row.engine,
         row.preset,
@@ -85,7 +88,8 @@ fn text(row: &Row) -> String {
         100.0 * row.top1,
         row.correct,
         row.images.count,
-        row.ber_requested,
+        row.at_risk(),
+        row.requested(),
         row.ber_measured,
         row.ber_interval.0,
         row.ber_interval.1,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{AtRisk, Noise, RateError};
+use hafnia_config::fault::{Draws, Noise};
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::{Hardware, Ifmaps, LARGEST_VERILOG, Plan, Trace, design};
 use hafnia_dataset::{Dataset, Images};
@@ -13,6 +13,7 @@ use hafnia_verilate::{Builder, Design, Variant};
 use ndarray::Array3;
 
 use crate::console::Failure;
+use crate::fault::FaultArgs;
 use crate::hardware::HardwareArgs;
 
 #[derive(clap::Args)]
@@ -28,16 +29,19 @@ pub struct SetupArgs {
     /// Test images, FIRST:COUNT.
     #[arg(long, value_name = "FIRST:COUNT", default_value = "0:8", value_parser = range)]
     pub images: (u32, u32),
-    /// Bits of each byte that are at risk, as a mask such as 0x80 for the sign bits.
-    #[arg(long, value_name = "MASK", default_value = "0xff", value_parser = mask)]
-    pub bits: u8,
-    /// Layers whose weights are at risk, separated by commas, the first being 0; without it all.
-    #[arg(long, value_name = "L,...", value_delimiter = ',')]
-    pub layers: Option<Vec<u32>>,
+    #[command(flatten)]
+    pub fault: FaultArgs,
     /// Images that the hardware holds at once, a power of two; without it as many as fit. It is part of the experiment:
     /// images that share a read of the weights share its flips.
     #[arg(long, value_name = "N")]
     pub batch: Option<u32>,
+    /// How the flips are drawn: `exact`, as the hardware does, flip for flip; or `statistical`, other flips of the same law at a
+    /// cost in proportion to the flips, for the golden model alone.
+    #[arg(long, value_name = "HOW", default_value = "exact", value_parser = draws)]
+    pub draws: Draws,
+    /// With statistical draws, images that share a read of the parameters; without it 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536), conflicts_with = "batch")]
+    pub images_per_read: Option<u32>,
     /// Batches computed at once; without it one per processor. It changes no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
@@ -59,7 +63,7 @@ pub struct SetupArgs {
 pub struct Setup {
     pub hw: Elaborated,
     pub model: Model,
-    pub at_risk: AtRisk,
+    pub draws: Draws,
     pub images: Images,
     pub schedule: Schedule,
     /// Quantised ifmaps of the images.
@@ -70,9 +74,9 @@ pub struct Setup {
     pub data_name: &'static str,
 }
 
-fn mask(text: &str) -> Result<u8, String> {
-    let number = text.strip_prefix("0x").map_or_else(|| text.parse(), |hex| u8::from_str_radix(hex, 16));
-    number.map_err(|_| "write a mask of eight bits, such as 0x80".to_owned())
+fn draws(text: &str) -> Result<Draws, String> {
+    let known = [Draws::Exact, Draws::Statistical];
+    known.into_iter().find(|draws| draws.name() == text).ok_or_else(|| "write exact or statistical".to_owned())
 }
 
 pub fn range(text: &str) -> Result<(u32, u32), String> {
@@ -99,16 +103,35 @@ impl SetupArgs {
         let (first, count) = self.images;
         let images = data.test().read(first as usize, count as usize)?;
         let schedule = Schedule::new(&hw, &model.network.shapes(), self.batch)?;
+        let schedule = match (self.draws, self.images_per_read) {
+            (Draws::Statistical, images) => schedule.reading_once_for(images.unwrap_or(1)),
+            (Draws::Exact, None) => schedule,
+            (Draws::Exact, Some(_)) => {
+                let help = "add `--draws statistical`, or choose the images with `--batch`";
+                return Err(Failure::new("--images-per-read is for statistical draws", help));
+            }
+        };
         let ifmaps = images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
-        let at_risk = AtRisk::new(self.bits, self.layers.as_deref(), schedule.layers.len())?;
         let jobs = jobs(self.jobs);
-        Ok(Setup { hw, model, at_risk, images, schedule, ifmaps, first, jobs, data_name: data.name() })
+        let draws = self.draws;
+        Ok(Setup { hw, model, draws, images, schedule, ifmaps, first, jobs, data_name: data.name() })
+    }
+
+    /// Hardware draws as it does.
+    pub fn check_exact(&self) -> Result<(), Failure> {
+        match self.draws {
+            Draws::Exact => Ok(()),
+            Draws::Statistical => Err(Failure::new(
+                "--draws statistical was given, but the simulated hardware draws as it does",
+                "leave it out, or use `run --engine golden`",
+            )),
+        }
     }
 
     /// No output may destroy an input or the other output.
     fn check_outputs(&self, data: &Dataset) -> Result<(), Failure> {
         let images = data.all_files();
-        let inputs = [Some(&self.model), self.rtl.as_ref(), self.hardware.config.as_ref()];
+        let inputs = [Some(&self.model), self.rtl.as_ref(), self.hardware.config.as_ref(), self.fault.file()];
         let inputs: Vec<_> = inputs.into_iter().flatten().chain(&images).collect();
         for (option, output) in [("--flip-log", &self.flip_log), ("--wave", &self.wave)] {
             let Some(output) = output else { continue };
@@ -174,9 +197,10 @@ impl Setup {
         Plan { hw: &self.hw, network: &self.model.network, schedule: &self.schedule, noise, seed }
     }
 
-    /// Returns noise of this bit-error rate in the cells at risk.
-    pub fn noise(&self, ber: f64) -> Result<Noise, RateError> {
-        Ok(Noise { at_risk: self.at_risk, ..self.hw.noise(ber)? })
+    /// Returns the noise that the flags ask for, at this bit-error rate where they leave it open.
+    pub fn noise(&self, fault: &FaultArgs, ber: Option<f64>) -> Result<Noise, Failure> {
+        let (rates, at_risk) = fault.resolve(ber, &self.hw, self.schedule.layers.len())?;
+        Ok(Noise { draws: self.draws, ..self.hw.noise(rates, at_risk)? })
     }
 
     /// Returns the images as a run takes them.

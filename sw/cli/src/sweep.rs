@@ -162,8 +162,7 @@ fn differs(
         .path("--data", spec.data.as_deref())
         .path("--rtl", spec.rtl.as_deref())
         .images(divergence.images.clone(), setup.schedule.batch)
-        .noise(point.ber(), point.seed())
-        .at_risk(point.noise.at_risk, setup.schedule.layers.len())
+        .noise(&point.noise, point.seed(), setup.schedule.layers.len())
         .line();
     let error = SweepError::Differs { point: Box::new(point.clone()), divergence: divergence.clone() };
     let text = format!("{error}\nreplay it with\n  {command}");
@@ -178,12 +177,15 @@ fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
         let setup = &plan.setups[point.setup];
         let (model, preset, engine) = (&setup.model.network.name, &setup.hw.config.name, setup.engine.name());
         let (ber, seed, bits, layers) = (point.ber(), point.seed(), point.bit_mask(), point.layer_mask());
+        let (sites, rates) = (point.sites(), point.rates());
         text.push_str(&format!(
-            "{model} {preset} {engine} bits 0x{bits:02x} layers 0x{layers:x} ber {} seed {seed}\n",
+            "{model} {preset} {engine} {sites} bits 0x{bits:02x} layers 0x{layers:x} {} ber {} seed {seed}\n",
+            point.direction(),
             rate(ber)
         ));
         points.push(json!({
-            "model": model, "preset": preset, "engine": engine, "bit_mask": bits, "layer_mask": layers, "ber": ber, "seed": seed,
+            "model": model, "preset": preset, "engine": engine, "sites": sites, "bit_mask": bits, "layer_mask": layers, "ber": ber, "rates": rates,
+            "seed": seed,
         }));
     }
     console.result(&text, &json!({ "images": plan.images.len(), "points": points }))?;

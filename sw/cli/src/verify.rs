@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use hafnia_config::fault::Noise;
 use hafnia_cosim::{Engine, Found, Hardware, Ifmaps, Plan, Replay, Totals, Trace, replay};
 use hafnia_verilate::{Builder, Design, build_folder};
 use serde_json::json;
@@ -21,10 +22,17 @@ pub struct Args {
     #[command(flatten)]
     setup: SetupArgs,
     /// Bit-error rates of each cell read, separated by commas.
-    #[arg(long, value_name = "P,...", allow_negative_numbers = true, value_delimiter = ',', default_value = "0")]
+    #[arg(long, value_name = "P,...", allow_negative_numbers = true, value_delimiter = ',', num_args = 1)]
     ber: Vec<f64>,
     /// Run seeds, separated by commas.
-    #[arg(long, value_name = "SEED,...", allow_negative_numbers = true, value_delimiter = ',', default_value = "1")]
+    #[arg(
+        long,
+        value_name = "SEED,...",
+        allow_negative_numbers = true,
+        value_delimiter = ',',
+        default_value = "1",
+        value_parser = crate::fault::seed
+    )]
     seed: Vec<u64>,
 }
 
@@ -33,7 +41,6 @@ struct Point<'a> {
     args: &'a Args,
     setup: &'a Setup,
     plan: Plan<'a>,
-    ber: f64,
 }
 
 /// The first difference of a point: what and when, and the first image of its batch.
@@ -43,26 +50,28 @@ struct First {
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
-    let several = args.ber.len() * args.seed.len() > 1;
+    let several = args.ber.len().max(1) * args.seed.len() > 1;
     if several && (args.setup.flip_log.is_some() || args.setup.wave.is_some()) {
         return Err(Failure::new(
             "--flip-log and --wave hold one run, but several rates or seeds were given",
             "pass one --ber and one --seed with them",
         ));
     }
+    args.setup.check_exact()?;
     let setup = args.setup.resolve()?;
-    let rates = args.ber.iter().map(|&p| Ok((p, setup.noise(p)?)));
-    let rates = rates.collect::<Result<Vec<_>, Failure>>()?;
+    let rates = if args.ber.is_empty() { vec![None] } else { args.ber.iter().copied().map(Some).collect() };
+    let noises = rates.into_iter().map(|ber| setup.noise(&args.setup.fault, ber));
+    let noises = noises.collect::<Result<Vec<_>, Failure>>()?;
     let builder = builder();
     let design = args.setup.design(&setup.hw)?;
     let hardware = args.setup.build(&builder, &design)?;
     let (mut rows, mut table) = (Vec::new(), String::from(HEADER));
-    for (ber, noise) in rates {
+    for noise in noises {
         for &seed in &args.seed {
-            let point = Point { args, setup: &setup, plan: setup.plan(noise.clone(), seed), ber };
+            let point = Point { args, setup: &setup, plan: setup.plan(noise.clone(), seed) };
             let begin = Instant::now();
             let (totals, first) = point.compare(&hardware, console)?;
-            let mut row = Row::new("sim", &setup, &point.plan, ber, &totals, begin.elapsed().as_secs_f64());
+            let mut row = Row::new("sim", &setup, &point.plan, &totals, begin.elapsed().as_secs_f64());
             table.push_str(&line(&row, totals.compared, first.is_none()));
             let mut comparison =
                 Comparison { equal: first.is_none(), values_compared: totals.compared, ..Comparison::default() };
@@ -96,13 +105,13 @@ const HEADER: &str = "       BER         seed   BER measured   99.9% interval   
 fn line(row: &Row, compared: u64, equal: bool) -> String {
     format!(
         "{:>10} {:>12} {:>14.4e}   {:.4e} .. {:.4e} {:>9.2} {:>10} {:>14.0} {:>17} {:>14}\n",
-        row.ber_requested,
+        row.requested(),
         row.seed,
         row.ber_measured,
         row.ber_interval.0,
         row.ber_interval.1,
         100.0 * row.top1,
-        row.counters["flips"],
+        row.flips,
         row.cycles.total as f64 / row.images.count as f64,
         compared,
         if equal { "equal" } else { "DIFFERS" },
@@ -121,7 +130,7 @@ impl Point<'_> {
     fn compare(&self, hardware: &Hardware, console: &Console) -> Result<(Totals, Option<First>), Failure> {
         let setup = self.setup;
         let mut log = self.args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
-        let (mut totals, mut first, mut failed) = (Totals::new(self.plan.noise.at_risk), None, None);
+        let (mut totals, mut first, mut failed) = (Totals::new(&self.plan), None, None);
         let bar = console.bar(setup.ifmaps.len() as u64, "images");
         let engine = Engine::Both(hardware);
         hafnia_cosim::run(&self.plan, engine, setup.ifmaps(), setup.jobs, &mut |batch| {
@@ -165,8 +174,11 @@ impl Point<'_> {
             .map_err(|e| Failure::new(format!("cannot create {}: {e}", folder.display()), "set HAFNIA_BUILD"))?;
         let mut hasher = DefaultHasher::new();
         (&self.setup.model.sha256, &design.verilog).hash(&mut hasher);
-        let (name, ber, seed) = (&self.setup.hw.config.name, self.ber, self.plan.seed);
-        Ok(folder.join(format!("{name}-{:016x}-ber{ber:e}-seed{seed}-image{image}.vcd", hasher.finish())))
+        let Noise { rates, at_risk, .. } = &self.plan.noise;
+        (at_risk.bits, at_risk.layers).hash(&mut hasher);
+        let (name, seed) = (&self.setup.hw.config.name, self.plan.seed);
+        let ber = if rates.is_even() { format!("{:e}", rates.p01) } else { format!("{:e}-{:e}", rates.p01, rates.p10) };
+        Ok(folder.join(format!("{name}-{:016x}-ber{ber}-seed{seed}-image{image}.vcd", hasher.finish())))
     }
 
     /// The command that shows the difference again, with a waveform around it.
@@ -177,8 +189,7 @@ impl Point<'_> {
             .path("--data", args.data.as_deref())
             .path("--rtl", args.rtl.as_deref())
             .images(first..first + count as u32, self.setup.schedule.batch)
-            .noise(self.ber, self.plan.seed)
-            .at_risk(self.plan.noise.at_risk, self.setup.schedule.layers.len())
+            .noise(&self.plan.noise, self.plan.seed, self.setup.schedule.layers.len())
             .trace(trace)
             .line()
     }

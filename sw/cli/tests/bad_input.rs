@@ -26,10 +26,13 @@ fn wrong_command_lines_are_refused() {
     assert_says(&digits(&["--images", "0:0"]), &["COUNT of 1 or more"]);
     assert_says(&digits(&["--ber", "1.5"]), &["1.5", "[0, 1]", "1e-4"]);
     assert_says(&digits(&["--ber", "nan"]), &["NaN", "[0, 1]"]);
-    assert_says(&digits(&["--preset", "9x9"]), &["9x9", "4x4, 8x4, 8x8, 16x16"]);
+    assert_says(&digits(&["--preset", "9x9"]), &["9x9", "4x4, 8x4, 8x8, 8x8-all, 16x16"]);
     assert_says(&digits(&["--batch", "3"]), &["batch of 3", "power of two"]);
     assert_says(&digits(&["--wave", "w.vcd"]), &["w.vcd", "--engine sim"]);
     assert_says(&["bench", "noise", "--model", &model, "--ber", "0"], &["0", "between 0 and 1", "1e-4"]);
+    assert_says(&["bench", "faults", "--ber", "1"], &["1", "between 0 and 1", "1e-4"]);
+    assert_says(&["bench", "faults", "--draws", "0"], &["0", "from 1 to 1e13", "1e8"]);
+    assert_says(&["bench", "faults", "--sources", "sim"], &["sim", "golden, rtl"]);
     assert_says(&["frobnicate"], &["frobnicate"]);
     let log = ["--data", "digits", "--ber", "0,1e-3", "--flip-log", "flips.csv"];
     assert_says(&[&["verify", "--model", &model][..], &log].concat(), &["one --ber and one --seed"]);
@@ -120,9 +123,41 @@ fn cells_at_risk_that_are_none_are_refused() {
     for (more, phrases) in [
         (["--bits", "0"], ["no bit", "0x01"]),
         (["--bits", "0x100"], ["0x100", "such as 0x80"]),
+        (["--bits", "scales=1"], ["no site `scales`", "activations"]),
+        (["--bits", "activations=1"], ["`--bits activations=MASK`", "`--sites`"]),
+        (["--sites", "weights,weights"], ["`--sites` names one twice", "each once"]),
+        (["--sites", "activations"], ["activations out of the hardware", "`injector.activations`"]),
         (["--layers", "2,9"], ["no layer 9", "0 to 8"]),
     ] {
         assert_says(&golden(&model, &[&["--data", "digits", "--ber", "0.1"], &more[..]].concat()), &phrases);
+    }
+}
+
+#[test]
+fn faults_that_make_no_sense_are_refused_by_flag_or_by_file_and_key() {
+    let (model, folder) = (model(), folder());
+    let file = folder.path().join("faults.toml");
+    for (lines, phrases) in [
+        ("ber_per_read = 2.0", ["`ber_per_read`", "[0, 1]"]),
+        ("p01_per_read = nan", ["`p01_per_read`", "NaN"]),
+        ("ber_per_read = 0.1\np10_per_read = 0.1", ["`ber_per_read`", "`p10_per_read`"]),
+        ("device = \"tsmc40-asscc17\"", ["published no bit-error rate", "intel22-isscc19"]),
+        ("sites = [\"scales\"]", ["scales", "activations"]),
+        ("ber = 0.1", ["`ber`", "`ber_per_read`"]),
+        ("layers = [9]", ["`layers`", "0 to 8"]),
+    ] {
+        fs::write(&file, format!("[fault]\n{lines}\n")).expect("the folder is ours");
+        let phrases = [&["faults.toml"][..], &phrases].concat();
+        assert_says(&golden(&model, &["--data", "digits", "--fault", text(&file)]), &phrases);
+    }
+    assert_says(&golden(&model, &["--data", "digits", "--fault", "nowhere.toml"]), &["nowhere.toml"]);
+    for (flags, phrases) in [
+        (["--p01", "1.5"], ["`--p01`", "[0, 1]"]),
+        (["--ber", "nan"], ["`--ber`", "NaN"]),
+        (["--seed", "0"], ["seed 0", "from 1 up"]),
+        (["--device", "tsmc40-asscc17"], ["published no bit-error rate", "10.1109/ASSCC.2017.8240203"]),
+    ] {
+        assert_says(&golden(&model, &[&["--data", "digits"], &flags[..]].concat()), &phrases);
     }
 }
 
@@ -147,13 +182,13 @@ fn noise_without_an_injector_is_refused_by_every_engine() {
     stdout(&["generate", "--preset", "4x4", "-o", text(folder.path())], 0);
     let config = folder.path().join("config.toml");
     let preset = fs::read_to_string(&config).expect("it was written");
-    fs::write(&config, preset.replace("weights = true", "weights = false")).expect("the folder is ours");
+    fs::write(&config, preset.replace("[\"read\"]", "[]")).expect("the folder is ours");
     let model = model();
     for engine in ["golden", "sim"] {
         let run = ["run", "--engine", engine, "--model", &model, "--data", "digits", "--config", text(&config)];
         assert_says(
             &[&run[..], &["--ber", "1e-3"]].concat(),
-            &["`4x4` leaves the injector out", "bit-error rate of 0"],
+            &["`4x4` leaves the read noise of weights out", "`injector.weights`", "sites at risk"],
         );
     }
     assert_says(&golden(&model, &["--data", "digits", "--ber", "1e-12"]), &["too low", "the least is 1.8e-10"]);

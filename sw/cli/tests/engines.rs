@@ -30,8 +30,12 @@ fn golden_and_sim_give_the_same_row_and_the_same_flip_log() {
     let log = String::from_utf8(logs.remove(0)).expect("the log is text");
     let (header, lines) = log.split_once('\n').expect("the log has lines");
     assert_eq!(header, "site,layer,address,read_index,bit,before,after");
-    assert_eq!(lines.lines().count() as u64, rows[0]["counters"]["flips"].as_u64().expect("a count"));
-    assert!(lines.lines().all(|line| line.split(',').count() == 7 && line.starts_with("weights,")));
+    assert_eq!(lines.lines().count() as u64, rows[0]["flips"].as_u64().expect("a count"));
+    assert!(
+        lines
+            .lines()
+            .all(|line| line.split(',').count() == 7 && (line.starts_with("weights,") || line.starts_with("biases,")))
+    );
 }
 
 /// The sign bits of two layers: no other cell flips, on either engine, and the rate is that of the cells at risk.
@@ -44,9 +48,9 @@ fn cells_at_risk_are_the_same_on_both_engines() {
         let risk = ["--bits", "0x80", "--layers", "1,4"];
         let more = ["--images", "3:20", "--ber", "0.05", "--seed", "7", "--flip-log", text(&log)];
         let row = json(&run(engine, &model, &[&risk[..], &more[..]].concat()), 0);
-        assert_eq!((&row["bit_mask"], &row["layer_mask"]), (&0x80.into(), &0b10010.into()));
+        assert_eq!((&row["sites"]["weights"]["bit_mask"], &row["layer_mask"]), (&0x80.into(), &0b10010.into()));
         let rate = |name: &str| row[name].as_u64().expect("a count") as f64;
-        let measured = row["counters"]["flips"].as_u64().expect("a count") as f64 / rate("cells_at_risk");
+        let measured = row["flips"].as_u64().expect("a count") as f64 / rate("cells_at_risk");
         assert_eq!(row["ber_measured"].as_f64(), Some(measured));
         assert!((measured - 0.05).abs() < 0.005, "{measured}");
         logs.push(std::fs::read_to_string(log).expect("the log was written"));
@@ -105,9 +109,9 @@ fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
     let sound = std::fs::read_to_string(folder.path().join("hafnia_8x8.v")).expect("it was generated");
     for (line, instead, kind, marked) in [
         ("clamped > largest", "clamped < largest", "channel", Some("write_back_data_o")),
-        ("{1'd0, flips_i}", "{flips_i, 1'd0}", "counter `flips`", None),
+        ("{2'd0, weight_flips_i}", "{1'd0, weight_flips_i, 1'd0}", "counter `flips_weights`", None),
         ("a0 << 13", "a0 << 12", "flip ", Some("sequencer_weight_index_o")),
-        ("flips = flips & live;", "flips = flips & live & ~(live >> 1);", "flip ", Some("sequencer_weight_index_o")),
+        ("flips = flips & live &", "flips = flips & live & ~(live >> 1) &", "flip ", Some("sequencer_weight_index_o")),
         (
             "wire pass_end = (pass_start | pass_busy) &",
             "wire pass_end = pass_start &",
@@ -219,6 +223,31 @@ fn bench_of_noise_runs_without_its_peer() {
     assert!(rows.iter().all(|row| row["peer"].is_null()) && result["peer"].is_null(), "{result}");
     let run = json(&run("golden", &model(), &["--images", "0:64"]), 0);
     assert_eq!(result["golden_top1"], run["top1"]);
+}
+
+#[test]
+fn bench_of_faults_judges_both_exact_sources_and_a_control() {
+    let result = json(&["bench", "faults", "--ber", "1e-2,1e-3", "--draws", "1e6"], 0);
+    assert_eq!((&result["passed"], &result["lanes"], &result["cells"]), (&true.into(), &2.into(), &64.into()));
+    let rows = result["rows"].as_array().expect("a list");
+    let row = |row: &Value| (row["source"].clone(), row["ber"].as_f64(), row["passed"].clone(), row["control"].clone());
+    let wanted = [("golden", 1e-2), ("golden", 1e-3), ("rtl", 1e-2), ("rtl", 1e-3), ("single-step", 1e-2)];
+    let wanted = wanted.map(|(source, ber)| {
+        let exact = source != "single-step";
+        (source.into(), Some(ber), exact.into(), (!exact).into())
+    });
+    assert_eq!(rows.iter().map(row).collect::<Vec<_>>(), wanted);
+    for row in rows {
+        let checks = row["checks"].as_array().expect("a list");
+        let names: Vec<_> = checks.iter().filter_map(|check| check["statistic"].as_str()).collect();
+        assert_eq!(names, ["hits", "gaps", "lags", "cells", "lanes", "neighbours", "starts"]);
+        assert!(row["draws"].as_f64() >= Some(1e6) && checks.iter().all(|check| check["bound"].is_number()));
+    }
+    // Hardware of one lane has no pairs of lanes.
+    let flags = ["bench", "faults", "--preset", "8x8", "--ber", "1e-2", "--draws", "1", "--sources", "golden"];
+    let text = stdout(&flags, 0);
+    assert!(text.contains("control single-step fails as it should") && !text.contains("lanes 0 and 1"), "{text}");
+    assert!(text.ends_with("exact draws pass in all settings (1)\n"), "{text}");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! A session with one accelerator and one network.
 
-use hafnia_config::fault::Noise;
-use hafnia_config::flip::Flip;
+use hafnia_config::Elaborated;
+use hafnia_config::fault::{Draws, Kind, Noise};
+use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
-use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, registers};
+use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, flips_offset, noise_registers, registers};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::LayerKind;
-use hafnia_config::{Elaborated, fault};
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::network::Network;
 use hafnia_golden::run::Depth;
@@ -23,6 +23,8 @@ pub struct BatchRun {
     pub flips: Vec<Flip>,
     /// Counters of each descriptor, with its layer.
     pub counters: Vec<(usize, LayerCounters)>,
+    /// Flips by site, direction and bit of a byte.
+    pub flip_counts: FlipCounts,
     /// First and last clock cycle of each descriptor's run on the transport, where it knows them.
     pub cycles: Vec<(u64, u64)>,
 }
@@ -61,7 +63,7 @@ impl<'a, T: Transport> Accel<'a, T> {
         schedule: &'a Schedule,
     ) -> Result<Self, DriverError> {
         let weights = network.layers.iter().map(|l| pack::weights(hw, l)).collect();
-        let noise = Noise::new(0.0, hw.codeword_bits).expect("zero is a rate");
+        let noise = hw.noise(0.0, hw.at_risk_by_default()).expect("zero is a rate");
         let mut accel = Self { link, hw, network, schedule, noise, weights };
         accel.check_identity()?;
         accel.load()?;
@@ -129,17 +131,18 @@ impl<'a, T: Transport> Accel<'a, T> {
     /// # Errors
     /// [`DriverError::NoInjector`] if there is noise to set and the configuration left the injector out.
     pub fn set_noise(&mut self, noise: Noise) -> Result<(), DriverError> {
-        if self.hw.config.injector.weights {
-            self.write_register("INJECT_ENABLE", noise.enable.into())?;
-            self.write_register("INJECT_BITS", noise.at_risk.bits.into())?;
-            self.write_register("INJECT_LAYERS", noise.at_risk.layers)?;
-            self.write_register("INJECT_WORD", noise.word)?;
-            for (size, node) in fault::node_sizes(self.hw.codeword_bits).into_iter().zip(&noise.nodes) {
-                self.write_register(&format!("INJECT_BOTH_{size}"), node.both)?;
-                self.write_register(&format!("INJECT_LEFT_{size}"), node.left)?;
+        if noise.enable && noise.draws != Draws::Exact {
+            return Err(DriverError::Draws);
+        }
+        let injector = &self.hw.config.injector;
+        let left_out = noise.at_risk.sites().find(|&site| !injector.at(site).has(Kind::Read));
+        if let Some(site) = left_out.filter(|_| noise.enable) {
+            return Err(DriverError::NoInjector { config: self.hw.config.name.clone(), site });
+        }
+        if injector.read_sites().next().is_some() {
+            for (name, value) in noise_registers(self.hw, &noise) {
+                self.write_register(&name, value)?;
             }
-        } else if noise.enable {
-            return Err(DriverError::NoInjector(self.hw.config.name.clone()));
         }
         self.noise = noise;
         Ok(())
@@ -168,6 +171,11 @@ impl<'a, T: Transport> Accel<'a, T> {
             run.outputs.push(self.read_outputs(layer, images.len(), &program)?);
             start = end;
         }
+        for site in self.hw.config.injector.read_sites() {
+            let mut counts = [0; 16];
+            self.link.read(Region::Registers.base() + flips_offset(site), &mut counts)?;
+            run.flip_counts.counts[site as usize] = counts.map(u64::from);
+        }
         Ok(run)
     }
 
@@ -182,6 +190,9 @@ impl<'a, T: Transport> Accel<'a, T> {
         seed: u64,
     ) -> Result<Vec<(usize, Descriptor)>, DriverError> {
         let program = self.schedule.program(self.hw, first, images.len() as u32, seed);
+        if self.hw.config.injector.read_sites().next().is_some() {
+            self.write_register("FLIPS_CLEAR", 1)?;
+        }
         let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
         self.link.write(Region::Program.base(), &words)?;
         for (i, image) in images.iter().enumerate() {

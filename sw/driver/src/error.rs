@@ -1,5 +1,7 @@
 //! What can go wrong between host and accelerator.
 
+use hafnia_config::fault::Site;
+
 /// An error of the driver.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,11 +38,19 @@ pub enum DriverError {
         /// Name of the configuration asked for.
         preset: String,
     },
-    /// Noise was asked of hardware without an injector.
+    /// Noise was asked of hardware whose injector was left out.
     #[error(
-        "configuration `{0}` leaves the injector out, so it cannot flip bits; set `injector.weights = true` and rebuild, or use a bit-error rate of 0"
+        "configuration `{config}` leaves the read noise of {site} out of the hardware, so no bit can flip there; put \"read\" into `injector.{site}` and rebuild, or take {site} from the sites at risk"
     )]
-    NoInjector(String),
+    NoInjector {
+        /// The configuration.
+        config: String,
+        /// The site.
+        site: Site,
+    },
+    /// Draws that no hardware makes.
+    #[error("statistical draws are the golden model's alone; ask the hardware for exact ones")]
+    Draws,
     /// The layer program did not run to its end.
     #[error("layer {layer}: the layer program did not run to its end: {status}")]
     Unfinished {

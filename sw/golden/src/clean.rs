@@ -1,7 +1,7 @@
 //! The network without faults, plainly. [`crate::fast`] gives the same bits in less time.
 
 use hafnia_config::shape::LayerKind;
-use ndarray::{Array1, Array3, Array4};
+use ndarray::{Array1, Array3};
 
 use crate::conv::{conv, max_pool, requantise};
 use crate::network::{Layer, Network};
@@ -38,11 +38,15 @@ impl LayerOutput {
     }
 }
 
-/// Runs one layer with the given weights, which need not be the layer's own: a read may have flipped bits.
-pub fn layer(layer: &Layer, weights: &Array4<i8>, ifmap: &Array3<i8>) -> LayerOutput {
-    let acc = conv(ifmap, weights, &layer.bias);
+/// Runs one layer.
+pub fn layer(layer: &Layer, ifmap: &Array3<i8>) -> LayerOutput {
+    finish(layer, &conv(ifmap, &layer.weights, &layer.bias))
+}
+
+/// Turns the accumulators `[K, H, W]` of a layer into what it gives, Eqs. (Q3) to (Q5).
+pub fn finish(layer: &Layer, acc: &Array3<i32>) -> LayerOutput {
     if layer.shape.kind == LayerKind::Linear {
-        return LayerOutput::Logits(Array1::from_iter(acc));
+        return LayerOutput::Logits(acc.iter().copied().collect());
     }
     let (_, height, width) = acc.dim();
     let map = Array3::from_shape_fn(acc.dim(), |(k, y, x)| requantise(acc[[k, y, x]], layer.scale[k], 0));
@@ -54,7 +58,7 @@ pub fn layer(layer: &Layer, weights: &Array4<i8>, ifmap: &Array3<i8>) -> LayerOu
 pub fn forward(network: &Network, image: &Array3<i8>) -> Vec<i32> {
     let mut map = image.clone();
     for l in &network.layers {
-        match layer(l, &l.weights, &map) {
+        match layer(l, &map) {
             LayerOutput::Map(next) => map = next,
             LayerOutput::Logits(logits) => return logits.to_vec(),
         }

@@ -40,7 +40,7 @@ impl CellGenerator {
     }
 
     /// Returns the registers.
-    pub(crate) fn registers(&self) -> [u32; 3] {
+    pub const fn registers(&self) -> [u32; 3] {
         self.0.z
     }
 }

@@ -1,7 +1,7 @@
 //! The integer golden model: network, injector and counters, in the exact read order of the hardware.
 //!
-//! Equations (Q1) to (Q5) are those of `docs/numerics.md`, (1) to (8) those of `docs/fault-model.md`.
-//! Invariant: no I/O, and no floats on the data path.
+//! Equations (Q1) to (Q5) are those of `docs/numerics.md`, (1) to (10) those of `docs/fault-model.md`.
+//! Invariant: no I/O, and no floats on the data path; the statistical draws alone use them, to find the next flip.
 
 pub mod clean;
 pub mod conv;
@@ -9,6 +9,7 @@ pub mod fast;
 pub mod generator;
 pub mod injector;
 pub mod network;
+pub mod port;
 pub mod prefix;
 pub mod read;
 pub mod run;

@@ -1,5 +1,6 @@
 //! The integer network: int8 weights, i32 biases, requantisation constants. Shapes and ranges are checked once, here.
 
+use hafnia_config::fault::Site;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use ndarray::{Array1, Array3, Array4};
 
@@ -125,6 +126,18 @@ impl Network {
     /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.layers.last().map_or(0, |l| l.shape.out_channels as usize)
+    }
+
+    /// Returns how many of a layer's stored weights' or biases' bits in `mask` hold 0 and 1; activations are not stored.
+    pub fn held(&self, layer: usize, site: Site, mask: u8) -> [u64; 2] {
+        let Layer { weights, bias, .. } = &self.layers[layer];
+        let ones = |byte: u8| u64::from((byte & mask).count_ones());
+        let (bytes, ones) = match site {
+            Site::Weights => (weights.len(), weights.iter().map(|&weight| ones(weight as u8)).sum()),
+            Site::Biases => (4 * bias.len(), bias.iter().flat_map(|bias| bias.to_le_bytes()).map(ones).sum()),
+            Site::Activations => (0, 0),
+        };
+        [bytes as u64 * u64::from(mask.count_ones()) - ones, ones]
     }
 
     /// Eq. (Q1): quantises one image `[C, H, W]` of pixel bytes, planes in order, row-major.

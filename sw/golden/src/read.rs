@@ -1,50 +1,23 @@
-//! One read of a layer's weights through the injector, in the hardware's order.
+//! Reads of a layer's weights, biases and activations through the injector, plainly and in the hardware's order.
+//! [`crate::fast`] gives the same flips in less time.
 //!
-//! Output folds of `cols` channels, then input folds of `rows` channels, then taps row-major, then the fold's channels:
-//! each step reads one weight word, `cols` weights of one input channel and tap. A word is split into lanes of
-//! `lane_weights` weights; cell `b` of a lane is bit `b % 8` of its weight `b / 8`.
+//! Weights: output folds of `cols` channels, then input folds of `rows` channels, then taps row-major, then the fold's
+//! channels: each step reads one word, `cols` weights of one input channel and tap. Biases: one word for each output
+//! channel. Activations: for each output fold, input fold and tap every pixel of every image, in the order of the pooling
+//! windows where a pool follows, else row by row: one word of the fold's channels; what lies outside the map is not read.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Noise, stream_key};
+use hafnia_config::fault::{Noise, Site, stream_key};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::LayerShape;
-use ndarray::Array4;
+use ndarray::{Array1, Array3, Array4, s};
 
-use crate::injector::{Tree, seeded_lanes};
+use crate::clean::{LayerOutput, finish};
+use crate::injector::Tree;
+use crate::network::Layer;
+use crate::port::Port;
 
-/// What a read gave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Read {
-    /// Flipped bits, in read order.
-    pub flips: Vec<Flip>,
-    /// Weight words read.
-    pub words: u32,
-    /// Cells read: bits of real weights.
-    pub cells: u32,
-}
-
-impl Read {
-    /// A read of a layer without a flip.
-    pub(crate) fn of(hw: &Elaborated, shape: &LayerShape) -> Self {
-        let words = shape.out_channels.div_ceil(hw.cols) * shape.in_channels * shape.kind.taps();
-        Self { flips: Vec::new(), words, cells: (shape.weights() * 8) as u32 }
-    }
-}
-
-/// Where a bit of a weight is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Output channel.
-    pub k: usize,
-    /// Input channel.
-    pub c: usize,
-    /// Tap, row-major.
-    pub tap: usize,
-    /// Bit of the weight.
-    pub bit: u32,
-}
-
-/// One read of a layer: its number and its read group name the stream.
+/// The run of a layer over a read group: what names a stream of draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// Run seed.
@@ -55,66 +28,117 @@ pub struct Stream {
     pub group: u32,
 }
 
-/// Reads a layer's weights once. `flip` changes a bit and returns what is stored there.
-pub fn read(
-    hw: &Elaborated,
-    shape: &LayerShape,
-    stream: Stream,
-    noise: &Noise,
-    mut flip: impl FnMut(Place) -> bool,
-) -> Read {
-    let (kernels, channels) = (shape.out_channels as usize, shape.in_channels as usize);
-    let (rows, cols, lane_weights) = (hw.rows as usize, hw.cols as usize, hw.lane_weights as usize);
-    let Stream { seed, layer, group } = stream;
-    let taps = shape.kind.taps() as usize;
-    let mut read = Read::of(hw, shape);
-    let bits = noise.at_risk.bits_in(layer);
-    if !noise.enable || bits == 0 {
-        return read;
+impl Stream {
+    /// Returns where the draws of a site start.
+    pub(crate) fn key(&self, site: Site) -> [u32; 4] {
+        stream_key(self.seed, site, self.layer, self.group)
     }
-    let tree = Tree::new(hw.codeword_bits, noise);
-    let mut lanes = seeded_lanes(stream_key(seed, layer, group), hw.lanes, &tree);
+
+    /// Returns the record of a flip.
+    pub(crate) fn flip(&self, site: Site, word: u32, bit: u32, before: bool) -> Flip {
+        Flip { layer: self.layer, group: self.group, site, word, bit, before }
+    }
+}
+
+/// Returns the weight words of one read of a layer.
+pub fn weight_words(hw: &Elaborated, shape: &LayerShape) -> u32 {
+    shape.out_channels.div_ceil(hw.cols) * shape.in_channels * shape.kind.taps()
+}
+
+/// Reads weights `[K, C, R, S]` once; returns them as read, and the flips.
+pub fn read_weights(hw: &Elaborated, weights: &Array4<i8>, stream: Stream, noise: &Noise) -> (Array4<i8>, Vec<Flip>) {
+    let (mut noisy, mut flips) = (weights.clone(), Vec::new());
+    let tree = Tree::new(noise.of(Site::Weights));
+    let Some(mut port) = Port::new(hw, Site::Weights, stream, noise, &tree) else { return (noisy, flips) };
+    let (kernels, channels, height, width) = weights.dim();
+    let (rows, cols) = (hw.rows as usize, hw.cols as usize);
     let mut word = 0;
     for first_k in (0..kernels).step_by(cols) {
-        let live = cols.min(kernels - first_k);
         for first_c in (0..channels).step_by(rows) {
-            for tap in 0..taps {
+            for (r, s) in (0..height).flat_map(|r| (0..width).map(move |s| (r, s))) {
                 for c in first_c..channels.min(first_c + rows) {
-                    for (l, lane) in lanes.iter_mut().enumerate() {
-                        let mut mask = lane.draw();
-                        while mask != 0 {
-                            let cell = mask.trailing_zeros();
-                            mask &= mask - 1;
-                            let column = l * lane_weights + cell as usize / 8;
-                            if column < live && bits >> (cell % 8) & 1 == 1 {
-                                let before = flip(Place { k: first_k + column, c, tap, bit: cell % 8 });
-                                let bit = 8 * column as u32 + cell % 8;
-                                read.flips.push(Flip { layer, group, word, bit, before });
-                            }
-                        }
-                    }
+                    let stored = (first_k..kernels.min(first_k + cols)).map(|k| weights[[k, c, r, s]] as u8);
+                    port.read(&stored.collect::<Vec<_>>(), |bit, before| {
+                        noisy[[first_k + bit as usize / 8, c, r, s]] ^= (1u8 << (bit % 8)) as i8;
+                        flips.push(stream.flip(Site::Weights, word, bit, before));
+                    });
                     word += 1;
                 }
             }
         }
     }
-    read
+    (noisy, flips)
 }
 
-/// Reads plain weights `[K, C, R, S]` once and returns them as read.
-pub fn read_weights(
+/// Reads biases `[K]` once; returns them as read, and the flips.
+pub fn read_biases(hw: &Elaborated, biases: &Array1<i32>, stream: Stream, noise: &Noise) -> (Array1<i32>, Vec<Flip>) {
+    let (mut noisy, mut flips) = (biases.clone(), Vec::new());
+    let tree = Tree::new(noise.of(Site::Biases));
+    let Some(mut port) = Port::new(hw, Site::Biases, stream, noise, &tree) else { return (noisy, flips) };
+    for (word, bias) in (0..).zip(&mut noisy) {
+        let stored = bias.to_le_bytes();
+        port.read(&stored, |bit, before| {
+            *bias ^= 1 << bit;
+            flips.push(stream.flip(Site::Biases, word, bit, before));
+        });
+    }
+    (noisy, flips)
+}
+
+/// Returns the pixels of a layer in the order in which they enter the array, each as row and column.
+pub fn pixel_order(shape: &LayerShape) -> Vec<(usize, usize)> {
+    let (height, width) = (shape.height as usize, shape.width as usize);
+    let side = if shape.pool { 2 } else { 1 };
+    let windows = (0..height).step_by(side).flat_map(|y| (0..width).step_by(side).map(move |x| (y, x)));
+    let corners = move |(y, x)| (0..side).flat_map(move |dy| (0..side).map(move |dx| (y + dy, x + dx)));
+    windows.flat_map(corners).collect()
+}
+
+/// Runs a layer over the ifmaps `[C, H, W]` of a read group, each activation read afresh wherever it is used; weights and
+/// biases are as they are. Returns what it gives for each image, and the flips.
+pub fn read_activations(
     hw: &Elaborated,
-    shape: &LayerShape,
-    weights: &Array4<i8>,
+    layer: &Layer,
+    ifmaps: &[Array3<i8>],
     stream: Stream,
     noise: &Noise,
-) -> (Array4<i8>, Read) {
-    let mut noisy = weights.clone();
-    let width = weights.dim().3;
-    let read = read(hw, shape, stream, noise, |Place { k, c, tap, bit }| {
-        let weight = &mut noisy[[k, c, tap / width, tap % width]];
-        *weight ^= (1u8 << bit) as i8;
-        *weight >> bit & 1 == 0
-    });
-    (noisy, read)
+) -> (Vec<LayerOutput>, Vec<Flip>) {
+    let tree = Tree::new(noise.of(Site::Activations));
+    let Some(mut port) = Port::new(hw, Site::Activations, stream, noise, &tree) else {
+        return (ifmaps.iter().map(|ifmap| crate::clean::layer(layer, ifmap)).collect(), Vec::new());
+    };
+    let (kernels, channels, taps_y, taps_x) = layer.weights.dim();
+    let (rows, cols) = (hw.rows as usize, hw.cols as usize);
+    let (height, width) = (layer.shape.height as usize, layer.shape.width as usize);
+    let start = Array3::from_shape_fn((kernels, height, width), |(k, ..)| layer.bias[k]);
+    let (mut sums, mut flips, mut word) = (vec![start; ifmaps.len()], Vec::new(), 0);
+    for first_k in (0..kernels).step_by(cols) {
+        for first_c in (0..channels).step_by(rows) {
+            for (r, c) in (0..taps_y).flat_map(|r| (0..taps_x).map(move |c| (r, c))) {
+                for (ifmap, sums) in ifmaps.iter().zip(&mut sums) {
+                    for (y, x) in pixel_order(&layer.shape) {
+                        // The kernel's middle lies on the pixel.
+                        let (from_y, from_x) = ((y + r).wrapping_sub(taps_y / 2), (x + c).wrapping_sub(taps_x / 2));
+                        if from_y >= height || from_x >= width {
+                            continue;
+                        }
+                        let part = s![first_c..channels.min(first_c + rows), from_y, from_x];
+                        let mut values: Vec<u8> = ifmap.slice(part).iter().map(|&value| value as u8).collect();
+                        port.read(&values.clone(), |bit, before| {
+                            values[bit as usize / 8] ^= 1 << (bit % 8);
+                            flips.push(stream.flip(Site::Activations, word, bit, before));
+                        });
+                        word += 1;
+                        for k in first_k..kernels.min(first_k + cols) {
+                            for (n, &value) in values.iter().enumerate() {
+                                let product = i32::from(value as i8) * i32::from(layer.weights[[k, first_c + n, r, c]]);
+                                sums[[k, y, x]] = sums[[k, y, x]].wrapping_add(product);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    (sums.iter().map(|sums| finish(layer, sums)).collect(), flips)
 }

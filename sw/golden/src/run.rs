@@ -3,23 +3,26 @@
 use std::ops::Range;
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::Noise;
-use hafnia_config::flip::Flip;
+use hafnia_config::fault::{Noise, Site};
+use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
 use hafnia_config::regs::LayerCounters;
 use hafnia_config::schedule::Schedule;
 use ndarray::{Array1, Array3};
 
 use crate::clean::LayerOutput;
-use crate::fast::{Counts, Engine, Hit, Map, Reader};
+use crate::fast::{BiasHit, BiasReader, Corrections, Engine, Hit, Map, MapHit, MapReader, Reader, Undo};
 use crate::network::Network;
 use crate::prefix::CleanMaps;
 use crate::read::Stream;
 
 /// The golden model of one network on one configuration under one setting of noise.
 pub struct Golden<'a> {
+    network: &'a Network,
     engine: Engine,
     reader: Reader,
+    map_reader: MapReader,
+    bias_reader: BiasReader,
     /// Counters of an undisturbed run of each layer, by number of images less 1.
     expected: Vec<Vec<LayerCounters>>,
     hw: &'a Elaborated,
@@ -27,6 +30,18 @@ pub struct Golden<'a> {
     seed: u64,
     clean: Option<&'a CleanMaps>,
     hits: Vec<Hit>,
+    bias_hits: Vec<BiasHit>,
+    map_hits: Vec<MapHit>,
+    undo: Vec<Undo>,
+    corrections: Corrections,
+}
+
+/// The images of a read group, and the places of its hits in the lists of [`Golden`].
+struct Group {
+    images: Range<usize>,
+    hits: Range<usize>,
+    bias_hits: Range<usize>,
+    map_hits: Range<usize>,
 }
 
 /// How much of a batch is wanted.
@@ -41,6 +56,7 @@ pub enum Depth {
 }
 
 /// What one hardware batch gave.
+#[derive(Default)]
 pub struct BatchResult {
     /// Outputs `[layer][image]`, in the order of the images; the last layer holds the logits. That layer alone but with
     /// [`Depth::EveryLayer`].
@@ -49,6 +65,8 @@ pub struct BatchResult {
     pub flips: Vec<Flip>,
     /// Counters of each descriptor: layer number, counters. Cycles and stalls are those of weights that are never late.
     pub counters: Vec<(usize, LayerCounters)>,
+    /// Flips by site, direction and bit of a byte.
+    pub flip_counts: FlipCounts,
 }
 
 impl<'a> Golden<'a> {
@@ -59,8 +77,23 @@ impl<'a> Golden<'a> {
             let images = 1..=schedule.layers[layer].read_group;
             images.map(|images| schedule.expected(hw, layer, images, noise.enable)).collect()
         };
-        let expected = (0..schedule.layers.len()).map(expected).collect();
-        Self { engine: Engine::new(network), reader, expected, hw, schedule, seed, clean: None, hits: Vec::new() }
+        Self {
+            network,
+            engine: Engine::new(network),
+            reader,
+            map_reader: MapReader::new(hw, schedule.layers.iter().map(|part| part.shape), noise),
+            bias_reader: BiasReader::new(hw, noise),
+            expected: (0..schedule.layers.len()).map(expected).collect(),
+            hw,
+            schedule,
+            seed,
+            clean: None,
+            hits: Vec::new(),
+            bias_hits: Vec::new(),
+            map_hits: Vec::new(),
+            undo: Vec::new(),
+            corrections: Corrections::default(),
+        }
     }
 
     /// Lets batches of the images of `clean` start where their first flip is. It changes no result.
@@ -71,20 +104,21 @@ impl<'a> Golden<'a> {
     /// Runs images that lie in one hardware batch. `first` is the data set's number of the first image; images are
     /// quantised ifmaps `[C, H, W]`.
     pub fn batch(&mut self, first: u32, images: &[Array3<i8>], depth: Depth) -> BatchResult {
-        let mut result = BatchResult { outputs: Vec::new(), flips: Vec::new(), counters: Vec::new() };
+        let mut result = BatchResult::default();
         let program = self.schedule.program(self.hw, first, images.len() as u32, self.seed);
         let cached =
             self.clean.filter(|_| depth != Depth::EveryLayer).and_then(|clean| clean.batch(first, images.len()));
         // None as long as no layer had a flip and its ofmaps are at hand.
         let mut ifmaps = cached.is_none().then(|| Map::of(images));
         for (layer, descriptors) in program.chunk_by(|a, b| a.0 == b.0).enumerate() {
-            let reads = self.read(layer, descriptors, depth, &mut result);
-            if ifmaps.is_none() && self.hits.is_empty() {
-                continue;
-            }
             let clean = cached.map(|clean| &clean.maps[layer]);
             let now = ifmaps.as_ref().or(clean).expect("the cache has every layer");
-            let (ofmaps, logits) = compute(&mut self.engine, layer, now, &reads, &self.hits);
+            let groups = self.read(layer, descriptors, now, depth, &mut result);
+            let still = self.hits.is_empty() && self.bias_hits.is_empty() && self.map_hits.is_empty();
+            if ifmaps.is_none() && still {
+                continue;
+            }
+            let (ofmaps, logits) = self.compute(layer, now, &groups, &mut result.flip_counts);
             match ofmaps {
                 Some(ofmaps) => {
                     if depth == Depth::EveryLayer {
@@ -103,56 +137,93 @@ impl<'a> Golden<'a> {
         result
     }
 
-    /// Reads a layer's weights for each of its descriptors and counts; returns the images of each, with the place of its
-    /// hits in `self.hits`.
+    /// Reads a layer's weights, biases and activations for each of its descriptors and counts; fills the lists of hits.
     fn read(
         &mut self,
         layer: usize,
         descriptors: &[(usize, Descriptor)],
+        ifmaps: &Map,
         depth: Depth,
         result: &mut BatchResult,
-    ) -> Vec<(Range<usize>, Range<usize>)> {
+    ) -> Vec<Group> {
         self.hits.clear();
+        self.bias_hits.clear();
+        self.map_hits.clear();
         let mut images = 0;
         let mut read = |(_, descriptor): &(usize, Descriptor)| {
             let stream = Stream { seed: self.seed, layer: layer as u32, group: descriptor.group };
-            let first = self.hits.len();
-            let counts = self.reader.read(stream, &mut self.hits);
+            let (first, first_bias, first_map) = (self.hits.len(), self.bias_hits.len(), self.map_hits.len());
+            self.reader.read(stream, self.engine.layer(layer), depth != Depth::Logits, &mut self.hits);
+            let hits = first..self.hits.len();
             if depth != Depth::Logits {
-                let stored = |place| self.engine.layer(layer).bit(place);
-                result.flips.extend(self.hits[first..].iter().flat_map(|hit| hit.flips(stream, stored)));
+                result.flips.extend(self.hits[hits.clone()].iter().flat_map(|hit| hit.flips(stream)));
             }
-            let timing = self.expected[layer][descriptor.images as usize - 1];
-            let Counts { words: words_read, cells: cells_read, flips } = counts;
-            result.counters.push((layer, LayerCounters { words_read, cells_read, flips, ..timing }));
-            images += descriptor.images as usize;
-            (images - descriptor.images as usize..images, first..self.hits.len())
+            let mut counters = self.expected[layer][descriptor.images as usize - 1];
+            counters.flips_weights = self.hits[hits.clone()].iter().map(|hit| hit.cells.count_ones()).sum();
+            self.bias_reader.read(stream, &self.network.layers[layer].bias, &mut self.bias_hits);
+            for hit in &self.bias_hits[first_bias..] {
+                counters.flips_biases += hit.cells.count_ones();
+                result.flip_counts.add(Site::Biases, hit.cells.into(), (hit.stored as u32).into());
+                if depth != Depth::Logits {
+                    result.flips.extend(hit.flips(stream));
+                }
+            }
+            let group = images..images + descriptor.images as usize;
+            images = group.end;
+            if self.map_reader.draws_in(stream.layer) {
+                self.map_reader.read(stream, ifmaps, group.start, group.len(), &mut self.map_hits);
+            }
+            for hit in &self.map_hits[first_map..] {
+                counters.flips_activations += hit.cells.count_ones();
+                result.flip_counts.add(Site::Activations, hit.cells.into(), hit.stored.into());
+                if depth != Depth::Logits {
+                    result.flips.extend(hit.flips(stream));
+                }
+            }
+            result.counters.push((layer, counters));
+            Group {
+                images: group,
+                hits,
+                bias_hits: first_bias..self.bias_hits.len(),
+                map_hits: first_map..self.map_hits.len(),
+            }
         };
         descriptors.iter().map(&mut read).collect()
     }
-}
 
-/// Runs a layer, its weights as read: ofmaps of a convolution, logits of the head.
-fn compute(
-    engine: &mut Engine,
-    layer: usize,
-    ifmaps: &Map,
-    reads: &[(Range<usize>, Range<usize>)],
-    hits: &[Hit],
-) -> (Option<Map>, Vec<Vec<i32>>) {
-    let images = reads.last().map_or(0, |(images, _)| images.end);
-    let mut ofmaps = engine.is_convolution(layer).then(|| engine.ofmaps(layer, images));
-    let mut logits = Vec::new();
-    for (images, hit) in reads {
-        engine.toggle(layer, &hits[hit.clone()]);
-        match &mut ofmaps {
-            Some(ofmaps) => engine.conv(layer, ifmaps, images.clone(), ofmaps),
-            None => logits.extend(engine.head(ifmaps, images.clone())),
+    /// Runs a layer, everything as read: ofmaps of a convolution, logits of the head. Counts the flips of weights.
+    fn compute(
+        &mut self,
+        layer: usize,
+        ifmaps: &Map,
+        groups: &[Group],
+        counts: &mut FlipCounts,
+    ) -> (Option<Map>, Vec<Vec<i32>>) {
+        let engine = &mut self.engine;
+        let images = groups.last().map_or(0, |group| group.images.end);
+        let mut ofmaps = engine.is_convolution(layer).then(|| engine.ofmaps(layer, images));
+        let mut logits = Vec::new();
+        for group in groups {
+            let (hits, bias_hits) = (&self.hits[group.hits.clone()], &self.bias_hits[group.bias_hits.clone()]);
+            self.undo.clear();
+            engine.flip(layer, hits, &mut self.undo, counts);
+            bias_hits.iter().for_each(|hit| engine.add_to_bias(layer, hit.k as usize, hit.difference()));
+            let map_hits = &self.map_hits[group.map_hits.clone()];
+            let corrections = (!map_hits.is_empty()).then(|| {
+                let (count, sums) = (group.images.len(), &mut self.corrections);
+                self.map_reader.correct(layer, engine.layer(layer), count, map_hits, sums);
+                &self.corrections
+            });
+            match &mut ofmaps {
+                Some(ofmaps) => engine.conv(layer, ifmaps, group.images.clone(), corrections, ofmaps),
+                None => logits.extend(engine.head(ifmaps, group.images.clone(), corrections)),
+            }
+            // The store is unchanged by a read.
+            engine.restore(layer, &self.undo);
+            bias_hits.iter().for_each(|hit| engine.add_to_bias(layer, hit.k as usize, hit.difference().wrapping_neg()));
         }
-        // The store is unchanged by a read.
-        engine.toggle(layer, &hits[hit.clone()]);
+        (ofmaps, logits)
     }
-    (ofmaps, logits)
 }
 
 fn outputs(logits: Vec<Vec<i32>>) -> Vec<LayerOutput> {
@@ -174,9 +245,9 @@ pub fn aligned_batches(images: Range<u32>, batch: u32) -> Vec<Range<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clean;
     use crate::network::{Layer, Scale};
-    use crate::read::read_weights;
+    use crate::read::{read_activations, read_biases, read_weights};
+    use hafnia_config::fault::{AtRisk, Kinds, Rates};
     use hafnia_config::presets;
     use hafnia_config::shape::{LayerKind, LayerShape};
     use ndarray::Array4;
@@ -186,14 +257,17 @@ mod tests {
     /// Every layer, flip and counter of noisy batches, against the plain loops over plainly flipped weights.
     #[test]
     fn noisy_batches_equal_the_plain_model() {
-        let hw = presets::find("4x4").unwrap().validate().unwrap();
+        let mut config = presets::find("4x4").unwrap();
+        config.injector.activations = Kinds::READ;
+        let hw = config.validate().unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut layer = |kind, c: u32, k: u32, side: u32, pool| {
             let shape = LayerShape { kind, in_channels: c, out_channels: k, height: side, width: side, pool };
             let taps = if kind == LayerKind::Conv3x3 { 3 } else { 1 };
             let weights = Array4::from_shape_simple_fn((k as usize, c as usize, taps, taps), || rng.random());
             let scale = vec![Scale { m: 40_000, s: 24 }; if taps == 3 { k as usize } else { 0 }];
-            Layer { shape, weights, bias: Array1::zeros(k as usize), scale }
+            let bias = Array1::from_shape_simple_fn(k as usize, || rng.random_range(-9000..9000));
+            Layer { shape, weights, bias, scale }
         };
         let layers = vec![
             layer(LayerKind::Conv3x3, 3, 18, 16, true),
@@ -207,39 +281,54 @@ mod tests {
         let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap();
         let image = |_| Array3::from_shape_simple_fn((3, 16, 16), || rng.random());
         let images: Vec<Array3<i8>> = (0..5).map(image).collect();
-        for p in [0.0, 2e-5, 1e-3, 0.5] {
-            let noise = hw.noise(p).unwrap();
+        let even = [0.0, 2e-5, 1e-3, 0.5].map(Rates::from);
+        let uneven = [Rates { p01: 1e-3, p10: 0.05 }];
+        let settings = even
+            .into_iter()
+            .chain(uneven)
+            .flat_map(|rates| [AtRisk::PARAMETERS, AtRisk::EVERYTHING].map(|at_risk| (rates, at_risk)));
+        for (rates, at_risk) in settings {
+            let noise = hw.noise(rates, at_risk).unwrap();
             let mut golden = Golden::new(&network, &hw, &schedule, &noise, 3);
             // Twice: the weights must be whole again after a batch.
             let (first, again) = (golden.batch(8, &images, Depth::EveryLayer), golden.batch(8, &images, Depth::Logits));
             let mut flips = Vec::new();
-            let mut maps: Vec<_> = images.iter().cloned().map(LayerOutput::Map).collect();
+            let mut maps = images.clone();
             for (l, layer) in network.layers.iter().enumerate() {
-                let groups = (8..13).map(|image| image / schedule.layers[l].read_group);
-                let mut last = None;
-                for (map, group) in maps.iter_mut().zip(groups) {
-                    let stream = Stream { seed: 3, layer: l as u32, group };
-                    let (weights, read) = read_weights(&hw, &layer.shape, &layer.weights, stream, &noise);
-                    if last.replace(group) != Some(group) {
-                        flips.extend(read.flips);
-                    }
-                    let LayerOutput::Map(ifmap) = &*map else { unreachable!("the head is last") };
-                    *map = clean::layer(layer, &weights, ifmap);
+                let group = |&image: &u32| image / schedule.layers[l].read_group;
+                let numbers: Vec<u32> = (8..13).collect();
+                let (mut outputs, mut rest) = (Vec::new(), &maps[..]);
+                for numbers in numbers.chunk_by(|a, b| group(a) == group(b)) {
+                    let stream = Stream { seed: 3, layer: l as u32, group: group(&numbers[0]) };
+                    let (weights, of_weights) = read_weights(&hw, &layer.weights, stream, &noise);
+                    let (bias, of_biases) = read_biases(&hw, &layer.bias, stream, &noise);
+                    let as_read = Layer { weights, bias, ..layer.clone() };
+                    let (ifmaps, later) = rest.split_at(numbers.len());
+                    let (given, of_maps) = read_activations(&hw, &as_read, ifmaps, stream, &noise);
+                    flips.extend(of_weights.into_iter().chain(of_biases).chain(of_maps));
+                    outputs.extend(given);
+                    rest = later;
                 }
-                assert!(first.outputs[l] == maps, "p {p}, layer {l}");
+                assert!(first.outputs[l] == outputs, "{rates:?}, {at_risk:?}, layer {l}");
+                let map = |output: &LayerOutput| match output {
+                    LayerOutput::Map(map) => Some(map.clone()),
+                    LayerOutput::Logits(_) => None,
+                };
+                maps = outputs.iter().filter_map(map).collect();
             }
-            assert_eq!((&first.flips, again.flips.len()), (&flips, 0), "p {p}");
+            assert_eq!((&first.flips, again.flips.len()), (&flips, 0), "{rates:?}");
             // From the clean maps of some of the batches, of this one, and of no whole one.
             for count in [0, 2, 5] {
                 let clean = CleanMaps::new(&network, 8, &images[..count], schedule.batch, 1 << 20);
                 let model = Golden::new(&network, &hw, &schedule, &noise, 3);
                 let from_clean = model.starting_from(Some(&clean)).batch(8, &images, Depth::Flips);
-                assert!(from_clean.outputs == again.outputs && from_clean.flips == flips, "p {p}, {count} images");
+                assert!(from_clean.outputs == again.outputs && from_clean.flips == flips, "{rates:?}, {count} images");
                 assert_eq!(from_clean.counters, again.counters);
             }
             assert_eq!((again.outputs.len(), &again.outputs[0]), (1, first.outputs.last().unwrap()));
             assert_eq!(first.counters, again.counters);
-            let counted: u32 = first.counters.iter().map(|(_, c)| c.flips).sum();
+            let counted: u32 =
+                first.counters.iter().map(|(_, c)| Site::ALL.map(|site| c.flips(site)).iter().sum::<u32>()).sum();
             assert_eq!(counted as usize, flips.len());
         }
     }

@@ -60,7 +60,7 @@ pub fn prices(rows: &[Row], devices: &[Device]) -> Vec<Price> {
 /// several, the one with the most cells at risk.
 fn cheapest<'a>(rows: &[&'a Row]) -> &'a Row {
     let best = rows.iter().min_by(|a, b| {
-        let cells = |row: &Row| row.cells_read as f64 / row.images as f64;
+        let cells = |row: &Row| row.cells_weights as f64 / row.images as f64;
         a.ber_requested.total_cmp(&b.ber_requested).then(cells(b).total_cmp(&cells(a)))
     });
     best.expect("a group has a row")
@@ -68,7 +68,7 @@ fn cheapest<'a>(rows: &[&'a Row]) -> &'a Row {
 
 fn price(row: &Row, recorded: &Recorded, devices: &[Device]) -> Price {
     let each = |total: u64| total as f64 / row.images as f64;
-    let cells_read = each(row.cells_read);
+    let cells_read = each(row.cells_weights);
     let energy = devices.iter().filter_map(|device| {
         let nj = cells_read * device.read_pj_per_bit? / 1000.0;
         Some(Energy { device: device.name.clone(), source: device.source.clone(), nj })
@@ -97,9 +97,19 @@ mod tests {
 
     fn row(preset: &str, config_hash: String, ber_requested: f64) -> Row {
         let cycles = if ber_requested > 0.0 { 1100 } else { 1000 };
-        let (cells_read, words_read, protection) = (80_000, 100, "none".to_owned());
+        let (cells_weights, words_read, protection) = (80_000, 100, "none".to_owned());
         let (preset, images) = (preset.to_owned(), 10);
-        Row { preset, config_hash, protection, ber_requested, images, cycles, cells_read, words_read, ..Row::default() }
+        Row {
+            preset,
+            config_hash,
+            protection,
+            ber_requested,
+            images,
+            cycles,
+            cells_weights,
+            words_read,
+            ..Row::default()
+        }
     }
 
     #[test]

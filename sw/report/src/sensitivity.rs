@@ -56,16 +56,23 @@ pub fn maps(curves: &[Curve]) -> Vec<Map> {
     let mut maps = Vec::new();
     for (_, curves) in grouped(curves, |curve| curve.setup.unmasked()) {
         let layers = curves.iter().filter(|c| c.setup.layer().is_some() && c.setup.bit().is_none());
-        for (_, curves) in grouped(layers, |curve| curve.setup.bit_mask) {
+        for (_, curves) in grouped(layers, |curve| (whole(curve), curve.setup.bit_mask)) {
             maps.extend(against_rate(Axis::Layer, &curves, |setup| setup.layer()));
         }
         let bits = curves.iter().filter(|c| c.setup.bit().is_some() && c.setup.layer().is_none());
-        for (_, curves) in grouped(bits, |curve| curve.setup.layer_mask) {
+        for (_, curves) in grouped(bits, |curve| (whole(curve), curve.setup.layer_mask)) {
             maps.extend(against_rate(Axis::Bit, &curves, |setup| setup.bit()));
         }
-        maps.extend(layer_by_bit(&curves));
+        for (_, curves) in grouped(curves.iter().copied(), |curve| whole(curve)) {
+            maps.extend(layer_by_bit(&curves));
+        }
     }
     maps
+}
+
+/// Sites and direction of a curve: maps are of one of each.
+fn whole(curve: &Curve) -> (String, String) {
+    (curve.setup.sites.clone(), curve.setup.direction.clone())
 }
 
 fn against_rate(down: Axis, curves: &[&&Curve], row: impl Fn(&Setup) -> Option<u32>) -> Option<Map> {

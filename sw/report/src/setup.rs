@@ -28,6 +28,10 @@ pub struct Setup {
     pub images: u64,
     /// Images that the hardware holds at once.
     pub batch: u32,
+    /// Memories at risk, joined by `+`.
+    pub sites: String,
+    /// Directions in which cells are read wrong: `both`, `0->1`, `1->0` or `uneven`.
+    pub direction: String,
     /// Bits of a byte that are cells at risk.
     pub bit_mask: u8,
     /// Layers whose cells are at risk; bit 0 is the first.
@@ -49,6 +53,8 @@ impl Setup {
             first: row.first,
             images: row.images,
             batch: row.batch,
+            sites: row.sites.clone(),
+            direction: row.direction().to_owned(),
             bit_mask: row.bit_mask,
             layer_mask: row.layer_mask,
         }
@@ -69,25 +75,31 @@ impl Setup {
         self.bit().is_some() || self.layer().is_some()
     }
 
-    /// Returns the setup whatever its masks: without noise they change nothing.
+    /// Returns the setup whatever is at risk: without noise that changes nothing.
     pub fn unmasked(&self) -> Self {
-        Self { bit_mask: 0, layer_mask: 0, ..self.clone() }
+        let (sites, direction) = (String::new(), String::new());
+        Self { sites, direction, bit_mask: 0, layer_mask: 0, ..self.clone() }
     }
 
     /// What may tell setups apart, in words.
-    fn words(&self) -> [String; 8] {
+    fn words(&self) -> [String; WORDS] {
         [
             self.model.clone(),
             self.preset.clone(),
             self.engine.clone(),
             self.draws.clone(),
             format!("protection {}", self.protection),
+            self.sites.replace('+', " and "),
             format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
+            self.direction.replace("->", " to "),
             format!("{} {} to {}", self.data, self.first, u64::from(self.first) + self.images - 1),
             format!("batch {}", self.batch),
         ]
     }
 }
+
+/// Words that may tell setups apart.
+const WORDS: usize = 10;
 
 /// Names each setup as short as it can be told from the others: network and preset, and what else differs.
 pub fn labels(setups: &[&Setup]) -> Vec<String> {
@@ -104,7 +116,7 @@ pub fn short_labels(setups: &[&Setup]) -> Vec<String> {
 fn named(setups: &[&Setup], always: usize) -> Vec<String> {
     let words: Vec<_> = setups.iter().map(|setup| setup.words()).collect();
     let mut names = vec![Vec::new(); words.len()];
-    for i in 0..8 {
+    for i in 0..WORDS {
         let apart = |a: usize, b: usize| names[a] == names[b] && words[a][i] != words[b][i];
         if i < always || (0..words.len()).any(|a| (0..a).any(|b| apart(a, b))) {
             names.iter_mut().zip(&words).for_each(|(name, words)| name.push(&*words[i]));

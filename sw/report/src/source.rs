@@ -100,8 +100,8 @@ fn unfinished(source: &Source) -> Option<String> {
 /// All that decides a result.
 fn point(row: &Row) -> String {
     let images = (row.first, row.images, row.batch);
-    let masks = (row.bit_mask, row.layer_mask);
-    let noise = (row.ber_requested, row.seed, &row.draws);
+    let masks = (&row.sites, row.bit_mask, row.layer_mask);
+    let noise = (row.p01_requested, row.p10_requested, row.seed, &row.draws);
     format!("{:?}", (&row.model_sha256, &row.config_hash, &row.engine, &row.data, images, masks, noise))
 }
 

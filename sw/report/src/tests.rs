@@ -23,7 +23,7 @@ fn rows() -> Vec<Row> {
         images: 100,
         top1: correct as f64 / 100.0,
         flips: (1e6 * ber_requested) as u64,
-        cells_read: 1_000_000,
+        cells_weights: 1_000_000,
         cells_at_risk: 1_000_000,
         cycles: if preset == "4x4" { 4000 } else { 1000 },
         bit_mask: 255,

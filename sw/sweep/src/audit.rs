@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use hafnia_config::fault::stream_key;
+use hafnia_config::fault::{Site, stream_key};
 use hafnia_cosim::{BatchReport, CosimError, Engine, Hardware, Ifmaps, Plan, run_batches};
 
 /// A batch on which two engines differ.
@@ -20,7 +20,7 @@ pub struct Divergence {
 pub fn choose(number: usize, share: f64, batches: &[Range<u32>]) -> Vec<Range<u32>> {
     let due = |points: usize| (points as f64 * share * batches.len() as f64).ceil() as usize;
     let count = due(number + 1) - due(number);
-    let start = stream_key(0, number as u32, 0)[0] as usize;
+    let start = stream_key(0, Site::Weights, number as u32, 0)[0] as usize;
     let mut chosen: Vec<_> = (0..count).map(|i| (start + i * batches.len() / count) % batches.len()).collect();
     chosen.sort_unstable();
     chosen.into_iter().map(|i| batches[i].clone()).collect()

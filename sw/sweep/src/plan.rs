@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hafnia_config::fault::{AtRisk, AtRiskError, Noise};
+use hafnia_config::fault::{Draws, FaultError, Noise, RateError, Rates, Site};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{AccelConfig, Elaborated, presets};
 use hafnia_cosim::{LARGEST_VERILOG, design};
@@ -11,7 +11,7 @@ use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::Design;
 use serde_json::{Value, json};
 
-use crate::spec::{Engine, Spec, Stop};
+use crate::spec::{DrawsKey, Engine, Spec, Stop};
 use crate::{Row, SweepError};
 
 /// A sweep that can run: every file read and every combination checked.
@@ -57,30 +57,45 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Adds the points of this setup, number `number`: cells at risk x rates x seeds. At rate 0 nothing is drawn, so that
-    /// there is one point whatever the cells and the seed.
+    /// Adds the points of this setup, number `number`: cells at risk x directions x rates x seeds. At rate 0 nothing is drawn,
+    /// so that there is one point whatever the cells, the direction and the seed.
     fn points(&self, spec: &Spec, number: usize, blank: &Row, points: &mut Vec<Point>) -> Result<(), SweepError> {
         let layers = self.schedule.layers.len();
-        let wrong = |error| {
-            let key = if error == AtRiskError::NoBit { "bits" } else { "layers" };
-            spec.wrong(key, &format!("{}: {error}", blank.model))
+        let wrong = |error: FaultError| match error {
+            FaultError::AtRisk { key, source } => spec.wrong(key, &format!("{}: {source}", blank.model)),
+            error => SweepError::Spec { path: spec.path.clone(), reason: error.to_string() },
         };
-        let risks = spec.at_risk(layers).map_err(wrong)?;
+        let risks = spec.at_risk(&self.hw, layers).map_err(wrong)?;
         let mut cell = points.last().map_or(0, |point| point.cell + 1);
-        for (i, &at_risk) in risks.iter().enumerate() {
+        let kinds =
+            risks.iter().flat_map(|&at_risk| spec.directions.iter().map(move |&direction| (at_risk, direction)));
+        for (i, (at_risk, direction)) in kinds.enumerate() {
             for &ber in &spec.ber {
-                let noise = self.hw.noise(ber).map_err(|error| spec.wrong("ber", &error))?;
-                let (at_risk, seeds) = match noise.enable {
-                    true => (at_risk, &spec.seeds[..]),
-                    false if i == 0 => (AtRisk::ALL, &spec.seeds[..1]),
-                    false => continue,
+                let (at_risk, seeds) = match ber {
+                    0.0 if i > 0 => continue,
+                    0.0 => (self.hw.at_risk_by_default(), &spec.seeds[..1]),
+                    _ => (at_risk, &spec.seeds[..]),
                 };
-                let (bit_mask, layer_mask) = (at_risk.bits, at_risk.layers_of(layers));
+                let rates = direction.rates(ber);
+                let noise = self.hw.noise(rates, at_risk).map_err(|error| {
+                    let key = if matches!(error, RateError::NoInjector { .. }) { "sites" } else { "ber" };
+                    spec.wrong(key, &error)
+                })?;
+                let noise = Noise { draws: spec.draws.into(), ..noise };
+                let row = Row {
+                    ber_requested: ber,
+                    p01_requested: rates.p01,
+                    p10_requested: rates.p10,
+                    sites: at_risk.sites().map(Site::name).collect::<Vec<_>>().join("+"),
+                    bit_mask: at_risk.bits.into_iter().fold(0, |all, bits| all | bits),
+                    layer_mask: at_risk.layers_of(layers),
+                    ..blank.clone()
+                };
                 points.extend(seeds.iter().map(|&seed| Point {
                     setup: number,
                     cell,
-                    noise: Noise { at_risk, ..noise.clone() },
-                    row: Row { ber_requested: ber, seed, bit_mask, layer_mask, ..blank.clone() },
+                    noise: noise.clone(),
+                    row: Row { seed, ..row.clone() },
                 }));
                 cell += 1;
             }
@@ -106,6 +121,21 @@ impl Point {
     /// Returns the rate asked for.
     pub fn ber(&self) -> f64 {
         self.row.ber_requested
+    }
+
+    /// Returns the rates of both directions asked for.
+    pub fn rates(&self) -> Rates {
+        self.noise.rates
+    }
+
+    /// Returns the directions in which cells are read wrong, see [`Row::direction`].
+    pub fn direction(&self) -> &'static str {
+        self.row.direction()
+    }
+
+    /// Returns the memories at risk, joined by `+`.
+    pub fn sites(&self) -> &str {
+        &self.row.sites
     }
 
     /// Returns the bits of a byte at risk, as a mask.
@@ -167,6 +197,10 @@ impl Plan {
                     source,
                 };
                 let schedule = Schedule::new(hw, &model.network.shapes(), spec.batch).map_err(unfit)?;
+                let schedule = match spec.draws {
+                    DrawsKey::Exact => schedule,
+                    DrawsKey::Statistical => schedule.reading_once_for(spec.images_per_read.unwrap_or(1)),
+                };
                 let blank = Row {
                     model: model.network.name.clone(),
                     model_sha256: model.sha256.clone(),
@@ -176,7 +210,7 @@ impl Plan {
                     data: data.name().to_owned(),
                     first,
                     batch: schedule.batch,
-                    draws: "exact".to_owned(),
+                    draws: Draws::from(spec.draws).name().to_owned(),
                     protection: hw.config.protection.code.to_string(),
                     version: version.to_owned(),
                     ..Row::default()
@@ -189,7 +223,7 @@ impl Plan {
         }
         let facts = json!({
             "version": version, "points": points.len(), "engines": spec.engines, "models": models, "presets": configurations,
-            "ber": spec.ber, "bits": spec.bits, "layers": spec.layers, "seeds": spec.seeds, "batch": spec.batch, "stop": spec.stop,
+            "ber": spec.ber, "directions": spec.directions, "sites": spec.sites, "bits": spec.bits, "layers": spec.layers, "seeds": spec.seeds, "batch": spec.batch, "draws": spec.draws, "images_per_read": spec.images_per_read, "stop": spec.stop,
             "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });

@@ -1,5 +1,6 @@
 //! One row: a point and what it gave.
 
+use hafnia_config::fault::Site;
 use hafnia_cosim::Totals;
 use parquet_derive::ParquetRecordWriter;
 use serde::{Deserialize, Serialize};
@@ -26,17 +27,23 @@ pub struct Row {
     pub first: u32,
     /// Number of images.
     pub images: u64,
-    /// Images that the hardware holds at once.
+    /// Images that the hardware holds at once; with statistical draws those that share a read.
     pub batch: u32,
-    /// Bit-error rate asked for.
+    /// Bit-error rate asked for, of the directions in which cells are read wrong.
     pub ber_requested: f64,
+    /// Rate asked for at which a stored 0 is read as 1.
+    pub p01_requested: f64,
+    /// Rate asked for at which a stored 1 is read as 0.
+    pub p10_requested: f64,
     /// Run seed.
     pub seed: u64,
+    /// Memories at risk, joined by `+`: `weights`, `biases`, `activations`.
+    pub sites: String,
     /// Bits of a byte that are cells at risk, as a mask.
     pub bit_mask: u8,
-    /// Layers whose weights are at risk, as a mask; bit 0 is the first layer.
+    /// Layers at risk, as a mask; bit 0 is the first layer.
     pub layer_mask: u32,
-    /// `exact`.
+    /// `exact` or `statistical`.
     pub draws: String,
     /// Code of the weight memory.
     pub protection: String,
@@ -50,12 +57,26 @@ pub struct Row {
     pub ber_low: f64,
     /// Upper end.
     pub ber_high: f64,
-    /// Bits flipped.
+    /// Bits read wrong.
     pub flips: u64,
-    /// Cells read.
-    pub cells_read: u64,
+    /// Those that held 0.
+    pub flips_01: u64,
+    /// Those of weights.
+    pub flips_weights: u64,
+    /// Those of biases.
+    pub flips_biases: u64,
+    /// Those of activations.
+    pub flips_activations: u64,
+    /// Cells of weights read.
+    pub cells_weights: u64,
+    /// Cells of biases read.
+    pub cells_biases: u64,
+    /// Cells of activations read.
+    pub cells_activations: u64,
     /// Cells read that were at risk.
     pub cells_at_risk: u64,
+    /// Those of them that held 0; 0 where activations are at risk: what they hold is not counted.
+    pub zeros_at_risk: u64,
     /// Weight words read.
     pub words_read: u64,
     /// Useful multiply-accumulates.
@@ -76,9 +97,13 @@ impl Row {
         let (low, high) = totals.ber_interval();
         (self.ber_measured, self.ber_low, self.ber_high) = (totals.ber_measured(), low, high);
         (self.images, self.correct, self.top1) = (totals.images, totals.correct, totals.top1());
-        self.flips = totals.counter("flips");
-        self.cells_read = totals.counter("cells_read");
-        self.cells_at_risk = totals.cells_at_risk;
+        self.zeros_at_risk = totals.zeros_at_risk().unwrap_or(0);
+        (self.flips, self.cells_at_risk) = totals.all();
+        self.flips_01 = Site::ALL.map(|site| totals.flip_counts.of(site, false).iter().sum::<u64>()).iter().sum();
+        [self.flips_weights, self.flips_biases, self.flips_activations] = Site::ALL.map(|site| totals.flips(site));
+        self.cells_weights = totals.counter("cells_weights");
+        self.cells_biases = totals.counter("cells_biases");
+        self.cells_activations = totals.counter("cells_activations");
         self.words_read = totals.counter("words_read");
         self.macs = totals.counter("macs");
         self.cycles = totals.counter("cycles");
@@ -87,9 +112,20 @@ impl Row {
 
     /// Returns what tells its point from the others of its sweep.
     pub(crate) fn key(&self) -> Key {
-        let Self { model_sha256, config_hash, engine, ber_requested, seed, bit_mask, layer_mask, .. } = self;
-        let names = [model_sha256.clone(), config_hash.clone(), engine.clone()];
-        (names, ber_requested.to_bits(), *seed, *bit_mask, *layer_mask)
+        let Self { model_sha256, config_hash, engine, sites, seed, bit_mask, layer_mask, .. } = self;
+        let names = [model_sha256.clone(), config_hash.clone(), engine.clone(), sites.clone()];
+        let rates = [self.p01_requested, self.p10_requested].map(f64::to_bits);
+        (names, rates, *seed, *bit_mask, *layer_mask)
+    }
+
+    /// Returns the directions in which cells are read wrong: `both`, `0->1`, `1->0`, or `uneven` at two rates.
+    pub fn direction(&self) -> &'static str {
+        match (self.p01_requested, self.p10_requested) {
+            (p01, p10) if p01 == p10 => "both",
+            (_, 0.0) => "0->1",
+            (0.0, _) => "1->0",
+            _ => "uneven",
+        }
     }
 
     /// Whether both are of points that differ by their seeds at most.
@@ -98,8 +134,8 @@ impl Row {
     }
 }
 
-/// Model, configuration and engine; rate, seed, bits and layers of a point.
-pub(crate) type Key = ([String; 3], u64, u64, u8, u32);
+/// Model, configuration, engine and sites; rates, seed, bits and layers of a point.
+pub(crate) type Key = ([String; 4], [u64; 2], u64, u8, u32);
 
 /// A bit-error rate as it was asked for.
 pub fn rate(ber: f64) -> String {

@@ -128,7 +128,7 @@ impl Loaded {
         };
         let ifmaps = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
         let chosen = choose(number, plan.audit, &ifmaps.batches(&experiment));
-        let (mut totals, mut kept) = (Totals::new(experiment.noise.at_risk), Vec::new());
+        let (mut totals, mut kept) = (Totals::new(&experiment), Vec::new());
         hafnia_cosim::run(&experiment, engine, ifmaps, jobs, &mut |batch| {
             let start = (batch.first - plan.first) as usize;
             totals.add(&batch, &plan.images.labels()[start..start + batch.images as usize]);

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hafnia_config::fault::{AtRisk, AtRiskError};
+use hafnia_config::Elaborated;
+use hafnia_config::fault::{AtRisk, Draws, FaultError, FaultSpec, Rates, Site};
 use serde::{Deserialize, Serialize};
 use strsim::normalized_damerau_levenshtein as likeness;
 
@@ -12,18 +13,22 @@ use crate::SweepError;
 const LARGEST: u64 = 1 << 20;
 
 /// Its keys; those after the point belong to the table `stop`.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 19] = [
     "models",
     "presets",
     "configs",
     "engines",
     "ber",
+    "directions",
+    "sites",
     "bits",
     "layers",
     "seeds",
     "images",
     "data",
     "batch",
+    "draws",
+    "images_per_read",
     "audit",
     "rtl",
     "stop.width",
@@ -50,10 +55,16 @@ pub struct Spec {
     pub engines: Vec<Engine>,
     /// Bit-error rates of each cell read.
     pub ber: Vec<f64>,
+    /// Directions in which cells are read wrong at these rates.
+    #[serde(default = "default_directions")]
+    pub directions: Vec<Direction>,
+    /// Memories at risk, a list of lists; without it weights and biases.
+    #[serde(default)]
+    pub sites: Option<Vec<Vec<Site>>>,
     /// Bits of each byte that are at risk, masks or each bit alone; without it all of them.
     #[serde(default)]
     pub bits: Option<Choice<u8>>,
-    /// Layers whose weights are at risk, lists or each layer alone; without it all of them.
+    /// Layers that are at risk, lists or each layer alone; without it all of them.
     #[serde(default)]
     pub layers: Option<Choice<Vec<u32>>>,
     /// Run seeds. Rate 0 draws nothing and takes the first one alone.
@@ -66,6 +77,12 @@ pub struct Spec {
     /// Images that the hardware holds at once; without it as many as fit.
     #[serde(default)]
     pub batch: Option<u32>,
+    /// How the flips are drawn.
+    #[serde(default)]
+    pub draws: DrawsKey,
+    /// With statistical draws, images that share a read of the parameters; without it 1.
+    #[serde(default)]
+    pub images_per_read: Option<u32>,
     /// Share, from 0 to 1, of all (point, image) pairs that is run again on the simulated hardware and must be equal.
     #[serde(default)]
     pub audit: f64,
@@ -145,6 +162,60 @@ impl Engine {
     }
 }
 
+/// How the flips are drawn, see [`Draws`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DrawsKey {
+    /// As the hardware does.
+    #[default]
+    Exact,
+    /// Other flips of the same law.
+    Statistical,
+}
+
+impl From<DrawsKey> for Draws {
+    fn from(key: DrawsKey) -> Self {
+        match key {
+            DrawsKey::Exact => Self::Exact,
+            DrawsKey::Statistical => Self::Statistical,
+        }
+    }
+}
+
+/// Which cells are read wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// Those that hold 0 and those that hold 1, at the same rate.
+    #[serde(rename = "both")]
+    Both,
+    /// Those that hold 0.
+    #[serde(rename = "0->1")]
+    Up,
+    /// Those that hold 1.
+    #[serde(rename = "1->0")]
+    Down,
+}
+
+impl Direction {
+    /// Returns the rates of both directions, given the rate of this one.
+    pub fn rates(self, ber: f64) -> Rates {
+        match self {
+            Self::Both => ber.into(),
+            Self::Up => Rates { p01: ber, p10: 0.0 },
+            Self::Down => Rates { p01: 0.0, p10: ber },
+        }
+    }
+
+    /// Returns its name, as in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Up => "0->1",
+            Self::Down => "1->0",
+        }
+    }
+}
+
 /// Early stopping: no more seeds once the 95% interval of the mean top-1 over seeds is narrow enough.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,6 +225,10 @@ pub struct Stop {
     /// Seeds that are run in any case, 2 or more.
     #[serde(default = "default_at_least")]
     pub at_least: usize,
+}
+
+fn default_directions() -> Vec<Direction> {
+    vec![Direction::Both]
 }
 
 fn default_engines() -> Vec<Engine> {
@@ -194,6 +269,8 @@ impl Spec {
             ("presets", spec.presets.is_empty() && spec.configs.is_empty()),
             ("engines", spec.engines.is_empty()),
             ("ber", spec.ber.is_empty()),
+            ("directions", spec.directions.is_empty()),
+            ("sites", spec.sites.as_ref().is_some_and(|lists| lists.iter().any(Vec::is_empty) || lists.is_empty())),
             ("bits", spec.bits.as_ref().is_some_and(Choice::is_empty)),
             ("layers", spec.layers.as_ref().is_some_and(Choice::is_empty)),
             ("seeds", spec.seeds.is_empty()),
@@ -203,11 +280,26 @@ impl Spec {
                 return Err(format!("`{key}` is empty, so the sweep has no point; name at least one"));
             }
         }
+        if spec.seeds.contains(&0) {
+            return Err("`seeds` has 0, which is what an unset seed looks like; write seeds from 1 up".to_owned());
+        }
         if let Some((key, value)) = spec.repeated() {
             return Err(format!("`{key}` has {value} twice; name each once"));
         }
         if !(0.0..=1.0).contains(&spec.audit) {
             return Err(format!("`audit` is {}, expected a share from 0 to 1, such as 0.002", spec.audit));
+        }
+        let statistical = spec.draws == DrawsKey::Statistical;
+        if statistical && (spec.audit > 0.0 || spec.engines.contains(&Engine::Sim) || spec.batch.is_some()) {
+            let reason =
+                "`draws` is statistical, which no hardware follows: leave out `audit`, `batch` and the engine `sim`";
+            return Err(reason.to_owned());
+        }
+        if !statistical && spec.images_per_read.is_some() {
+            return Err("`images_per_read` is for `draws = \"statistical\"`; with exact draws write `batch`".to_owned());
+        }
+        if spec.images_per_read.is_some_and(|images| !(1..=65536).contains(&images)) {
+            return Err("`images_per_read` is out of range, expected 1 to 65536".to_owned());
         }
         if spec.rtl.is_some() && spec.presets.len() + spec.configs.len() > 1 {
             let names = spec.presets.iter().cloned().chain(spec.configs.iter().map(|path| path.display().to_string()));
@@ -235,14 +327,27 @@ impl Spec {
         SweepError::Spec { path: self.path.clone(), reason: format!("`{key}`: {why}") }
     }
 
-    /// The cells at risk of a network of `layers` layers, in order.
-    pub(crate) fn at_risk(&self, layers: usize) -> Result<Vec<AtRisk>, AtRiskError> {
-        let all = || vec![u8::MAX];
-        let bits = self.bits.as_ref().map_or_else(all, |bits| bits.values((0..8).rev().map(|bit| 1 << bit)));
+    /// The cells at risk of a network of `layers` layers on `hw`, in order.
+    pub(crate) fn at_risk(&self, hw: &Elaborated, layers: usize) -> Result<Vec<AtRisk>, FaultError> {
+        let all = || vec![None];
+        let sites = self.sites.as_ref().map_or_else(all, |lists| lists.iter().cloned().map(Some).collect());
+        let bits = self.bits.as_ref().map_or_else(
+            || vec![None],
+            |bits| bits.values((0..8).rev().map(|bit| 1 << bit)).into_iter().map(Some).collect(),
+        );
         let lists = self.layers.as_ref().map(|lists| lists.values((0..layers as u32).map(|layer| vec![layer])));
         let lists = lists.map_or_else(|| vec![None], |lists| lists.into_iter().map(Some).collect());
-        let pairs = lists.iter().flat_map(|list| bits.iter().map(move |&bits| (bits, list.as_deref())));
-        pairs.map(|(bits, list)| AtRisk::new(bits, list, layers)).collect()
+        let mut risks = Vec::new();
+        for sites in &sites {
+            for list in &lists {
+                for &bits in &bits {
+                    let (sites, layers_at_risk) = (sites.clone(), list.clone());
+                    let spec = FaultSpec { sites, bits, layers: layers_at_risk, ..FaultSpec::default() };
+                    risks.push(spec.at_risk(hw, layers)?);
+                }
+            }
+        }
+        Ok(risks)
     }
 
     /// The first value that stands twice in a list.
@@ -256,6 +361,8 @@ impl Spec {
             ("configs", twice(&self.configs)),
             ("engines", twice(&self.engines.iter().map(|engine| engine.name()).collect::<Vec<_>>())),
             ("ber", twice(&self.ber)),
+            ("directions", twice(&self.directions.iter().map(|direction| direction.name()).collect::<Vec<_>>())),
+            ("sites", self.sites.as_ref().and_then(|lists| twice(lists))),
             ("bits", self.bits.as_ref().and_then(|bits| twice(bits.list()))),
             ("layers", self.layers.as_ref().and_then(|layers| twice(layers.list()))),
             ("seeds", twice(&self.seeds)),
@@ -310,6 +417,13 @@ mod tests {
             (format!("{GOOD}rtl = \"a.v\"\npresets = [\"4x4\", \"8x8\"]"), ["`rtl`", "4x4, 8x8"]),
             (format!("{GOOD}bits = \"all\""), ["bits", "\"each\" or a list"]),
             (format!("{GOOD}layers = []"), ["`layers` is empty", "at least one"]),
+            (format!("{GOOD}sites = [[]]"), ["`sites` is empty", "at least one"]),
+            (format!("{GOOD}sites = [[\"scales\"]]"), ["scales", "activations"]),
+            (format!("{GOOD}directions = [\"up\"]"), ["up", "0->1"]),
+            (GOOD.replace("[1, 2]", "[0, 2]"), ["`seeds` has 0", "from 1 up"]),
+            (format!("{GOOD}draws = \"statistical\"\naudit = 0.1"), ["`draws`", "`audit`"]),
+            (format!("{GOOD}images_per_read = 4"), ["`images_per_read`", "`batch`"]),
+            (format!("{GOOD}draws = \"statistical\"\nimages_per_read = 0"), ["`images_per_read`", "1 to 65536"]),
             (format!("{GOOD}audit = 2"), ["`audit` is 2", "such as 0.002"]),
             (format!("{GOOD}[stop]\nwidth = 0.0"), ["`stop.width` is 0", "such as 0.01"]),
             (format!("{GOOD}ecc = 1"), ["`ecc`; There are models", "stop.at_least"]),

@@ -26,7 +26,9 @@ pub struct Array {
     pub host_read_i: Wire<In>,
     pub host_address_i: Wire<In>,
     pub host_data_i: Wire<In>,
-    pub host_write_bias_i: Wire<In>,
+    pub bias_i: Wire<In>,
+    /// The column that takes the bias.
+    pub bias_load_i: Wire<In>,
     pub host_write_scale_i: Wire<In>,
     pub accumulators_o: Wire<Out>,
     pixel_skew: Skew,
@@ -50,7 +52,8 @@ impl Array {
             host_read_i: Wire::new(1),
             host_address_i: Wire::new(HOST_ADDRESS_BITS),
             host_data_i: Wire::new(32),
-            host_write_bias_i: Wire::new(hw.cols),
+            bias_i: Wire::new(32),
+            bias_load_i: Wire::new(hw.cols),
             host_write_scale_i: Wire::new(hw.cols),
             accumulators_o: Wire::new(32 * hw.cols),
             pixel_skew: Skew::new("pixel_skew", hw.rows, 9),
@@ -109,7 +112,8 @@ impl Array {
                 (&mut column.host_read_i, "host_read_i", "host_read_i".to_owned()),
                 (&mut column.host_address_i, "host_address_i", "host_address_i".to_owned()),
                 (&mut column.host_data_i, "host_data_i", "host_data_i".to_owned()),
-                (&mut column.host_write_bias_i, "host_write_bias_i", format!("host_write_bias_i[{c}]")),
+                (&mut column.bias_i, "bias_i", "bias_i".to_owned()),
+                (&mut column.bias_load_i, "bias_load_i", format!("bias_load_i[{c}]")),
                 (&mut column.host_write_scale_i, "host_write_scale_i", format!("host_write_scale_i[{c}]")),
             ] {
                 text.push_str(&port.drive(&format!("columns_{c}_{name}"), &from));

@@ -1,7 +1,8 @@
-//! One column of the array: its PEs, its accumulators, its biases and scales, and its way out.
+//! One column of the array: its PEs, its accumulators, its bias and scales, and its way out.
 //!
 //! A pixel's control word reaches `control_i` `rows` cycles after the pixel reached row 0, so that the accumulator read
 //! (latency 2) meets the sum at the bottom of the PEs. Sum registered one cycle later, stored or requantised after that.
+//! The bias of the next output fold comes in the cycle before the first pixel that it is added to.
 //! A stored sum may be read again 4 cycles after its last read (`ACCUMULATE_LATENCY`).
 //! Everything that enters from the left leaves to the right one cycle later.
 
@@ -34,12 +35,12 @@ pub struct Column {
     pub host_read_i: Wire<In>,
     pub host_address_i: Wire<In>,
     pub host_data_i: Wire<In>,
-    pub host_write_bias_i: Wire<In>,
+    pub bias_i: Wire<In>,
+    pub bias_load_i: Wire<In>,
     pub host_write_scale_i: Wire<In>,
     pub accumulator_o: Wire<Out>,
     pes: Vec<Pe>,
     accumulators: BlockRam,
-    biases: BlockRam,
     scales: BlockRam,
     requantise: Requantise,
     _text: String,
@@ -69,12 +70,12 @@ impl Column {
             host_read_i: Wire::new(1),
             host_address_i: Wire::new(HOST_ADDRESS_BITS),
             host_data_i: Wire::new(32),
-            host_write_bias_i: Wire::new(1),
+            bias_i: Wire::new(32),
+            bias_load_i: Wire::new(1),
             host_write_scale_i: Wire::new(1),
             accumulator_o: Wire::new(32),
             pes: (0..hw.rows).map(|_| Pe::default()).collect(),
             accumulators: BlockRam::new(32, memory.accumulator_words),
-            biases: BlockRam::new(32, memory.parameter_words),
             scales: BlockRam::new(22, memory.parameter_words),
             requantise: Requantise::default(),
             _text: String::new(),
@@ -108,7 +109,7 @@ impl Column {
     fn wire_memories(&mut self, hw: &Elaborated, control: &Control) -> String {
         let mut text = String::new();
         let (a, p) = (hw.accumulator_address_bits, hw.parameter_address_bits);
-        let read_parameters = format!("control_i[{VALID}] & (control_i[{FIRST}] | control_i[{EMIT}])");
+        let read_parameters = format!("control_i[{VALID}] & control_i[{EMIT}]");
         let (acc, par) = (control.accumulator(), control.parameter());
         let memories = [
             (
@@ -119,15 +120,6 @@ impl Column {
                 "sum".to_owned(),
                 format!("control_i[{VALID}] | host_read_i"),
                 format!("host_read_i ? host_address_i[{}:0] : control_i{acc}", a - 1),
-            ),
-            (
-                &mut self.biases,
-                "biases",
-                "host_write_bias_i".to_owned(),
-                format!("host_address_i[{}:0]", p - 1),
-                "host_data_i".to_owned(),
-                read_parameters.clone(),
-                format!("control_i{par}"),
             ),
             (
                 &mut self.scales,
@@ -177,8 +169,9 @@ reg emit_3;
 reg [2:0] flags_3;
 reg [{atop}:0] address_3;
 reg [31:0] sum;
+reg [31:0] bias;
 reg [21:0] scale;
-wire [31:0] addend = control_2[{FIRST}] ? biases_read_data_o : accumulators_read_data_o;
+wire [31:0] addend = control_2[{FIRST}] ? bias : accumulators_read_data_o;
 assign load_o = load;
 assign control_o = control_1;
 assign valid_o = requantise_valid_o;
@@ -186,6 +179,7 @@ assign value_o = requantise_value_o;
 assign accumulator_o = accumulators_read_data_o;
 always @(posedge clk_i) begin
   load <= load_i;
+  if (bias_load_i) bias <= bias_i;
   control_1 <= control_i;
   control_2 <= control_1;
   valid_3 <= control_2[{VALID}];
@@ -210,6 +204,6 @@ impl Logic for Column {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
-        custom("column", "One column: PEs, accumulators, biases and scales, requantiser.", self._text.clone())
+        custom("column", "One column: PEs, accumulators, bias and scales, requantiser.", self._text.clone())
     }
 }

@@ -16,10 +16,16 @@ pub struct Counters {
     pub pixel_i: Wire<In>,
     pub pixel_rows_i: Wire<In>,
     pub pixel_cols_i: Wire<In>,
+    /// The pixel is padding: it is not read.
+    pub padding_i: Wire<In>,
+    /// The pixel is the first of an output fold, whose biases are read.
+    pub fold_i: Wire<In>,
     pub stall_i: Wire<In>,
     pub word_i: Wire<In>,
     pub word_cols_i: Wire<In>,
-    pub flips_i: Wire<In>,
+    pub weight_flips_i: Wire<In>,
+    pub bias_flips_i: Wire<In>,
+    pub map_flips_i: Wire<In>,
     pub select_i: Wire<In>,
     pub value_o: Wire<Out>,
 }
@@ -33,11 +39,15 @@ impl Default for Counters {
             pixel_i: Wire::new(1),
             pixel_rows_i: Wire::new(8),
             pixel_cols_i: Wire::new(8),
+            padding_i: Wire::new(1),
+            fold_i: Wire::new(1),
             stall_i: Wire::new(1),
             word_i: Wire::new(1),
             word_cols_i: Wire::new(8),
-            flips_i: Wire::new(8),
-            select_i: Wire::new(3),
+            weight_flips_i: Wire::new(8),
+            bias_flips_i: Wire::new(8),
+            map_flips_i: Wire::new(8),
+            select_i: Wire::new(4),
             value_o: Wire::new(32),
         }
     }
@@ -49,28 +59,32 @@ impl Logic for Counters {
     fn hdl(&self) -> Verilog {
         // What each counter adds, and when; in the order of `LayerCounters::NAMES`.
         let rules = [
-            ("run_i", "9'd1"),
+            ("run_i", "10'd1"),
             ("pixel_i", "pes"),
-            ("stall_i", "9'd1"),
-            ("word_i", "9'd1"),
-            ("word_i", "{word_cols_i[5:0], 3'd0}"),
-            ("1'b1", "{1'd0, flips_i}"),
+            ("stall_i", "10'd1"),
+            ("word_i", "10'd1"),
+            ("word_i", "{word_cols_i[6:0], 3'd0}"),
+            ("pixel_i & fold_i", "{pixel_cols_i[4:0], 5'd0}"),
+            ("pixel_i & ~padding_i", "{pixel_rows_i[6:0], 3'd0}"),
+            ("1'b1", "{2'd0, weight_flips_i}"),
+            ("1'b1", "{2'd0, bias_flips_i}"),
+            ("1'b1", "{2'd0, map_flips_i}"),
         ];
         let (mut registers, mut clears, mut adds, mut cases) =
             (String::new(), String::new(), String::new(), String::new());
         for (i, (name, (when, amount))) in LayerCounters::NAMES.iter().zip(rules).enumerate() {
             registers.push_str(&format!(
-                "reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{24'd0, {amount}}};\n"
+                "reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{23'd0, {amount}}};\n"
             ));
             clears.push_str(&format!("    {name} <= 32'd0;\n"));
             adds.push_str(&format!("    if ({when}) {name} <= {name}_next[32] ? 32'hffffffff : {name}_next[31:0];\n"));
-            cases.push_str(&format!("    3'd{i}: value = {name};\n"));
+            cases.push_str(&format!("    4'd{i}: value = {name};\n"));
         }
         custom(
             "counters",
             "Saturating counters of the running descriptor.",
             format!(
-                "wire [8:0] pes = {{1'd0, pixel_rows_i}} * {{1'd0, pixel_cols_i}};
+                "wire [9:0] pes = {{2'd0, pixel_rows_i}} * {{2'd0, pixel_cols_i}};
 {registers}reg [31:0] value;
 assign value_o = value;
 always @(*) begin

@@ -2,12 +2,14 @@
 //!
 //! For each output fold, for each input fold, for each tap, one pass: the tile's weights are loaded into the shadow registers,
 //! then every pixel of every image of the read group enters the array. The next tile loads while the current one computes.
-//! States: IDLE, FETCH (19 cycles), SEED (generators, only while injecting), RUN, DRAIN (pipeline and last writes), STORE.
+//! States: IDLE, FETCH (35 cycles), SEED (generators, only while injecting), RUN, DRAIN (pipeline and last writes), STORE.
 
 use std::cmp::Ordering;
 
 use hafnia_config::Elaborated;
-use hafnia_config::program::FIELDS;
+use hafnia_config::fault::Site;
+use hafnia_config::program::{DESCRIPTOR_WORDS, FIELDS};
+use hafnia_config::shape::LayerKind;
 use rust_hdl::core::prelude::*;
 
 use super::control::Control;
@@ -30,8 +32,12 @@ pub struct Sequencer {
     pub program_data_i: Wire<In>,
     // Seeding
     pub seed_load_o: Wire<Out>,
-    pub seed_key_o: Wire<Out>,
-    pub seed_shift_o: Wire<Out>,
+    pub weight_key_o: Wire<Out>,
+    pub weight_shift_o: Wire<Out>,
+    pub bias_key_o: Wire<Out>,
+    pub bias_shift_o: Wire<Out>,
+    pub map_key_o: Wire<Out>,
+    pub map_shift_o: Wire<Out>,
     // Weights
     pub weight_ready_i: Wire<In>,
     pub weight_read_o: Wire<Out>,
@@ -83,11 +89,15 @@ impl Sequencer {
             inject_i: Wire::new(1),
             busy_o: Wire::new(1),
             program_read_o: Wire::new(1),
-            program_address_o: Wire::new(12),
+            program_address_o: Wire::new(8 + DESCRIPTOR_WORDS.ilog2()),
             program_data_i: Wire::new(32),
             seed_load_o: Wire::new(1),
-            seed_key_o: Wire::new(128),
-            seed_shift_o: Wire::new(1),
+            weight_key_o: Wire::new(128),
+            weight_shift_o: Wire::new(1),
+            bias_key_o: Wire::new(128),
+            bias_shift_o: Wire::new(1),
+            map_key_o: Wire::new(128),
+            map_shift_o: Wire::new(1),
             weight_ready_i: Wire::new(1),
             weight_read_o: Wire::new(1),
             weight_address_o: Wire::new(hw.weight_address_bits),
@@ -116,7 +126,7 @@ impl Sequencer {
             count_clear_o: Wire::new(1),
             count_run_o: Wire::new(1),
             count_stall_o: Wire::new(1),
-            count_select_o: Wire::new(3),
+            count_select_o: Wire::new(4),
             store_o: Wire::new(1),
             store_index_o: Wire::new(8),
             _text: text(hw),
@@ -127,7 +137,7 @@ impl Sequencer {
 /// The fetched descriptor as named wires.
 fn fields() -> String {
     let mut text = String::new();
-    for n in 0..16 {
+    for n in 0..DESCRIPTOR_WORDS {
         text.push_str(&format!("reg [31:0] d{n};\n"));
     }
     for (name, f, _) in FIELDS {
@@ -155,12 +165,12 @@ fn resized(net: &str, bits: u32, wanted: u32) -> String {
 
 fn text(hw: &Elaborated) -> String {
     let mut shift = String::new();
-    for n in 0..15 {
+    for n in 0..DESCRIPTOR_WORDS - 1 {
         shift.push_str(&format!("    d{n} <= d{};\n", n + 1));
     }
     let (a, w) = (hw.map_address_bits, hw.weight_address_bits);
     let (acc, par) = (hw.accumulator_address_bits, hw.parameter_address_bits);
-    let seed = if hw.config.injector.weights { "inject_i ? SEED : RUN" } else { "RUN" };
+    let seed = if hw.seed_cycles > 0 { "inject_i ? SEED : RUN" } else { "RUN" };
     let values = [
         ("FIELDS", fields()),
         ("SHIFT", shift),
@@ -175,8 +185,12 @@ fn text(hw: &Elaborated) -> String {
         ("COLSTOP", (hw.cols - 1).to_string()),
         ("ROWS", hw.rows.to_string()),
         ("COLS", hw.cols.to_string()),
-        ("MIN_PASS", (hw.min_pass_cycles - 1).to_string()),
-        ("SEED_LAST", (hw.seed_cycles - 1).to_string()),
+        ("MIN_PASS", (hw.min_pass_cycles(LayerKind::Conv3x3) - 1).to_string()),
+        ("SEED_LAST", hw.seed_cycles.saturating_sub(1).to_string()),
+        ("WEIGHT_SEEDS", hw.seed_words(Site::Weights).to_string()),
+        ("BIAS_SEEDS", hw.seed_words(Site::Biases).to_string()),
+        ("MAP_SEEDS", hw.seed_words(Site::Activations).to_string()),
+        ("TAP_PASS", (hw.min_pass_cycles(LayerKind::Linear) - 1).to_string()),
         ("DRAIN_LAST", (hw.drain_cycles() - 1).to_string()),
         ("AFTER_FETCH", seed.to_owned()),
         ("ROWMASK", mask("pass_rows", hw.rows)),

@@ -11,9 +11,14 @@ reg [7:0] left;
 <FIELDS>
 assign busy_o = state != IDLE;
 assign program_read_o = state == FETCH;
-assign program_address_o = {index, timer[3:0]};
-assign seed_key_o = {f_key3, f_key2, f_key1, f_key0};
-assign seed_shift_o = state == SEED;
+assign program_address_o = {index, timer[4:0]};
+// Each site's chain is as long as its generators are many.
+assign weight_key_o = {f_weight_key3, f_weight_key2, f_weight_key1, f_weight_key0};
+assign weight_shift_o = (state == SEED) & (timer < 16'd<WEIGHT_SEEDS>);
+assign bias_key_o = {f_bias_key3, f_bias_key2, f_bias_key1, f_bias_key0};
+assign bias_shift_o = (state == SEED) & (timer < 16'd<BIAS_SEEDS>);
+assign map_key_o = {f_map_key3, f_map_key2, f_map_key1, f_map_key0};
+assign map_shift_o = (state == SEED) & (timer < 16'd<MAP_SEEDS>);
 assign source_o = f_source;
 assign write_base_o = f_dest_base[<MTOP>:0];
 assign write_image_o = f_dest_image[<MTOP>:0];
@@ -24,12 +29,12 @@ assign cols_last_o = f_cols_last;
 assign layer_o = f_layer;
 assign group_o = f_group;
 assign count_run_o = (state == SEED) | (state == RUN) | (state == DRAIN);
-assign count_select_o = timer[2:0];
+assign count_select_o = timer[3:0];
 assign store_o = state == STORE;
 assign store_index_o = index;
 
 // The last cycle of FETCH: the descriptor is complete, every loop starts.
-wire begin_layer = (state == FETCH) & (timer == 16'd18);
+wire begin_layer = (state == FETCH) & (timer == 16'd34);
 assign seed_load_o = begin_layer;
 assign write_start_o = begin_layer;
 assign count_clear_o = begin_layer;
@@ -104,7 +109,8 @@ wire [<MTOP>:0] tap_y = (pass_r == 2'd0) ? -width : (pass_r == 2'd2) ? width : <
 wire [<MTOP>:0] tap_x = (pass_s == 2'd0) ? -one : (pass_s == 2'd2) ? one : <MAP>'d0;
 wire pixels_end = pixels_done | pixel_last;
 wire wait_end = issue ? (interval == 8'd1) : (wait_cycles <= 8'd1);
-wire age_end = (pass_start ? 8'd0 : age) >= 8'd<MIN_PASS>;
+wire [7:0] age_last = f_taps9 ? 8'd<MIN_PASS> : 8'd<TAP_PASS>;
+wire age_end = (pass_start ? 8'd0 : age) >= age_last;
 wire pass_end = (pass_start | pass_busy) & pixels_end & wait_end & age_end;
 wire final_pixel = pixel_last & pass_last_tap & pass_last_c & pass_last_k;
 assign count_stall_o = (state == RUN) & ~pass_busy & ~passes_done & ~pass_start;
@@ -136,7 +142,7 @@ always @(posedge clk_i) begin
       timer <= 16'd0;
       state <= STORE;
     end
-    STORE: if (timer == 16'd7) begin
+    STORE: if (timer == 16'd15) begin
       timer <= 16'd0;
       index <= index + 8'd1;
       left <= left - 8'd1;
@@ -149,8 +155,8 @@ end
 
 // Program words arrive two cycles after their address; the first one ends up in d0.
 always @(posedge clk_i) begin
-  if ((state == FETCH) & (timer >= 16'd2) & (timer < 16'd18)) begin
-<SHIFT>    d15 <= program_data_i;
+  if ((state == FETCH) & (timer >= 16'd2) & (timer < 16'd34)) begin
+<SHIFT>    d31 <= program_data_i;
   end
 end
 
@@ -206,7 +212,7 @@ always @(posedge clk_i) begin
     if (issue) wait_cycles <= interval - 8'd1;
     else if (wait_cycles != 8'd0) wait_cycles <= wait_cycles - 8'd1;
     if (pass_start) age <= 8'd1;
-    else if (age < 8'd<MIN_PASS>) age <= age + 8'd1;
+    else if (age < age_last) age <= age + 8'd1;
     if (pixel_last) begin
       pass_s <= (pass_s == last_tap) ? first_tap : pass_s + 2'd1;
       if (pass_s == last_tap) pass_r <= (pass_r == last_tap) ? first_tap : pass_r + 2'd1;

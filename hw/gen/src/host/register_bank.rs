@@ -3,10 +3,13 @@
 //! A write shows one cycle after its strobe; a read value leaves two cycles after its address, as from a block RAM.
 
 use hafnia_config::Elaborated;
-use hafnia_config::regs::{Access, Register, registers};
+use hafnia_config::fault::{Kind, Site};
+use hafnia_config::regs::{Access, Register, flips_offset, registers};
 use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
+use crate::inject::noise_bus::NoiseBus;
+use crate::mem::flip_record::{COUNT_BITS, COUNTS};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -30,10 +33,16 @@ pub struct RegisterBank {
     pub program_count_o: Wire<Out>,
     pub weight_stream_o: Wire<Out>,
     pub inject_enable_o: Wire<Out>,
-    pub inject_bits_o: Wire<Out>,
     pub inject_layers_o: Wire<Out>,
-    pub inject_word_o: Wire<Out>,
-    pub inject_nodes_o: Wire<Out>,
+    /// Registers of each site, see [`NoiseBus`].
+    pub noise_weights_o: Wire<Out>,
+    pub noise_biases_o: Wire<Out>,
+    pub noise_activations_o: Wire<Out>,
+    /// Flip counts of each site.
+    pub flips_weights_i: Wire<In>,
+    pub flips_biases_i: Wire<In>,
+    pub flips_activations_i: Wire<In>,
+    pub flips_clear_o: Wire<Out>,
     _text: String,
 }
 
@@ -43,6 +52,7 @@ pub const OFFSET_BITS: u32 = 8;
 impl RegisterBank {
     /// Returns the bank of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
+        let noise = |site| Wire::new(NoiseBus::new(hw.port(site).cells).width());
         Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -60,10 +70,14 @@ impl RegisterBank {
             program_count_o: Wire::new(8),
             weight_stream_o: Wire::new(1),
             inject_enable_o: Wire::new(1),
-            inject_bits_o: Wire::new(8),
             inject_layers_o: Wire::new(32),
-            inject_word_o: Wire::new(32),
-            inject_nodes_o: Wire::new(64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len() as u32),
+            noise_weights_o: noise(Site::Weights),
+            noise_biases_o: noise(Site::Biases),
+            noise_activations_o: noise(Site::Activations),
+            flips_weights_i: Wire::new(COUNTS * COUNT_BITS),
+            flips_biases_i: Wire::new(COUNTS * COUNT_BITS),
+            flips_activations_i: Wire::new(COUNTS * COUNT_BITS),
+            flips_clear_o: Wire::new(1),
             _text: text(hw),
         }
     }
@@ -76,10 +90,19 @@ fn source(r: &Register) -> String {
         (Access::ReadOnly, "STATUS") => zeros(1, "status_i"),
         (Access::ReadOnly, "WEIGHT_LEVEL") => zeros(20, "weight_level_i"),
         (Access::ReadOnly, "FINISHED") => zeros(8, "finished"),
+        (Access::ReadOnly, name) if name.starts_with("FLIPS_") => flip_count(r.offset),
         (Access::ReadOnly, _) => format!("32'h{:08x}", r.reset),
         (Access::ReadWrite, _) => zeros(r.bits, &r.name.to_lowercase()),
         (Access::Trigger, _) => "32'd0".to_owned(),
     }
+}
+
+/// The flip count at an offset.
+fn flip_count(offset: u32) -> String {
+    let site =
+        Site::ALL.into_iter().rfind(|&site| flips_offset(site) <= offset).expect("the first site has the lowest");
+    let low = COUNT_BITS * (offset - flips_offset(site));
+    format!("flips_{site}_i[{}:{low}]", low + COUNT_BITS - 1)
 }
 
 fn text(hw: &Elaborated) -> String {
@@ -110,7 +133,7 @@ fn text(hw: &Elaborated) -> String {
     let start = list.iter().find(|r| r.name == "START").map_or(0, |r| r.offset);
     let exported = ["start", "weight_clear", "program_first", "program_count", "weight_stream"];
     let mut outputs: String = exported.iter().map(|n| format!("assign {n}_o = {n};\n")).collect();
-    outputs.push_str(&injector_outputs(hw, &list));
+    outputs.push_str(&injector_outputs(hw));
     format!(
         "{declared}reg [7:0] finished;\nreg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\
          assign known_o = known;\nassign data_o = value_2;\n\
@@ -123,23 +146,21 @@ fn text(hw: &Elaborated) -> String {
     )
 }
 
-fn injector_outputs(hw: &Elaborated, list: &[Register]) -> String {
-    if !hw.config.injector.weights {
-        let bits = 64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len();
-        return format!(
-            "assign inject_enable_o = 1'b0;\nassign inject_bits_o = 8'd0;\nassign inject_layers_o = 32'd0;\nassign inject_word_o = 32'd0;\nassign inject_nodes_o = {bits}'d0;\n"
-        );
+fn injector_outputs(hw: &Elaborated) -> String {
+    let injector = &hw.config.injector;
+    let mut text = match injector.read_sites().next() {
+        Some(_) => "assign inject_enable_o = inject_enable;\nassign inject_layers_o = inject_layers;\nassign flips_clear_o = flips_clear;\n".to_owned(),
+        None => "assign inject_enable_o = 1'b0;\nassign inject_layers_o = 32'd0;\nassign flips_clear_o = 1'b0;\n".to_owned(),
+    };
+    for site in Site::ALL {
+        let bus = NoiseBus::new(hw.port(site).cells);
+        let registers = match injector.at(site).has(Kind::Read) {
+            true => bus.joined(site.name()),
+            false => format!("{}'d0", bus.width()),
+        };
+        text.push_str(&format!("assign noise_{site}_o = {registers};\n"));
     }
-    let nodes: Vec<String> = list
-        .iter()
-        .filter(|r| r.name.starts_with("INJECT_BOTH") || r.name.starts_with("INJECT_LEFT"))
-        .map(|r| r.name.to_lowercase())
-        .rev()
-        .collect();
-    format!(
-        "assign inject_enable_o = inject_enable;\nassign inject_bits_o = inject_bits;\nassign inject_layers_o = inject_layers;\nassign inject_word_o = inject_word;\nassign inject_nodes_o = {{{}}};\n",
-        nodes.join(", ")
-    )
+    text
 }
 
 impl Logic for RegisterBank {

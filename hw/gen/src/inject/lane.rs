@@ -3,14 +3,16 @@
 //! First level: one draw decides whether the codeword holds a flip at all. Second level, only then: a binary tree; each
 //! node known to hold a flip draws once and tells whether its lower half, its upper half or both hold one. Every node has a
 //! generator of its own and steps it only when it draws, so the draws of one word are independent and the golden model's
-//! work follows the flips. Equations (1) to (3) of `docs/fault-model.md`.
+//! work follows the flips. A node with a cell for a half also tells whether a candidate of the direction with the lower
+//! rate is kept. Equations (1) to (5) of `docs/fault-model.md`.
 //! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
-//! that are not at risk (`bits_i`) are dropped after the draw. Flips are counted and reported where the data is changed.
+//! that are not at risk are dropped after the draw. Flips are counted and reported where the data is changed.
 
-use hafnia_config::Elaborated;
-use hafnia_config::fault::{CELL_GENERATOR, halves, node_sizes};
+use hafnia_config::accel::Port;
+use hafnia_config::fault::{CELL_GENERATOR, halves};
 use rust_hdl::core::prelude::*;
 
+use super::noise_bus::NoiseBus;
 use super::text::step;
 use crate::emit::custom;
 use crate::wire::Wire;
@@ -20,9 +22,8 @@ use crate::wire::Wire;
 pub struct InjectorLane {
     pub clk_i: Wire<In>,
     pub enable_i: Wire<In>,
-    pub bits_i: Wire<In>,
-    pub word_threshold_i: Wire<In>,
-    pub node_thresholds_i: Wire<In>,
+    /// Registers, see [`NoiseBus`].
+    pub noise_i: Wire<In>,
     pub seed_i: Wire<In>,
     pub seed_word_i: Wire<In>,
     pub seed_word_o: Wire<Out>,
@@ -32,29 +33,27 @@ pub struct InjectorLane {
     pub code_o: Wire<Out>,
     pub flips_o: Wire<Out>,
     _cells: u32,
-    _weights: u32,
+    _bytes: u32,
 }
 
 impl InjectorLane {
-    /// Returns the lane of this configuration.
-    pub fn new(hw: &Elaborated) -> Self {
-        let cells = hw.codeword_bits;
+    /// Returns a lane of a site with these codewords.
+    pub fn new(port: Port) -> Self {
+        let Port { cells, lane_bytes, .. } = port;
         Self {
             clk_i: Wire::new(1),
             enable_i: Wire::new(1),
-            bits_i: Wire::new(8),
-            word_threshold_i: Wire::new(32),
-            node_thresholds_i: Wire::new(64 * node_sizes(cells).len() as u32),
+            noise_i: Wire::new(NoiseBus::new(cells).width()),
             seed_i: Wire::new(1),
             seed_word_i: Wire::new(32),
             seed_word_o: Wire::new(32),
             valid_i: Wire::new(1),
-            live_i: Wire::new(hw.lane_weights),
+            live_i: Wire::new(lane_bytes),
             code_i: Wire::new(cells),
             code_o: Wire::new(cells),
             flips_o: Wire::new(cells),
             _cells: cells,
-            _weights: hw.lane_weights,
+            _bytes: lane_bytes,
         }
     }
 
@@ -87,63 +86,77 @@ impl Logic for InjectorLane {
 
     fn hdl(&self) -> Verilog {
         let nodes = self.nodes();
-        let sizes = node_sizes(self._cells);
         let generators = nodes.len() + 1;
         let (top, last) = (self._cells - 1, nodes.len() - 1);
-        let mut body = String::from("// Generator 0 draws for the word, generator n + 1 for node n.\n");
+        let mut body = NoiseBus::new(self._cells).fields();
+        body.push_str("// Generator 0 draws for the word, generator n + 1 for node n.\n");
         for g in 0..generators {
             body.push_str(&format!("reg [31:0] a{g};\nreg [31:0] b{g};\nreg [31:0] c{g};\n"));
         }
         body.push_str(&format!(
             "reg hit;\nreg [{top}:0] code;\nreg [{top}:0] live;\nreg [{top}:0] code_q;\nreg [{top}:0] flips_q;\n\
-             reg [{top}:0] flips;\nreg [{last}:0] draws;\nreg [31:0] u;\n\
+             reg [{top}:0] flips;\nreg [{top}:0] kept;\nreg [{last}:0] draws;\nreg [31:0] u;\nreg both;\n\
              wire [31:0] word_draw = a0 ^ b0 ^ c0;\nwire word_valid = valid_i & enable_i;\n\
              assign code_o = code_q;\nassign flips_o = flips_q;\nassign seed_word_o = c{last_g};\n",
             last_g = generators - 1
         ));
-        body.push_str(&self.tree(&nodes, &sizes));
+        body.push_str(&self.tree(&nodes));
         body.push_str(&self.registers(generators));
         custom("injector_lane", "Flips the cells of one codeword; two-level draw, latency 2.", body)
     }
 }
 
 impl InjectorLane {
-    fn tree(&self, nodes: &[Node], sizes: &[u32]) -> String {
+    fn tree(&self, nodes: &[Node]) -> String {
         let mut text = format!(
-            "always @(*) begin\n  u = 32'd0;\n  draws = {}'d0;\n  flips = {}'d0;\n  draws[0] = hit;\n  if (hit) begin\n",
+            "always @(*) begin\n  u = 32'd0;\n  both = 1'b0;\n  draws = {}'d0;\n  flips = {}'d0;\n  kept = {1}'d0;\n  draws[0] = hit;\n  if (hit) begin\n",
             nodes.len(),
             self._cells
         );
         for (n, node) in nodes.iter().enumerate() {
-            let entry = 64 * sizes.iter().position(|&s| s == node.size).expect("every size is listed") as u32;
-            let both = format!("node_thresholds_i[{}:{entry}]", entry + 31);
-            let left = format!("node_thresholds_i[{}:{}]", entry + 63, entry + 32);
-            let lower_size = halves(node.size).0;
-            let target = |side: usize, cell: u32| match node.children[side] {
+            let Node { low, size, children } = *node;
+            let cells = [low, low + halves(size).0];
+            let target = |side: usize| match children[side] {
                 Some(child) => format!("draws[{child}]"),
-                None => format!("flips[{cell}]"),
+                None => format!("flips[{}]", cells[side]),
             };
             text.push_str(&format!(
-                "    if (draws[{n}]) begin // cells {}..{}\n      u = a{g} ^ b{g} ^ c{g};\n      {} = u <= {left};\n      {} = (u <= {both}) | (u > {left});\n    end\n",
-                node.low,
-                node.low + node.size - 1,
-                target(0, node.low),
-                target(1, node.low + lower_size),
+                "    if (draws[{n}]) begin // cells {low}..{}\n      u = a{g} ^ b{g} ^ c{g};\n      both = u <= both_{size};\n      {} = u <= left_{size};\n      {} = both | (u > left_{size});\n",
+                low + size - 1,
+                target(0),
+                target(1),
                 g = n + 1,
             ));
+            // What is kept is cut out of the draws of each outcome.
+            if children[0].is_none() {
+                text.push_str(&format!(
+                    "      kept[{}] = both ? (u < keep_{size}_both_lower) : (u < keep_{size}_lower);\n",
+                    cells[0]
+                ));
+            }
+            if children[1].is_none() {
+                text.push_str(&format!(
+                    "      kept[{}] = both ? ((u < keep_{size}_both_both) | ((u >= keep_{size}_both_lower) & (u < keep_{size}_both_upper))) : (u < keep_{size}_upper);\n",
+                    cells[1]
+                ));
+            }
+            text.push_str("    end\n");
         }
-        text.push_str("    flips = flips & live;\n  end\nend\n");
+        let top = self._cells;
+        text.push_str(&format!(
+            "    flips = flips & live & (kept | ~(({{{top}{{thinned[1]}}}} & code) | ({{{top}{{thinned[0]}}}} & ~code)));\n  end\nend\n"
+        ));
         text
     }
 
     fn registers(&self, generators: usize) -> String {
         // A port of one bit is a scalar and takes no index.
-        let live: Vec<String> = match self._weights {
-            1 => vec!["bits_i & {8{live_i}}".to_owned()],
-            weights => (0..weights).rev().map(|w| format!("bits_i & {{8{{live_i[{w}]}}}}")).collect(),
+        let live: Vec<String> = match self._bytes {
+            1 => vec!["bits & {8{live_i}}".to_owned()],
+            bytes => (0..bytes).rev().map(|b| format!("bits & {{8{{live_i[{b}]}}}}")).collect(),
         };
         let mut text = format!(
-            "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold_i);\n  code <= code_i;\n  live <= {{{}}};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",
+            "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold);\n  code <= code_i;\n  live <= {{{}}};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",
             live.join(", ")
         );
         text.push_str("  if (seed_i) begin\n");

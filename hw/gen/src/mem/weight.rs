@@ -5,12 +5,14 @@
 //! Resident mode reads `read_address_i`; stream mode reads the ring in order and `ready_o` falls while it is empty.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::node_sizes;
+use hafnia_config::fault::Kind;
 use rust_hdl::core::prelude::*;
 
+use super::flip_record::{COUNT_BITS, COUNTS, FlipRecord, wire_record};
 use super::ring::{POINTER_BITS, Ring};
 use super::weight_lane::WeightLane;
 use crate::emit::custom;
+use crate::inject::noise_bus::NoiseBus;
 use crate::inject::seeder::Seeder;
 use crate::wire::Wire;
 
@@ -36,10 +38,7 @@ pub struct WeightMemory {
     pub weights_o: Wire<Out>,
     pub load_o: Wire<Out>,
     pub enable_i: Wire<In>,
-    /// Bits of each byte that are at risk.
-    pub bits_i: Wire<In>,
-    pub word_threshold_i: Wire<In>,
-    pub node_thresholds_i: Wire<In>,
+    pub noise_i: Wire<In>,
     pub seed_load_i: Wire<In>,
     pub seed_key_i: Wire<In>,
     pub seed_shift_i: Wire<In>,
@@ -48,6 +47,9 @@ pub struct WeightMemory {
     pub flip_before_o: Wire<Out>,
     pub flip_mask_o: Wire<Out>,
     pub flip_count_o: Wire<Out>,
+    pub flip_counts_o: Wire<Out>,
+    pub flip_clear_i: Wire<In>,
+    record: Vec<FlipRecord>,
     ring: Ring,
     seeder: Vec<Seeder>,
     lanes: Vec<WeightLane>,
@@ -57,7 +59,7 @@ pub struct WeightMemory {
 impl WeightMemory {
     /// Returns the memory of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
-        let injector = hw.config.injector.weights;
+        let injector = hw.config.injector.weights.has(Kind::Read);
         let mut memory = Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -77,9 +79,7 @@ impl WeightMemory {
             weights_o: Wire::new(8 * hw.cols),
             load_o: Wire::new(hw.rows),
             enable_i: Wire::new(1),
-            bits_i: Wire::new(8),
-            word_threshold_i: Wire::new(32),
-            node_thresholds_i: Wire::new(64 * node_sizes(hw.codeword_bits).len() as u32),
+            noise_i: Wire::new(NoiseBus::new(hw.codeword_bits).width()),
             seed_load_i: Wire::new(1),
             seed_key_i: Wire::new(128),
             seed_shift_i: Wire::new(1),
@@ -88,12 +88,15 @@ impl WeightMemory {
             flip_before_o: Wire::new(8 * hw.cols),
             flip_mask_o: Wire::new(8 * hw.cols),
             flip_count_o: Wire::new(8),
+            flip_counts_o: Wire::new(COUNTS * COUNT_BITS),
+            flip_clear_i: Wire::new(1),
+            record: if injector { vec![FlipRecord::new(8 * hw.cols)] } else { Vec::new() },
             ring: Ring::new(hw.config.memory.weight_words),
             seeder: if injector { vec![Seeder::default()] } else { Vec::new() },
             lanes: (0..hw.lanes).map(|_| WeightLane::new(hw)).collect(),
             _text: String::new(),
         };
-        memory._text = memory.wire_control(hw) + &memory.wire_lanes(hw) + &records(hw);
+        memory._text = memory.wire_control(hw) + &memory.wire_lanes(hw) + &beside(hw) + &memory.wire_record(hw);
         memory
     }
 
@@ -124,6 +127,15 @@ impl WeightMemory {
         text
     }
 
+    fn wire_record(&mut self, hw: &Elaborated) -> String {
+        let top = 8 * hw.cols - 1;
+        wire_record(
+            self.record.first_mut(),
+            [&format!("index_{}", hw.weight_latency), &format!("read[{top}:0]"), &format!("flipped[{top}:0]")],
+            8 * hw.cols,
+        )
+    }
+
     fn wire_lanes(&mut self, hw: &Elaborated) -> String {
         let first_word = if self.seeder.is_empty() { "32'd0" } else { "seeder_0_word_o" };
         let lane_bits = 8 * hw.lane_weights;
@@ -147,9 +159,7 @@ impl WeightMemory {
                 (&mut lane.valid_i, "valid_i", "|row_2".to_owned()),
                 (&mut lane.live_i, "live_i", format!("alive{}", slice(hw.lane_weights))),
                 (&mut lane.enable_i, "enable_i", "enable_i".to_owned()),
-                (&mut lane.bits_i, "bits_i", "bits_i".to_owned()),
-                (&mut lane.word_threshold_i, "word_threshold_i", "word_threshold_i".to_owned()),
-                (&mut lane.node_thresholds_i, "node_thresholds_i", "node_thresholds_i".to_owned()),
+                (&mut lane.noise_i, "noise_i", "noise_i".to_owned()),
                 (&mut lane.seed_i, "seed_i", "seed_shift_i".to_owned()),
                 (&mut lane.seed_word_i, "seed_word_i", seed),
             ] {
@@ -167,8 +177,8 @@ impl WeightMemory {
     }
 }
 
-/// The row, live columns and index of a read, delayed beside it; and the record of its flips.
-fn records(hw: &Elaborated) -> String {
+/// The row, live columns and index of a read, delayed beside it.
+fn beside(hw: &Elaborated) -> String {
     let latency = hw.weight_latency;
     let (rows, cols, bits) = (hw.rows - 1, hw.cols - 1, 8 * hw.cols - 1);
     let mut text = String::new();
@@ -177,22 +187,14 @@ fn records(hw: &Elaborated) -> String {
     }
     text.push_str(&format!("reg [{cols}:0] live_1;\nreg [{cols}:0] live_2;\n"));
     text.push_str(&format!(
-        "reg flip_valid;\nreg [31:0] flip_index;\nreg [{bits}:0] flip_before;\nreg [{bits}:0] flip_mask;\nreg [7:0] flip_count;\n\
-         reg [7:0] ones;\ninteger i;\n\
-         assign weights_o = read[{bits}:0];\nassign load_o = row_{latency};\n\
-         // What the registers hold before reset is no flip.\nassign flip_valid_o = flip_valid & ~rst_i;\nassign flip_index_o = flip_index;\nassign flip_before_o = flip_before;\n\
-         assign flip_mask_o = flip_mask;\nassign flip_count_o = flip_count;\n\
-         always @(*) begin\n  ones = 8'd0;\n  // Without this the loop variable would be a latch to yosys.\n  i = 0;\n  if (flip_valid) for (i = 0; i <= {bits}; i = i + 1) ones = ones + {{7'd0, flip_mask[i]}};\nend\n\
+        "assign weights_o = read[{bits}:0];\nassign load_o = row_{latency};\n\
          always @(posedge clk_i) begin\n  row_1 <= read_i ? row_i : {rows_w}'d0;\n  live_1 <= live_i;\n  live_2 <= live_1;\n  index_1 <= index_i;\n",
         rows_w = hw.rows,
     ));
     for stage in 2..=latency {
         text.push_str(&format!("  row_{stage} <= row_{p};\n  index_{stage} <= index_{p};\n", p = stage - 1));
     }
-    text.push_str(&format!(
-        "  flip_valid <= |flipped;\n  if (|flipped) begin\n    flip_index <= index_{latency};\n    flip_before <= read[{bits}:0] ^ flipped[{bits}:0];\n    flip_mask <= flipped[{bits}:0];\n  end\n  flip_count <= ones;\nend\n"
-    ));
-    text
+    text + "end\n"
 }
 
 /// Extends `net` of `bits` bits with zeros to `wanted` bits.

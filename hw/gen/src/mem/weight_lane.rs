@@ -1,14 +1,16 @@
 //! One lane of the weight memory: memory, injector, codec slot, in that order. One codeword per word.
 //!
-//! Latency from `read_i` to `weights_o`: block RAM 2, injector 2 (0 when left out), codec 0 for `none`.
+//! Latency from `read_i` to `weights_o`: block RAM 2, injector 2 (0 when every site leaves it out), codec 0 for `none`.
 
 use hafnia_config::Elaborated;
+use hafnia_config::fault::{Kind, Site};
 use hafnia_config::protect::Code;
 use rust_hdl::core::prelude::*;
 
 use super::block_ram::BlockRam;
-use crate::emit::custom;
+use crate::emit::{custom, delayed};
 use crate::inject::lane::InjectorLane;
+use crate::inject::noise_bus::NoiseBus;
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -24,9 +26,7 @@ pub struct WeightLane {
     pub valid_i: Wire<In>,
     pub live_i: Wire<In>,
     pub enable_i: Wire<In>,
-    pub bits_i: Wire<In>,
-    pub word_threshold_i: Wire<In>,
-    pub node_thresholds_i: Wire<In>,
+    pub noise_i: Wire<In>,
     pub seed_i: Wire<In>,
     pub seed_word_i: Wire<In>,
     pub seed_word_o: Wire<Out>,
@@ -36,6 +36,7 @@ pub struct WeightLane {
     injector: Vec<InjectorLane>,
     _text: String,
     _lane_weights: u32,
+    _latency: u32,
 }
 
 impl WeightLane {
@@ -49,7 +50,8 @@ impl WeightLane {
         text.push_str(&memory.write_data_i.drive("memory_write_data_i", "write_weights_i"));
         text.push_str(&memory.read_i.drive("memory_read_i", "read_i"));
         text.push_str(&memory.read_address_i.drive("memory_read_address_i", "read_address_i"));
-        let injector = if hw.config.injector.weights { vec![InjectorLane::new(hw)] } else { Vec::new() };
+        let injects = hw.config.injector.weights.has(Kind::Read);
+        let injector = injects.then(|| InjectorLane::new(hw.port(Site::Weights))).into_iter().collect();
         let mut lane = Self {
             clk_i: Wire::new(1),
             write_i: Wire::new(1),
@@ -60,9 +62,7 @@ impl WeightLane {
             valid_i: Wire::new(1),
             live_i: Wire::new(hw.lane_weights),
             enable_i: Wire::new(1),
-            bits_i: Wire::new(8),
-            word_threshold_i: Wire::new(32),
-            node_thresholds_i: Wire::new(64 * hafnia_config::fault::node_sizes(hw.codeword_bits).len() as u32),
+            noise_i: Wire::new(NoiseBus::new(hw.codeword_bits).width()),
             seed_i: Wire::new(1),
             seed_word_i: Wire::new(32),
             seed_word_o: Wire::new(32),
@@ -72,6 +72,7 @@ impl WeightLane {
             injector,
             _text: text,
             _lane_weights: hw.lane_weights,
+            _latency: hw.injector_latency,
         };
         lane.wire_injector();
         lane
@@ -79,17 +80,16 @@ impl WeightLane {
 
     fn wire_injector(&mut self) {
         let Some(injector) = self.injector.first_mut() else {
-            let none = format!("assign flips_o = {}'d0;\n", 8 * self._lane_weights);
-            self._text.push_str("assign weights_o = memory_read_data_o;\nassign seed_word_o = seed_word_i;\n");
-            self._text.push_str(&none);
+            let bits = 8 * self._lane_weights;
+            self._text.push_str("assign seed_word_o = seed_word_i;\n");
+            self._text.push_str(&format!("assign flips_o = {bits}'d0;\n"));
+            self._text.push_str(&delayed("memory_read_data_o", "weights_o", bits, self._latency));
             return;
         };
         injector.clk_i.connect();
         for (port, name, from) in [
             (&mut injector.enable_i, "enable_i", "enable_i"),
-            (&mut injector.bits_i, "bits_i", "bits_i"),
-            (&mut injector.word_threshold_i, "word_threshold_i", "word_threshold_i"),
-            (&mut injector.node_thresholds_i, "node_thresholds_i", "node_thresholds_i"),
+            (&mut injector.noise_i, "noise_i", "noise_i"),
             (&mut injector.seed_i, "seed_i", "seed_i"),
             (&mut injector.seed_word_i, "seed_word_i", "seed_word_i"),
             (&mut injector.valid_i, "valid_i", "valid_i"),

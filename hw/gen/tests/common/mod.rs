@@ -3,10 +3,15 @@
 // Each test file is a crate of its own and uses a part of this module.
 #![allow(dead_code)]
 
+pub mod golden;
+pub mod noise;
+pub mod records;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hafnia_config::fault::Noise;
+use hafnia_config::accel::{InjectorConfig, Port as SitePort};
+use hafnia_config::fault::{Kinds, Site, Thresholds, node_sizes};
 use hafnia_config::{Elaborated, presets};
 use hafnia_gen::{Generated, generate};
 use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Port, Unknowns, Variant};
@@ -26,6 +31,24 @@ pub fn array(rows: u32, cols: u32, lane_weights: u32) -> Elaborated {
     config.array.cols = cols;
     config.protection.weights_per_codeword = lane_weights;
     config.validate().expect("the configuration is legal")
+}
+
+/// The configuration with injectors at these sites alone.
+pub fn injecting(hw: &Elaborated, sites: &[Site]) -> Elaborated {
+    let mut config = hw.config.clone();
+    let kinds = |site| if sites.contains(&site) { Kinds::READ } else { Kinds::NONE };
+    let [weights, biases, activations] = Site::ALL.map(kinds);
+    config.injector = InjectorConfig { weights, biases, activations };
+    config.validate().expect("the configuration is legal")
+}
+
+/// An array of three rows whose feature maps have codewords of 24 cells. Their tree has nodes of three cells, which those
+/// of a code's codewords will have; no configuration of today does.
+pub fn with_nodes_of_three_cells() -> Elaborated {
+    let mut hw = injecting(&array(3, 5, 2), &[Site::Activations]);
+    hw.ports[Site::Activations as usize] = SitePort { lanes: 1, lane_bytes: 3, cells: 24 };
+    hw.node_sizes = node_sizes(24);
+    hw
 }
 
 /// Writes the files of `hw` into a fresh folder.
@@ -112,12 +135,20 @@ impl Bench {
         self.set_words(port, &words);
     }
 
-    /// Drives the noise of an injector as the register bank does: what is at risk, then of each node size `both` and `left`.
-    pub fn set_noise(&mut self, noise: &Noise) {
-        self.set("bits_i", noise.at_risk.bits.into());
-        self.set("word_threshold_i", noise.word.into());
-        let nodes: Vec<u32> = noise.nodes.iter().flat_map(|n| [n.both, n.left]).collect();
-        self.set_words("node_thresholds_i", &nodes);
+    /// Drives the read noise of a site as the register bank does; `bits` are those of a byte that are at risk.
+    pub fn set_noise(&mut self, thresholds: &Thresholds, bits: u8) {
+        let widths = noise::fields(thresholds.cells).into_iter().map(|(_, width)| width);
+        self.set_words("noise_i", &noise::joined(noise::values(thresholds, bits).into_iter().zip(widths)));
+    }
+
+    /// Starts the generators of a memory from `key`: loads it and shifts the whole chain of `words` words.
+    pub fn seed(&mut self, words: u32, key: [u32; 4]) {
+        self.set_words("seed_key_i", &key);
+        for (port, cycles) in [("seed_load_i", 1), ("seed_shift_i", words)] {
+            self.set(port, 1);
+            self.steps(cycles.into());
+            self.set(port, 0);
+        }
     }
 
     /// Returns a port of up to 64 bits, settled on the inputs as they are now.

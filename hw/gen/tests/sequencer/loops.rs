@@ -39,7 +39,10 @@ pub struct Trace {
     pub stores: Vec<(u32, u32)>,
     pub run_cycles: u32,
     pub stall_cycles: u32,
-    pub seed_cycles: u32,
+    /// Cycle in which the keys were loaded.
+    pub begin: u32,
+    /// Cycles in which each site's chain was shifted.
+    pub seeds: [Vec<u32>; 3],
 }
 
 /// The reads and pixels of a descriptor in plain loops, each with the number of its pass.

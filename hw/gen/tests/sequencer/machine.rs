@@ -1,12 +1,17 @@
 //! The sequencer with its program memory, and the record of what it does.
 
 use hafnia_config::Elaborated;
-use hafnia_config::program::Descriptor;
+use hafnia_config::program::{DESCRIPTOR_WORDS, Descriptor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::common::{Bench, rng};
 use crate::loops::{Pixel, Read, Trace};
+
+/// Words of a descriptor.
+const WORDS: usize = DESCRIPTOR_WORDS as usize;
+/// What the ports of each site's seeding are named after.
+const SITES: [&str; 3] = ["weight", "bias", "map"];
 
 /// The sequencer with its program memory.
 pub struct Machine<'a> {
@@ -23,8 +28,14 @@ impl<'a> Machine<'a> {
     /// Builds and resets the sequencer.
     pub fn new(hw: &'a Elaborated) -> Self {
         let bench = Bench::new(hw, "sequencer");
-        let mut machine =
-            Self { bench, hw, program: vec![0; 4096], fetched: 0, was_ready: false, rng: rng(u64::from(hw.rows)) };
+        let mut machine = Self {
+            bench,
+            hw,
+            program: vec![0; 256 * WORDS],
+            fetched: 0,
+            was_ready: false,
+            rng: rng(u64::from(hw.rows)),
+        };
         machine.bench.set("rst_i", 1);
         machine.bench.steps(2);
         machine.bench.set("rst_i", 0);
@@ -44,7 +55,7 @@ impl<'a> Machine<'a> {
     /// Puts the descriptors at `first` and starts them.
     pub fn start(&mut self, first: usize, list: &[Descriptor], inject: bool) {
         for (n, d) in list.iter().enumerate() {
-            self.program[16 * (first + n)..][..16].copy_from_slice(&d.encode());
+            self.program[WORDS * (first + n)..][..WORDS].copy_from_slice(&d.encode());
         }
         self.bench.set("first_i", first as u64);
         self.bench.set("count_i", list.len() as u64);
@@ -78,17 +89,19 @@ impl<'a> Machine<'a> {
     /// Adds what the outputs show in this cycle to the trace of the running descriptor.
     fn record(&mut self, cycle: u32, list: &[Descriptor], traces: &mut Vec<Trace>) {
         if self.bench.get("write_start_o") == 1 {
-            traces.push(Trace::default());
+            traces.push(Trace { begin: cycle, ..Trace::default() });
             assert_eq!((self.bench.get("seed_load_o"), self.bench.get("count_clear_o")), (1, 1));
         }
-        let high = ["weight_read_o", "pixel_valid_o", "store_o", "count_run_o", "count_stall_o", "seed_shift_o"]
+        let high = ["weight_read_o", "pixel_valid_o", "store_o", "count_run_o", "count_stall_o"]
             .map(|port| self.bench.get(port) == 1);
+        let seeds = SITES.map(|site| self.bench.get(&format!("{site}_shift_o")) == 1);
         let Some(n) = traces.len().checked_sub(1) else {
-            assert_eq!(high, [false; 6], "cycle {cycle}: before the descriptor was fetched");
+            assert_eq!((high, seeds), ([false; 5], [false; 3]), "cycle {cycle}: before the descriptor was fetched");
             return;
         };
-        let [read, pixel, store, run, stall, seed] = high;
-        assert!(!seed || !(read || pixel || stall), "cycle {cycle}: weights wait until the generators are seeded");
+        let [read, pixel, store, run, stall] = high;
+        let seeding = seeds.contains(&true);
+        assert!(!seeding || !(read || pixel || stall), "cycle {cycle}: weights wait until the generators are seeded");
         if read {
             assert!(self.was_ready, "cycle {cycle}: a weight word was read that was not ready");
             let read = self.read();
@@ -103,8 +116,10 @@ impl<'a> Machine<'a> {
         }
         traces[n].run_cycles += u32::from(run);
         traces[n].stall_cycles += u32::from(stall);
-        traces[n].seed_cycles += u32::from(seed);
-        if run || store {
+        for (cycles, _) in traces[n].seeds.iter_mut().zip(seeds).filter(|(_, seed)| *seed) {
+            cycles.push(cycle);
+        }
+        if run || store || traces[n].begin == cycle {
             self.check_constants(&list[n]);
         }
     }
@@ -129,7 +144,13 @@ impl<'a> Machine<'a> {
         ] {
             assert_eq!(self.get(port), want, "{port}");
         }
-        assert_eq!(self.bench.get_words("seed_key_o"), [d.key0, d.key1, d.key2, d.key3]);
+        for (site, key) in SITES.into_iter().zip([
+            [d.weight_key0, d.weight_key1, d.weight_key2, d.weight_key3],
+            [d.bias_key0, d.bias_key1, d.bias_key2, d.bias_key3],
+            [d.map_key0, d.map_key1, d.map_key2, d.map_key3],
+        ]) {
+            assert_eq!(self.bench.get_words(&format!("{site}_key_o")), key, "{site}");
+        }
     }
 
     fn read(&mut self) -> Read {

@@ -7,12 +7,13 @@ mod machine;
 
 use std::fmt::Debug;
 
-use common::{Bench, array, rng};
+use common::{Bench, array, injecting, rng};
 use hafnia_config::Elaborated;
+use hafnia_config::fault::Site;
 use hafnia_config::program::Descriptor;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
-use loops::{Trace, loops};
+use loops::{Pixel, Trace, loops};
 use machine::Machine;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -56,10 +57,18 @@ fn random_descriptor(hw: &Elaborated, rng: &mut ChaCha8Rng) -> Descriptor {
         weight_base: rng.random_range(0..2000),
         parameter_base: rng.random_range(0..1000),
         accumulator_base: rng.random_range(0..900),
-        key0: rng.random(),
-        key1: rng.random(),
-        key2: rng.random(),
-        key3: rng.random(),
+        weight_key0: rng.random(),
+        weight_key1: rng.random(),
+        weight_key2: rng.random(),
+        weight_key3: rng.random(),
+        bias_key0: rng.random(),
+        bias_key1: rng.random(),
+        bias_key2: rng.random(),
+        bias_key3: rng.random(),
+        map_key0: rng.random(),
+        map_key1: rng.random(),
+        map_key2: rng.random(),
+        map_key3: rng.random(),
     }
 }
 
@@ -99,12 +108,32 @@ fn check(hw: &Elaborated, d: &Descriptor, got: &Trace) {
     for (load, pass) in loads[1..].iter().zip(&passes) {
         assert!(load.0 > pass.0, "a tile was overwritten in cycle {} before its pass, {d:?}", load.0);
     }
-    let (places, taps) = (d.images * d.height * d.width, if d.taps9 == 1 { 9 } else { 1 });
+    let (kind, taps) = if d.taps9 == 1 { (LayerKind::Conv3x3, 9) } else { (LayerKind::Linear, 1) };
+    let places = d.images * d.height * d.width;
     for (n, pass) in passes.windows(2).enumerate() {
         let emits = d.raw == 0 && (n as u32 + 1).is_multiple_of(d.c_folds * taps);
         let own = places * if emits { d.emit_interval } else { 1 };
-        assert!(pass[1].0 - pass[0].0 >= own.max(hw.min_pass_cycles), "pass {n} is too short, {d:?}");
+        assert!(pass[1].0 - pass[0].0 >= own.max(hw.min_pass_cycles(kind)), "pass {n} is too short, {d:?}");
     }
+    // The bias memory reads the biases of an output fold one a cycle.
+    let folds: Vec<_> = passes.iter().step_by((d.c_folds * taps) as usize).map(|pass| pass.0).collect();
+    assert!(folds.windows(2).all(|fold| fold[1] - fold[0] >= hw.cols), "folds begin in {folds:?}, {d:?}");
+    check_seeds(hw, d, got);
+}
+
+/// Each site's chain is shifted by all of its words or not at all, from the cycle after the keys were loaded on. The
+/// first read comes after the longest chain.
+fn check_seeds(hw: &Elaborated, d: &Descriptor, got: &Trace) {
+    let seeded = got.seeds.iter().any(|cycles| !cycles.is_empty());
+    for site in hw.config.injector.read_sites() {
+        let words = if seeded { hw.seed_words(site) } else { 0 };
+        let want: Vec<_> = (1..=words).map(|n| got.begin + n).collect();
+        assert!(got.seeds[site as usize] == want, "{} seed words of {site}, {d:?}", got.seeds[site as usize].len());
+    }
+    let seeding = if seeded { hw.seed_cycles } else { 0 };
+    // A read is a register behind its order, and the state another one behind the keys.
+    let first = got.reads.first().map_or(u32::MAX, |(cycle, _)| *cycle);
+    assert!(first >= got.begin + seeding + 2, "the first read is in cycle {first}, {d:?}");
 }
 
 /// Runs random programs on three arrays; a weight word is ready with this probability in each cycle.
@@ -118,7 +147,7 @@ fn run_random(ready: f64) {
             let traces = machine.run(first, &list, ready, rng.random_bool(0.1));
             for (n, (d, trace)) in list.iter().zip(&traces).enumerate() {
                 check(&hw, d, trace);
-                let stores: Vec<_> = (0..8).map(|word| ((first + n) as u32, word)).collect();
+                let stores: Vec<_> = (0..16).map(|word| ((first + n) as u32, word)).collect();
                 assert_eq!(trace.stores, stores, "{d:?}");
             }
         }
@@ -166,12 +195,18 @@ fn cycles_and_counts_are_those_of_the_schedule() {
             let program = schedule.program(&hw, 0, schedule.batch.min(3), 7);
             let list: Vec<_> = program.iter().map(|(_, d)| *d).collect();
             let traces = machine.run(0, &list, 1.0, seeded);
+            assert_eq!(traces[0].begin, 34, "a descriptor is fetched in 35 cycles");
             for ((layer, d), trace) in program.iter().zip(&traces) {
                 check(&hw, d, trace);
                 let want = schedule.expected(&hw, *layer, d.images, seeded);
-                let macs = trace.pixels.iter().map(|(_, p)| p.row_count * p.col_count).sum();
-                let cells = trace.reads.iter().map(|(_, read)| 8 * read.cols).sum();
-                let got = [trace.run_cycles, macs, trace.stall_cycles, trace.reads.len() as u32, cells, 0];
+                let of_pixels = |count: fn(&Pixel) -> u32| trace.pixels.iter().map(|(_, p)| count(p)).sum::<u32>();
+                let macs = of_pixels(|p| p.row_count * p.col_count);
+                let weights = trace.reads.iter().map(|(_, read)| 8 * read.cols).sum();
+                let biases = of_pixels(|p| if p.first && p.switch { 32 * p.col_count } else { 0 });
+                let activations = of_pixels(|p| p.address.map_or(0, |_| 8 * p.row_count));
+                let words = trace.reads.len() as u32;
+                let cells = [weights, biases, activations];
+                let got = [&[trace.run_cycles, macs, trace.stall_cycles, words][..], &cells, &[0; 3]].concat();
                 assert_eq!(got, want.values(), "{rows}x{cols}, layer {layer}, seeded {seeded}");
             }
         }
@@ -180,18 +215,25 @@ fn cycles_and_counts_are_those_of_the_schedule() {
 
 #[test]
 fn generators_are_seeded_only_while_injecting() {
-    let with = array(3, 5, 2);
-    let mut config = with.config.clone();
-    config.injector.weights = false;
-    let without = config.validate().expect("the configuration is legal");
-    for hw in [&with, &without] {
-        let d = random_descriptor(hw, &mut rng(2));
-        let mut machine = Machine::new(hw);
+    // The chain of the weights is the longest, that of the biases, and that of the feature maps; and there is none.
+    for (hw, sites) in [
+        (array(3, 5, 2), &[Site::Weights, Site::Biases][..]),
+        (array(2, 2, 1), &[Site::Weights, Site::Biases]),
+        (array(16, 5, 2), &Site::ALL),
+        (array(3, 5, 2), &[Site::Activations]),
+        (array(3, 5, 2), &[]),
+    ] {
+        let hw = injecting(&hw, sites);
+        let d = random_descriptor(&hw, &mut rng(2));
+        let mut machine = Machine::new(&hw);
         for inject in [false, true, false] {
             let trace = machine.run(3, &[d], 1.0, inject).remove(0);
-            let seeds = inject && hw.config.injector.weights;
-            assert_eq!(trace.seed_cycles, if seeds { hw.seed_cycles } else { 0 });
-            check(hw, &d, &trace);
+            check(&hw, &d, &trace);
+            for site in sites {
+                let words = if inject { hw.seed_words(*site) } else { 0 };
+                assert_eq!(trace.seeds[*site as usize].len(), words as usize, "{site}, {sites:?}, inject {inject}");
+            }
+            assert!(inject && !sites.is_empty() || trace.seeds.iter().all(Vec::is_empty), "{sites:?}, inject {inject}");
         }
     }
 }

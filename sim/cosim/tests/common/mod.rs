@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use hafnia_config::accel::{AccelConfig, ArrayConfig, InjectorConfig, MemoryConfig, ProtectionConfig};
-use hafnia_config::fault::{AtRisk, Noise};
+use hafnia_config::fault::{AtRisk, Kinds, Rates};
 use hafnia_config::protect::Code;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
@@ -47,7 +47,7 @@ pub fn config(rows: u32, cols: u32, lane_weights: u32) -> AccelConfig {
             program_descriptors: 32,
         },
         protection: ProtectionConfig { code: Code::None, weights_per_codeword: lane_weights },
-        injector: InjectorConfig { weights: true },
+        injector: InjectorConfig { weights: Kinds::READ, biases: Kinds::READ, activations: Kinds::READ },
     }
 }
 
@@ -97,16 +97,15 @@ impl Bench {
         Self::new(hw, network, 5, ifmaps)
     }
 
-    /// The plan of one rate and seed.
+    /// The plan of one rate and seed, with what is at risk by default.
     pub fn plan(&self, p: f64, seed: u64) -> Plan<'_> {
-        let noise = self.hw.noise(p).expect("tests use probabilities");
-        Plan { hw: &self.hw, network: &self.network, schedule: &self.schedule, noise, seed }
+        self.masked(p, seed, self.hw.at_risk_by_default())
     }
 
-    /// The plan of one rate and seed with some cells at risk.
-    pub fn masked(&self, p: f64, seed: u64, at_risk: AtRisk) -> Plan<'_> {
-        let plan = self.plan(p, seed);
-        Plan { noise: Noise { at_risk, ..plan.noise }, ..plan }
+    /// The plan of rates and a seed with some cells at risk.
+    pub fn masked(&self, rates: impl Into<Rates>, seed: u64, at_risk: AtRisk) -> Plan<'_> {
+        let noise = self.hw.noise(rates, at_risk).expect("tests use probabilities");
+        Plan { hw: &self.hw, network: &self.network, schedule: &self.schedule, noise, seed }
     }
 
     /// Every batch of a run.
@@ -123,7 +122,7 @@ impl Bench {
 
     /// Runs golden model and hardware; returns the sums and the first difference.
     pub fn compare(&self, plan: &Plan<'_>, hardware: &Hardware) -> (Totals, Option<Found>) {
-        let mut totals = Totals::new(plan.noise.at_risk);
+        let mut totals = Totals::new(plan);
         let mut found = None;
         for batch in self.batches(plan, Engine::Both(hardware), 1) {
             totals.add(&batch, &[]);
@@ -134,8 +133,13 @@ impl Bench {
 
     /// Asserts that they are equal, that every image was compared and that the flips are as many as the rate asks for.
     pub fn assert_equal(&self, p: f64, seed: u64, hardware: &Hardware) -> Totals {
-        let what = format!("{}, {}, p {p}, seed {seed}", self.hw.config.name, self.network.name);
-        let (totals, found) = self.compare(&self.plan(p, seed), hardware);
+        self.assert_equal_at(p, seed, self.hw.at_risk_by_default(), hardware)
+    }
+
+    /// The same with these cells at risk.
+    pub fn assert_equal_at(&self, p: f64, seed: u64, at_risk: AtRisk, hardware: &Hardware) -> Totals {
+        let what = format!("{}, {}, p {p}, seed {seed}, {at_risk:?}", self.hw.config.name, self.network.name);
+        let (totals, found) = self.compare(&self.masked(p, seed, at_risk), hardware);
         if let Some(found) = found {
             panic!("{what}: {}", found.difference);
         }

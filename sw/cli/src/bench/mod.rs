@@ -1,5 +1,6 @@
-//! `hafnia bench`: the simulated array, `hafnia bench golden` and `hafnia bench noise`.
+//! `hafnia bench`: the simulated array, `hafnia bench golden`, `hafnia bench noise` and `hafnia bench faults`.
 
+mod faults;
 mod golden;
 mod noise;
 mod peer;
@@ -7,6 +8,7 @@ mod peer;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hafnia_config::fault::AtRisk;
 use hafnia_config::presets;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::Vgg;
@@ -42,6 +44,13 @@ enum What {
     /// images a read, and with 64 images a read in PyTorch against one in the golden model. With `everything`, the maps are read through
     /// masks too, as in the paper, in PyTorch alone. PyTorch runs in a process of one thread on each core.
     Noise(noise::Args),
+    /// Judge the draws of the read noise: rate, independence and streams of the golden model and of the simulated hardware.
+    ///
+    /// Statistics, see docs/fault-model.md: `hits`, flips of each cell, bit position and lane against the rate; `gaps`, reads from a flip of a cell to
+    /// its next, which are geometric; `lags`, codewords 1 to 64 reads apart; `cells`, pairs of cells of a codeword; `lanes`, pairs of lanes;
+    /// `neighbours`, the next layer, read group and seed; `starts`, states in which generators start. Of each the worst is shown beside its
+    /// bound. An LFSR of one step a draw is judged as a control and must fail. Exit code 1 if any exact draws fail or the control does not.
+    Faults(faults::Args),
 }
 
 #[derive(clap::Args)]
@@ -77,6 +86,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     match &args.what {
         Some(What::Golden(args)) => golden::run(args, console),
         Some(What::Noise(args)) => noise::run(args, console),
+        Some(What::Faults(args)) => faults::run(args, console),
         None => array(&args.array, console),
     }
 }
@@ -90,7 +100,7 @@ fn array(args: &ArrayArgs, console: &Console) -> Result<Status, Failure> {
     let bar = console.bar(2 * args.presets.len() as u64, "measurements");
     for preset in &args.presets {
         let hw = presets::find(preset)?.validate()?;
-        let noise = hw.noise(args.ber)?;
+        let noise = hw.noise(args.ber, AtRisk::WEIGHTS)?;
         let model = builder().build(&design(&hw), Variant::default())?;
         let largest = Schedule::new(&hw, &network.shapes(), None)?;
         let alone = Schedule::new(&hw, &network.shapes(), Some(1))?;
@@ -101,7 +111,7 @@ fn array(args: &ArrayArgs, console: &Console) -> Result<Status, Failure> {
             let repeats = args.repeats as usize;
             let sim = simulated(&plan(noise.clone()), &model, &images, repeats)?;
             let noisy = median(&golden(&plan(noise.clone()), &images, repeats));
-            let clean = median(&golden(&plan(hw.noise(0.0)?), &images, repeats));
+            let clean = median(&golden(&plan(hw.noise(0.0, AtRisk::WEIGHTS)?), &images, repeats));
             let count = f64::from(schedule.batch);
             rows.push(Row {
                 preset: preset.clone(),
@@ -168,4 +178,11 @@ fn text(network: &Network, args: &ArrayArgs, rows: &[Row]) -> String {
         ));
     }
     text
+}
+
+/// A rate of the command line.
+fn rate(text: &str) -> Result<f64, String> {
+    // Of rates 0 and 1 there is nothing to draw.
+    let rate = text.parse().ok().filter(|rate: &f64| *rate > 0.0 && *rate < 1.0);
+    rate.ok_or_else(|| format!("{text} is no rate between 0 and 1, such as 1e-4"))
 }

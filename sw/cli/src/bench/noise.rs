@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use hafnia_config::fault::AtRisk;
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::Plan;
 use hafnia_cosim::bench::{Clean, Noisy, shared_reads};
@@ -15,7 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::peer::{PYTORCH, Peer, write_images};
-use super::{median, ratios};
+use super::{median, rate, ratios};
 use crate::Status;
 use crate::console::{Console, Failure};
 
@@ -135,7 +136,7 @@ fn rows(
     for &ber in &args.ber {
         for case in cases {
             let schedule = Schedule::new(&hw, &network.shapes(), Some(case.shared))?;
-            let plan = Plan { hw: &hw, network, schedule: &schedule, noise: hw.noise(ber)?, seed: 1 };
+            let plan = Plan { hw: &hw, network, schedule: &schedule, noise: hw.noise(ber, AtRisk::WEIGHTS)?, seed: 1 };
             rows.push(row(case, ber, args.repeats, &Noisy::new(&plan), images, peers)?);
             bar.inc(1);
         }
@@ -255,10 +256,4 @@ fn line(row: &Row) -> String {
         "{ber:<7}{:<7}{:<12}{images_a_read:>9}{:>8}{golden:>12.1}{:>11.2}{median:>10.1} ({least:.1} to {greatest:.1})\n",
         peer.masks, peer.sites, peer.images_a_read, peer.images_per_second
     )
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    // The masks of rate 0 hold nothing to draw.
-    let rate = text.parse().ok().filter(|rate: &f64| *rate > 0.0 && *rate < 1.0);
-    rate.ok_or_else(|| format!("{text} is no rate between 0 and 1, such as 1e-4"))
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use hafnia_sweep::{Row, rate};
 
 /// What tells rows of one model on one preset apart, beside rate and seed.
-type Parts = [String; 7];
+type Parts = [String; 9];
 
 fn parts(row: &Row) -> Parts {
     [
         row.model_sha256.get(..8).unwrap_or_default().to_owned(),
         format!("batch {}", row.batch),
+        row.sites.clone(),
+        row.direction().to_owned(),
         format!("bits {:#04x}", row.bit_mask),
         format!("layers {:#x}", row.layer_mask),
         row.engine.clone(),
@@ -26,7 +28,7 @@ pub struct Curves {
     /// The curves, in the order of the plan.
     pub list: Vec<Curve>,
     /// Which parts a name needs.
-    told: [bool; 7],
+    told: [bool; 9],
 }
 
 /// One curve.
@@ -43,7 +45,7 @@ impl Curves {
         let mut rates: Vec<f64> = points.clone().map(|row| row.ber_requested).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
-        let (mut told, mut firsts) = ([false; 7], BTreeMap::new());
+        let (mut told, mut firsts) = ([false; 9], BTreeMap::new());
         for row in points.clone() {
             let first: &mut Parts = firsts.entry((&row.model, &row.preset)).or_insert_with(|| parts(row));
             for (told, (first, this)) in told.iter_mut().zip(first.iter().zip(parts(row))) {

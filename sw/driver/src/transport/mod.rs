@@ -33,7 +33,8 @@ pub trait Transport {
     /// [`DriverError::Transport`].
     fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<Option<String>, DriverError>;
 
-    /// Returns the flips recorded since the last call, in read order; none if the transport records none.
+    /// Returns the flips recorded since the last call, in the order of a flip log: layer, read group, site, then read order;
+    /// none if the transport records none.
     fn take_flips(&mut self) -> Vec<Flip>;
 
     /// Returns the clock cycles since the link was opened, where the transport knows them.

@@ -1,5 +1,6 @@
 //! The verilated accelerator, reached over its Wishbone and weight-stream ports.
 
+use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
 use hafnia_verilate::Dut;
 
@@ -64,6 +65,7 @@ impl Transport for SimTransport {
                     flips.push(Flip {
                         layer: event.layer,
                         group: event.group,
+                        site: Site::ALL[event.memory as usize],
                         word: event.address,
                         bit: 32 * w as u32 + bit,
                         before: before >> bit & 1 == 1,
@@ -71,6 +73,8 @@ impl Transport for SimTransport {
                 }
             }
         }
+        // The memories are read side by side; each one's flips are in order.
+        flips.sort_by_key(|flip| (flip.layer, flip.group, flip.site));
         flips
     }
 

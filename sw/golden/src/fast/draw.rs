@@ -5,9 +5,9 @@
 //! comparisons, and only their generators advance. That takes as long as one path of the plain walk does, however many
 //! cells flip.
 
-use hafnia_config::fault::NodeThresholds;
+use hafnia_config::fault::{Keep, NodeThresholds};
 
-use crate::injector::{Lane, Tree};
+use crate::injector::{Lane, Marks, Tree};
 
 /// Nodes that fit, and one more.
 pub(super) const NODES: usize = 64;
@@ -19,6 +19,7 @@ pub(super) struct Complete {
     pub levels: u32,
     pub both: [u32; NODES],
     pub left: [u32; NODES],
+    pub keep: Option<Keep>,
 }
 
 impl Complete {
@@ -29,36 +30,38 @@ impl Complete {
         if !cells.is_power_of_two() || cells > NODES || !has_wide_draw() {
             return None;
         }
-        let mut complete = Self { levels: cells.ilog2(), both: [0; NODES], left: [0; NODES] };
+        let mut complete = Self { levels: cells.ilog2(), both: [0; NODES], left: [0; NODES], keep: tree.keep() };
         for (n, node) in thresholds.iter().enumerate() {
             (complete.both[n], complete.left[n]) = (node.both, node.left);
         }
         Some(complete)
     }
 
-    /// Draws for `count` codewords of a fresh lane and puts the masks of their flipped cells into `cells`.
-    fn draw(&self, lane: &Lane<'_>, count: usize, cells: &mut Vec<u128>) {
+    /// Draws for `count` codewords of a fresh lane and puts their candidates into `marks`.
+    fn draw(&self, lane: &Lane<'_>, count: usize, marks: &mut Vec<Marks>) {
         let mut states = [[0; NODES]; 3];
         for (n, generator) in lane.nodes().iter().enumerate() {
             states.iter_mut().zip(generator.registers()).for_each(|(states, register)| states[n] = register);
         }
-        cells.resize(count, 0);
+        marks.resize(count, Marks::default());
         // SAFETY: `Complete` is made where the processor has what the function is compiled for.
         #[cfg(target_arch = "x86_64")]
         unsafe {
-            super::x86::draw_avx512(self, &states, cells);
+            match &self.keep {
+                None => super::x86::draw_avx512(self, &states, marks),
+                Some(keep) => super::x86::draw_and_keep_avx512(self, &keep.pair, &states, marks),
+            }
         }
     }
 }
 
-/// Draws for `count` codewords of a fresh lane that are known to hold a flip, and puts the masks of their flipped cells
-/// into `cells`.
-pub(super) fn draw(complete: Option<&Complete>, lane: &mut Lane<'_>, count: usize, cells: &mut Vec<u128>) {
+/// Draws for `count` codewords of a fresh lane that are known to hold a candidate, and puts their candidates into `marks`.
+pub(super) fn draw(complete: Option<&Complete>, lane: &mut Lane<'_>, count: usize, marks: &mut Vec<Marks>) {
     if let Some(complete) = complete {
-        return complete.draw(lane, count, cells);
+        return complete.draw(lane, count, marks);
     }
-    cells.clear();
-    cells.extend((0..count).map(|_| lane.flips()));
+    marks.clear();
+    marks.extend((0..count).map(|_| lane.marks()));
 }
 
 fn has_wide_draw() -> bool {
@@ -70,28 +73,31 @@ fn has_wide_draw() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hafnia_config::fault::{Noise, stream_key};
+    use hafnia_config::fault::{Rates, Site, Thresholds, stream_key};
 
     use super::*;
     use crate::injector::seeded_lanes;
 
     #[test]
-    fn all_nodes_at_once_flip_the_cells_of_the_plain_walk() {
+    fn all_nodes_at_once_mark_the_cells_of_the_plain_walk() {
         if !has_wide_draw() {
             println!("this processor has no draw of all nodes at once");
             return;
         }
+        let rates = [1e-4, 1e-2, 0.3, 0.5, 1.0].map(Rates::from);
+        let uneven = [(0.3, 0.2), (0.0, 0.5), (1.0, 0.1)].map(|(p01, p10)| Rates { p01, p10 });
         for cells in [2, 8, 16, 32, 64] {
-            for p in [1e-4, 1e-2, 0.3, 0.5, 1.0] {
-                let tree = Tree::new(cells, &Noise::new(p, cells).unwrap());
+            for rates in rates.into_iter().chain(uneven) {
+                let tree = Tree::new(&Thresholds::new(rates, cells).unwrap());
                 let complete = Complete::of(&tree).expect("a complete tree");
-                let lane = seeded_lanes(stream_key(3, 1, cells), 1, &tree).remove(0);
-                let (mut plain, mut wide) = (Vec::new(), vec![9; 3]);
+                let lane = seeded_lanes(stream_key(3, Site::Weights, 1, cells), 1, &tree).remove(0);
+                let (mut plain, mut wide) = (Vec::new(), vec![Marks::default(); 3]);
                 draw(None, &mut lane.clone(), 2000, &mut plain);
                 complete.draw(&lane, 2000, &mut wide);
-                assert!(plain == wide, "{cells} cells, p {p}");
+                assert!(plain == wide, "{cells} cells, {rates:?}");
             }
         }
-        assert!([12, 65, 128].iter().all(|&n| Complete::of(&Tree::new(n, &Noise::new(0.1, n).unwrap())).is_none()));
+        let incomplete = |n| Complete::of(&Tree::new(&Thresholds::new(0.1, n).unwrap())).is_none();
+        assert!([12, 65, 128].into_iter().all(incomplete));
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::kernel::{Isa, LANES, Sums};
 use super::map::{GROUP, Map};
+use super::map_read::Corrections;
 use super::pack::PackedLayer;
 
 /// Pixels of the smallest tile, and of a pooling window.
@@ -96,6 +97,7 @@ pub(super) fn conv(
     layer: &PackedLayer,
     ifmaps: &Map,
     range: Range<usize>,
+    corrections: Option<&Corrections>,
     ofmaps: &mut Map,
     scratch: &mut Scratch,
 ) {
@@ -103,7 +105,9 @@ pub(super) fn conv(
     let per_output = if order.pool { WINDOW } else { 1 };
     let shrink = if order.pool { 2 } else { 1 };
     let channels = ofmaps.channels;
+    let start = range.start;
     each_tile(isa, layer, ifmaps, &order, range, scratch, |vector, places, sums| {
+        correct(corrections, vector, start, places, sums, layer.vectors);
         let first = vector * LANES;
         let count = LANES.min(channels.saturating_sub(first));
         for (places, sums) in places.chunks(per_output).zip(sums.chunks(per_output * layer.vectors)) {
@@ -121,6 +125,7 @@ pub(super) fn head(
     layer: &PackedLayer,
     ifmaps: &Map,
     range: Range<usize>,
+    corrections: Option<&Corrections>,
     scratch: &mut Scratch,
 ) -> Vec<Vec<i32>> {
     let classes = layer.shape.out_channels as usize;
@@ -128,6 +133,7 @@ pub(super) fn head(
     let mut logits = vec![vec![0; classes]; range.len()];
     let order = Order { height: ifmaps.height, width: ifmaps.width, pool: false };
     each_tile(isa, layer, ifmaps, &order, range, scratch, |vector, places, sums| {
+        correct(corrections, vector, start, places, sums, layer.vectors);
         let first = vector * LANES;
         let starts = &layer.constants[vector].start;
         for (&(image, ..), sums) in places.iter().zip(sums.iter().step_by(layer.vectors)) {
@@ -136,6 +142,24 @@ pub(super) fn head(
         }
     });
     logits
+}
+
+/// Adds what wrongly read activations change; `start` is the first image that the corrections are of.
+fn correct(
+    corrections: Option<&Corrections>,
+    vector: usize,
+    start: usize,
+    places: &[Place],
+    sums: &mut [Sums],
+    vectors: usize,
+) {
+    let Some(corrections) = corrections else { return };
+    for (&(image, y, x), sums) in places.iter().zip(sums.iter_mut().step_by(vectors)) {
+        let changes = corrections.of(image - start, y, x, vector);
+        changes
+            .into_iter()
+            .for_each(|changes| sums.iter_mut().zip(changes).for_each(|(sum, c)| *sum = sum.wrapping_add(*c)));
+    }
 }
 
 /// Computes the sums of every tile with every vector of output channels and hands them to `take`: the number of the
@@ -147,7 +171,7 @@ fn each_tile(
     order: &Order,
     range: Range<usize>,
     scratch: &mut Scratch,
-    mut take: impl FnMut(usize, &[Place], &[Sums]),
+    mut take: impl FnMut(usize, &[Place], &mut [Sums]),
 ) {
     let Scratch { tiles, sums } = scratch;
     let plane = order.height * order.width;
@@ -165,7 +189,7 @@ fn each_tile(
                 sums.resize(tile.size * vectors, [0; LANES]);
                 isa.tile(tile.size, vectors, &tile.bytes, weights, sums);
                 for v in 0..vectors {
-                    take(b * vectors + v, &tile.places, &sums[v..tile.places.len() * vectors]);
+                    take(b * vectors + v, &tile.places, &mut sums[v..tile.places.len() * vectors]);
                 }
             }
         }

@@ -6,26 +6,36 @@
 //! accumulators is requantised once: requantisation is monotonic. The packed layout is ours because flips are done and undone in it;
 //! the one int8 GEMM crate that came near in speed (`rten-gemm`) keeps its own opaque, and its AVX2 path saturates.
 
+mod bias_read;
 mod draw;
 mod kernel;
 mod layer;
 mod map;
+mod map_read;
 mod pack;
 mod read;
+mod skip;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use hafnia_config::flip::FlipCounts;
 use hafnia_config::shape::LayerKind;
 use ndarray::Array3;
 
 use crate::network::{Layer, Network};
+pub use bias_read::{BiasHit, BiasReader};
 pub use kernel::Isa;
 use layer::Scratch;
 pub use map::Map;
-pub use pack::PackedLayer;
-pub use read::{Counts, Hit, Reader};
+pub use map_read::{Corrections, MapHit, MapReader};
+pub use pack::{PackedLayer, Undo};
+pub use read::{Hit, Reader};
+
+/// Hits between one whose weights are fetched into the cache and the one that is flipped.
+const AHEAD: usize = 12;
 
 /// A network in the layout of the kernels. Clones share the weights until one of them flips a bit.
 #[derive(Clone, Debug)]
@@ -67,12 +77,28 @@ impl Engine {
         self.layers[layer].shape.kind == LayerKind::Conv3x3
     }
 
-    /// Flips bits of a layer's weights; twice is nothing.
-    pub fn toggle(&mut self, layer: usize, hits: &[Hit]) {
+    /// Flips bits of a layer's weights, see [`PackedLayer::flip`].
+    pub fn flip(&mut self, layer: usize, hits: &[Hit], undo: &mut Vec<Undo>, counts: &mut FlipCounts) {
         if !hits.is_empty() {
             let layer = Arc::make_mut(&mut self.layers[layer]);
-            hits.iter().for_each(|hit| layer.toggle(hit));
+            for (i, hit) in hits.iter().enumerate() {
+                // Flips lie far apart: without this each waits for its weight.
+                hits.get(i + AHEAD).into_iter().for_each(|hit| layer.prefetch(hit));
+                layer.flip(hit, undo, counts);
+            }
         }
+    }
+
+    /// Takes flips of a layer's weights back.
+    pub fn restore(&mut self, layer: usize, undo: &[Undo]) {
+        if !undo.is_empty() {
+            Arc::make_mut(&mut self.layers[layer]).restore(undo);
+        }
+    }
+
+    /// Adds to the bias of an output channel, two's complement.
+    pub fn add_to_bias(&mut self, layer: usize, k: usize, difference: i32) {
+        Arc::make_mut(&mut self.layers[layer]).add_to_bias(k, difference);
     }
 
     /// Returns room for the ofmaps of `layer` over `images` images: what [`Engine::keep`] left, or new.
@@ -93,15 +119,23 @@ impl Engine {
         }
     }
 
-    /// Runs a convolution over the images `range` of `ifmaps`, into the same places of `ofmaps`.
-    pub fn conv(&mut self, layer: usize, ifmaps: &Map, range: std::ops::Range<usize>, ofmaps: &mut Map) {
-        layer::conv(self.isa, &self.layers[layer], ifmaps, range, ofmaps, &mut self.scratch);
+    /// Runs a convolution over the images `range` of `ifmaps`, into the same places of `ofmaps`; `corrections`, of these
+    /// images, are added to its sums.
+    pub fn conv(
+        &mut self,
+        layer: usize,
+        ifmaps: &Map,
+        range: Range<usize>,
+        corrections: Option<&Corrections>,
+        ofmaps: &mut Map,
+    ) {
+        layer::conv(self.isa, &self.layers[layer], ifmaps, range, corrections, ofmaps, &mut self.scratch);
     }
 
-    /// Runs the head over the images `range` and returns their logits, Eq. (Q5).
-    pub fn head(&mut self, ifmaps: &Map, range: std::ops::Range<usize>) -> Vec<Vec<i32>> {
+    /// Runs the head over the images `range` and returns their logits, Eq. (Q5); `corrections` as in [`Engine::conv`].
+    pub fn head(&mut self, ifmaps: &Map, range: Range<usize>, corrections: Option<&Corrections>) -> Vec<Vec<i32>> {
         let head = self.layers.last().expect("a network has a head");
-        layer::head(self.isa, head, ifmaps, range, &mut self.scratch)
+        layer::head(self.isa, head, ifmaps, range, corrections, &mut self.scratch)
     }
 
     /// Runs the whole network on quantised images `[C, H, W]` and returns their logits.
@@ -109,11 +143,11 @@ impl Engine {
         let mut maps = Map::of(images);
         for layer in 0..self.layers.len() - 1 {
             let mut next = self.ofmaps(layer, images.len());
-            self.conv(layer, &maps, 0..images.len(), &mut next);
+            self.conv(layer, &maps, 0..images.len(), None, &mut next);
             let done = std::mem::replace(&mut maps, next);
             self.keep(layer, Some(done));
         }
-        self.head(&maps, 0..images.len())
+        self.head(&maps, 0..images.len(), None)
     }
 
     /// Runs the whole network and returns the ifmaps of every layer, and the logits.
@@ -121,10 +155,10 @@ impl Engine {
         let mut maps = vec![Map::of(images)];
         for layer in 0..self.layers.len() - 1 {
             let mut next = self.ofmaps(layer, images.len());
-            self.conv(layer, &maps[layer], 0..images.len(), &mut next);
+            self.conv(layer, &maps[layer], 0..images.len(), None, &mut next);
             maps.push(next);
         }
-        let logits = self.head(&maps[self.layers.len() - 1], 0..images.len());
+        let logits = self.head(&maps[self.layers.len() - 1], 0..images.len(), None);
         (maps, logits)
     }
 }

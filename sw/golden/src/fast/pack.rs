@@ -1,12 +1,13 @@
 //! Weights in the order in which the kernels read them, and what belongs to each output channel.
 
+use hafnia_config::fault::Site;
+use hafnia_config::flip::FlipCounts;
 use hafnia_config::shape::{LayerKind, LayerShape};
 
 use super::kernel::LANES;
 use super::map::{GROUP, OFFSET};
 use super::read::Hit;
 use crate::network::Layer;
-use crate::read::Place;
 
 /// The constants of [`LANES`] output channels, for requantisation, Eq. (Q3).
 #[derive(Clone, Debug)]
@@ -29,6 +30,14 @@ pub struct PackedLayer {
     pub(super) vectors: usize,
     pub(super) bytes: Vec<i8>,
     pub(super) constants: Vec<Constants>,
+}
+
+/// A weight before a bit of it was flipped.
+#[derive(Clone, Copy, Debug)]
+pub struct Undo {
+    at: u32,
+    k: u32,
+    before: i8,
 }
 
 impl PackedLayer {
@@ -59,13 +68,33 @@ impl PackedLayer {
         packed
     }
 
-    /// Returns a stored bit.
-    pub fn bit(&self, Place { k, c, tap, bit }: Place) -> bool {
-        self.bytes[self.position(k, c, tap)] >> bit & 1 == 1
+    /// Returns what the weights from output channel `k` on hold, of those that `cells` has a bit of; 8 bits each.
+    pub(super) fn held(&self, k: u32, c: u16, tap: u16, cells: u128) -> u128 {
+        let (step, within) = (self.step(c.into(), tap.into()), usize::from(c) % GROUP);
+        let (mut held, mut rest) = (0, cells);
+        while rest != 0 {
+            let weight = rest.trailing_zeros() / 8;
+            rest &= !(0xff << (8 * weight));
+            let byte = self.bytes[self.at((k + weight) as usize, step) + within];
+            held |= u128::from(byte as u8) << (8 * weight);
+        }
+        held
     }
 
-    /// Flips the bits that a read flips; twice is nothing.
-    pub fn toggle(&mut self, hit: &Hit) {
+    /// Returns the weights of an input channel and tap, from output channel `k` on.
+    pub(super) fn column(&self, k: usize, c: usize, tap: usize) -> impl Iterator<Item = i8> {
+        let (step, within) = (self.step(c, tap), c % GROUP);
+        (k..self.shape.out_channels as usize).map(move |k| self.bytes[self.at(k, step) + within])
+    }
+
+    /// Adds to the bias of an output channel, two's complement.
+    pub fn add_to_bias(&mut self, k: usize, difference: i32) {
+        let start = &mut self.constants[k / LANES].start[k % LANES];
+        *start = start.wrapping_add(difference);
+    }
+
+    /// Flips the bits that a read flips, adds to `undo` what [`PackedLayer::restore`] takes back, and counts in `counts`.
+    pub fn flip(&mut self, hit: &Hit, undo: &mut Vec<Undo>, counts: &mut FlipCounts) {
         let step = self.step(hit.c.into(), hit.tap.into());
         let mut cells = hit.cells;
         while cells != 0 {
@@ -75,11 +104,33 @@ impl PackedLayer {
             let k = (hit.k + weight) as usize;
             let at = self.at(k, step) + usize::from(hit.c) % GROUP;
             let before = self.bytes[at];
-            let after = before ^ flips as i8;
-            self.bytes[at] = after;
-            let start = &mut self.constants[k / LANES].start[k % LANES];
-            *start = start.wrapping_sub(i32::from(OFFSET) * (i32::from(after) - i32::from(before)));
+            counts.add_byte(Site::Weights, flips, before as u8);
+            undo.push(Undo { at: at as u32, k: k as u32, before });
+            self.set(at, k, before ^ flips as i8);
         }
+    }
+
+    /// Begins to fetch the weights of a hit into the cache.
+    pub fn prefetch(&self, hit: &Hit) {
+        let weight = hit.cells.trailing_zeros() / 8;
+        let at = self.at((hit.k + weight) as usize, self.step(hit.c.into(), hit.tap.into()));
+        #[cfg(target_arch = "x86_64")]
+        super::x86::prefetch(&self.bytes[at]);
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = self.bytes[at];
+    }
+
+    /// Takes flips back.
+    pub fn restore(&mut self, undo: &[Undo]) {
+        for &Undo { at, k, before } in undo.iter().rev() {
+            self.set(at as usize, k as usize, before);
+        }
+    }
+
+    fn set(&mut self, at: usize, k: usize, value: i8) {
+        let before = std::mem::replace(&mut self.bytes[at], value);
+        let start = &mut self.constants[k / LANES].start[k % LANES];
+        *start = start.wrapping_sub(i32::from(OFFSET) * (i32::from(value) - i32::from(before)));
     }
 
     /// Position of a weight.

@@ -5,14 +5,16 @@
 //! by side. Words that hold a flip go through the second level one by one, in order, see [`super::draw`].
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{AtRisk, CELL_GENERATOR, Noise, stream_key};
+use hafnia_config::fault::{CELL_GENERATOR, Draws, Noise, Site};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::LayerShape;
 
 use super::draw::{Complete, draw};
+use super::pack::PackedLayer;
+use super::skip::{BitsAtRisk, Candidate, Skips};
 use crate::generator::step;
-use crate::injector::{Tree, seeded_lanes};
-use crate::read::{Place, Read, Stream};
+use crate::injector::{Marks, Tree, seeded_lanes};
+use crate::read::{Stream, weight_words};
 
 /// Stretches that advance side by side.
 pub(super) const STRETCHES: usize = 16;
@@ -32,30 +34,20 @@ pub struct Hit {
     pub column: u32,
     /// The flipped cells: bit `b` is bit `b % 8` of weight `b / 8`.
     pub cells: u128,
+    /// What the weights of flipped cells hold, where that was asked for.
+    pub stored: u128,
 }
 
 impl Hit {
-    /// Lists the flips in read order; `stored` returns a stored bit.
-    pub fn flips(&self, stream: Stream, stored: impl Fn(Place) -> bool) -> impl Iterator<Item = Flip> {
-        let Self { word, c, tap, k, column, mut cells } = *self;
+    /// Lists the flips in read order.
+    pub fn flips(&self, stream: Stream) -> impl Iterator<Item = Flip> {
+        let Self { word, column, mut cells, stored, .. } = *self;
         std::iter::from_fn(move || {
             let cell = (cells != 0).then(|| cells.trailing_zeros())?;
             cells &= cells - 1;
-            let before = stored(Place { k: (k + cell / 8) as usize, c: c.into(), tap: tap.into(), bit: cell % 8 });
-            Some(Flip { layer: stream.layer, group: stream.group, word, bit: 8 * column + cell, before })
+            Some(stream.flip(Site::Weights, word, 8 * column + cell, stored >> cell & 1 == 1))
         })
     }
-}
-
-/// Counts of a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Weight words read.
-    pub words: u32,
-    /// Cells read: bits of real weights.
-    pub cells: u32,
-    /// Bits flipped.
-    pub flips: u32,
 }
 
 /// The reads of a network's layers under one setting of noise.
@@ -64,23 +56,28 @@ pub struct Reader {
     lanes: u32,
     lane_weights: u32,
     cols: u32,
-    at_risk: AtRisk,
-    /// None where nothing is drawn.
-    tree: Option<Tree>,
+    noise: Noise,
+    tree: Tree,
     complete: Option<Complete>,
     layers: Vec<Layer>,
     found: Found,
-    /// Flipped cells of the words found.
-    cells: Vec<u128>,
+    /// Candidates of the words found.
+    marks: Vec<Marks>,
 }
 
 #[derive(Clone, Debug)]
 struct Layer {
     shape: LayerShape,
-    /// What a read without a flip is.
-    still: Read,
     /// Input channel and tap of each word of an output fold.
     fold: Vec<(u16, u16)>,
+    search: Search,
+}
+
+/// The search for the words of a run that hold a candidate.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    /// Words.
+    words: u32,
     /// Words of a stretch.
     stretch: u32,
     jump: Jump,
@@ -88,83 +85,130 @@ struct Layer {
 
 /// What the first level found; buffers that keep their room between reads.
 #[derive(Clone, Debug, Default)]
-struct Found {
+pub(super) struct Found {
     /// For each draw, the stretches that it hit.
     draws: Vec<u16>,
     /// For each stretch, the words hit.
-    words: [Vec<u32>; STRETCHES],
+    pub words: [Vec<u32>; STRETCHES],
 }
 
 impl Reader {
     /// Prepares the reads of layers of these shapes.
     pub fn new(hw: &Elaborated, shapes: impl Iterator<Item = LayerShape>, noise: &Noise) -> Self {
-        let tree = noise.enable.then(|| Tree::new(hw.codeword_bits, noise));
+        let tree = Tree::new(noise.of(Site::Weights));
         let layers = shapes.map(|shape| Layer::new(hw, shape)).collect();
         let Elaborated { lanes, lane_weights, cols, .. } = *hw;
-        let complete = tree.as_ref().and_then(Complete::of);
-        Self {
-            lanes,
-            lane_weights,
-            cols,
-            at_risk: noise.at_risk,
-            tree,
-            complete,
-            layers,
-            found: Found::default(),
-            cells: Vec::new(),
-        }
+        let complete = Complete::of(&tree);
+        let (noise, found) = (noise.clone(), Found::default());
+        Self { lanes, lane_weights, cols, noise, tree, complete, layers, found, marks: Vec::new() }
     }
 
-    /// Reads a layer's weights once, see [`crate::read::read`]: adds what is hit to `hits`, in read order, and returns the
-    /// counts.
-    pub fn read(&mut self, stream: Stream, hits: &mut Vec<Hit>) -> Counts {
-        let layer = &self.layers[stream.layer as usize];
-        let mut counts = Counts { words: layer.still.words, cells: layer.still.cells, flips: 0 };
-        let bits = self.at_risk.bits_in(stream.layer);
-        let Some(tree) = self.tree.as_ref().filter(|_| bits != 0) else { return counts };
+    /// Reads the weights of a layer, `stored`, once, see [`crate::read::read_weights`]: adds what is hit to `hits`, in read
+    /// order. What is stored there is looked up where the flips depend on it, or where `list` says that they will be listed.
+    pub fn read(&mut self, stream: Stream, stored: &PackedLayer, list: bool, hits: &mut Vec<Hit>) {
+        let stored = Some(stored).filter(|_| list || self.tree.keep().is_some());
+        let (layer, tree) = (&self.layers[stream.layer as usize], &self.tree);
+        let bits = self.noise.bits_in(Site::Weights, stream.layer);
+        if bits == 0 {
+            return;
+        }
+        if self.noise.draws == Draws::Statistical {
+            return self.skip(stream, BitsAtRisk::new(bits), stored, hits);
+        }
         let at_risk = u128::from_ne_bytes([bits; 16]);
-        let mut lanes = seeded_lanes(stream_key(stream.seed, stream.layer, stream.group), self.lanes, tree);
+        let mut lanes = seeded_lanes(stream.key(Site::Weights), self.lanes, tree);
         let first = hits.len();
         for (lane, l) in lanes.iter_mut().zip(0..) {
-            layer.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
+            layer.search.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
             let words = self.found.words.iter().flatten();
-            draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.cells);
+            draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.marks);
             let column = l * self.lane_weights;
-            for (&word, &cells) in words.zip(&self.cells) {
+            for (&word, &marks) in words.zip(&self.marks) {
                 let (fold, rest) = (word / layer.fold.len() as u32, word as usize % layer.fold.len());
                 let k = fold * self.cols + column;
                 // Weights of the lane that are real: columns of the array that have an output channel.
                 let live = self.cols.saturating_sub(column).min(layer.shape.out_channels.saturating_sub(k));
-                let cells = if live < self.lane_weights { cells & ((1 << (8 * live)) - 1) } else { cells } & at_risk;
+                let in_use = if live < self.lane_weights { (1 << (8 * live)) - 1 } else { u128::MAX };
+                let marks = Marks { cells: marks.cells & in_use & at_risk, ..marks };
+                if marks.cells == 0 {
+                    continue;
+                }
+                let (c, tap) = layer.fold[rest];
+                let stored = stored.map_or(0, |stored| stored.held(k, c, tap, marks.cells));
+                let cells = marks.flips(stored, tree.keep());
                 if cells != 0 {
-                    counts.flips += cells.count_ones();
-                    let (c, tap) = layer.fold[rest];
-                    hits.push(Hit { word, c, tap, k, column, cells });
+                    hits.push(Hit { word, c, tap, k, column, cells, stored });
                 }
             }
         }
         if self.lanes > 1 {
             hits[first..].sort_unstable_by_key(|hit| (hit.word, hit.column));
         }
-        counts
+    }
+}
+
+impl Reader {
+    /// The same by skipping from candidate to candidate.
+    fn skip(&mut self, stream: Stream, bits: BitsAtRisk, stored: Option<&PackedLayer>, hits: &mut Vec<Hit>) {
+        let layer = &self.layers[stream.layer as usize];
+        let (cols, kernels) = (self.cols, layer.shape.out_channels);
+        let fold_words = layer.fold.len() as u32;
+        let weights = u64::from(fold_words) * u64::from(kernels);
+        let skips = Skips::new(stream, Site::Weights, &self.noise, bits.of(weights));
+        let keep = self.tree.keep();
+        let mut add = |hit: Hit, marks: Marks| {
+            let stored = stored.map_or(0, |stored| stored.held(hit.k, hit.c, hit.tap, marks.cells));
+            let cells = marks.flips(stored, keep);
+            if cells != 0 {
+                hits.push(Hit { cells, stored, ..hit });
+            }
+        };
+        let mut open: Option<(Hit, Marks)> = None;
+        for Candidate { cell, kept } in skips {
+            let (weight, bit) = bits.place(cell);
+            let weight = weight as u32;
+            // Every output fold but the last has weights in all columns.
+            let fold = weight / (fold_words * cols);
+            let (live, rest) = (cols.min(kernels - fold * cols), weight - fold * fold_words * cols);
+            let (in_fold, column) = (rest / live, rest % live);
+            let word = fold * fold_words + in_fold;
+            let first = column / self.lane_weights * self.lane_weights;
+            if open.is_none_or(|(hit, _)| (hit.word, hit.column) != (word, first)) {
+                open.take().into_iter().for_each(|(hit, marks)| add(hit, marks));
+                let (c, tap) = layer.fold[in_fold as usize];
+                let k = fold * cols + first;
+                open = Some((Hit { word, c, tap, k, column: first, cells: 0, stored: 0 }, Marks::default()));
+            }
+            let (_, marks) = open.as_mut().expect("a word is open");
+            let place = 8 * (column - first) + bit;
+            marks.cells |= 1 << place;
+            marks.kept |= u128::from(kept) << place;
+        }
+        open.into_iter().for_each(|(hit, marks)| add(hit, marks));
     }
 }
 
 impl Layer {
     fn new(hw: &Elaborated, shape: LayerShape) -> Self {
-        let still = Read::of(hw, &shape);
         let channels = shape.in_channels as u16;
         let mut fold = Vec::new();
         for first in (0..channels).step_by(hw.rows as usize) {
             let channels = first..channels.min(first + hw.rows as u16);
             fold.extend((0..shape.kind.taps() as u16).flat_map(|tap| channels.clone().map(move |c| (c, tap))));
         }
-        let stretch = still.words.div_ceil(STRETCHES as u32);
-        Self { shape, jump: Jump::new(stretch), still, fold, stretch }
+        Self { shape, fold, search: Search::new(weight_words(hw, &shape)) }
+    }
+}
+
+impl Search {
+    /// Prepares the search through `words` words.
+    pub fn new(words: u32) -> Self {
+        let stretch = words.div_ceil(STRETCHES as u32);
+        Self { words, stretch, jump: Jump::new(stretch) }
     }
 
     /// Finds the words whose first-level draw is at most `threshold`, in order, for a generator with these registers.
-    fn find(&self, registers: [u32; 3], threshold: u32, found: &mut Found) {
+    pub fn find(&self, registers: [u32; 3], threshold: u32, found: &mut Found) {
         let mut states = [[0; STRETCHES]; 3];
         let mut at = registers;
         for stretch in 0..STRETCHES {
@@ -176,10 +220,10 @@ impl Layer {
         if super::x86::has_avx512() {
             // SAFETY: the processor has what the function is compiled for.
             unsafe { super::x86::find_avx512(&states, threshold, &mut found.draws) };
-            return found.sort(self.stretch, self.still.words);
+            return found.sort(self.stretch, self.words);
         }
         find(&mut states, threshold, &mut found.draws);
-        found.sort(self.stretch, self.still.words);
+        found.sort(self.stretch, self.words);
     }
 }
 
@@ -248,11 +292,17 @@ fn image(matrix: &[u32; 32], vector: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use hafnia_config::accel::ArrayConfig;
+    use hafnia_config::fault::{AtRisk, Rates};
     use hafnia_config::presets;
     use hafnia_config::shape::LayerKind;
+    use ndarray::{Array1, Array4};
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     use super::*;
     use crate::generator::CellGenerator;
+    use crate::network::Layer;
+    use crate::read::read_weights;
 
     #[test]
     fn a_jump_equals_as_many_draws() {
@@ -289,38 +339,40 @@ mod tests {
         }
     }
 
-    /// Flips and counts against [`crate::read::read`], for layers of fewer and more words than stretches.
+    /// Flips against [`crate::read::read_weights`], for layers of fewer and more words than stretches, with one rate for
+    /// both directions and with two.
     #[test]
     fn reads_equal_the_plain_ones() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
         for (rows, cols, weights_per_codeword) in [(4, 4, 8), (3, 5, 2), (16, 16, 8), (7, 9, 1), (2, 16, 4)] {
             let mut config = presets::find("8x8").unwrap();
             config.array = ArrayConfig { rows, cols };
             config.protection.weights_per_codeword = weights_per_codeword;
             let hw = config.validate().unwrap();
-            let shape = |kind, in_channels, out_channels| LayerShape {
-                kind,
-                in_channels,
-                out_channels,
-                height: 4,
-                width: 4,
-                pool: false,
+            let mut layer = |kind, in_channels: u32, out_channels: u32| {
+                let shape = LayerShape { kind, in_channels, out_channels, height: 4, width: 4, pool: false };
+                let side = if kind == LayerKind::Conv3x3 { 3 } else { 1 };
+                let size = (out_channels as usize, in_channels as usize, side, side);
+                let weights = Array4::from_shape_simple_fn(size, || rng.random());
+                Layer { shape, weights, bias: Array1::zeros(out_channels as usize), scale: Vec::new() }
             };
             let conv = LayerKind::Conv3x3;
-            let shapes = [shape(conv, 3, 40), shape(conv, 40, 21), shape(conv, 1, 1), shape(LayerKind::Linear, 33, 10)];
-            let some = AtRisk { bits: 0b1010_0110, layers: 0b1101 };
-            for (p, at_risk) in [0.0, 1e-4, 1e-2, 0.3, 1.0].map(|p| (p, AtRisk::ALL)).into_iter().chain([(0.1, some)]) {
-                let noise = Noise { at_risk, ..hw.noise(p).unwrap() };
-                let mut reader = Reader::new(&hw, shapes.into_iter(), &noise);
-                for (layer, shape) in shapes.iter().enumerate() {
+            let layers = [layer(conv, 3, 40), layer(conv, 40, 21), layer(conv, 1, 1), layer(LayerKind::Linear, 33, 10)];
+            let packed: Vec<_> = layers.iter().map(PackedLayer::new).collect();
+            let even = [0.0, 1e-4, 1e-2, 0.3, 1.0].map(|p| (Rates::from(p), AtRisk::WEIGHTS));
+            let some = AtRisk { bits: [0b1010_0110, 0, 0], layers: 0b1101 };
+            let uneven = [(0.3, 0.01), (0.0, 0.1), (1.0, 0.5)].map(|(p01, p10)| (Rates { p01, p10 }, some));
+            for (rates, at_risk) in even.into_iter().chain(uneven).chain([(0.1.into(), some)]) {
+                let noise = hw.noise(rates, at_risk).unwrap();
+                let mut reader = Reader::new(&hw, layers.iter().map(|layer| layer.shape), &noise);
+                for (number, (layer, packed)) in (0..).zip(layers.iter().zip(&packed)) {
                     for group in [0, 7] {
-                        let stream = Stream { seed: 5, layer: layer as u32, group };
-                        let stored = |place: Place| (place.k + place.c + place.tap).is_multiple_of(2);
-                        let want = crate::read::read(&hw, shape, stream, &noise, stored);
+                        let stream = Stream { seed: 5, layer: number, group };
+                        let (_, want) = read_weights(&hw, &layer.weights, stream, &noise);
                         let mut hits = Vec::new();
-                        let counts = reader.read(stream, &mut hits);
-                        let flips: Vec<Flip> = hits.iter().flat_map(|hit| hit.flips(stream, stored)).collect();
-                        assert_eq!(counts, Counts { words: want.words, cells: want.cells, flips: flips.len() as u32 });
-                        assert!(flips == want.flips, "{rows}x{cols}, p {p}, layer {layer}, group {group}");
+                        reader.read(stream, packed, true, &mut hits);
+                        let flips: Vec<Flip> = hits.iter().flat_map(|hit| hit.flips(stream)).collect();
+                        assert!(flips == want, "{rows}x{cols}, {rates:?}, layer {number}, group {group}");
                     }
                 }
             }

@@ -6,7 +6,6 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::clean::{self, LayerOutput};
 use crate::network::{Layer, Scale};
-use crate::read::Place;
 
 fn available() -> Vec<Isa> {
     let list: Vec<Isa> = Isa::ALL.into_iter().filter(|isa| isa.is_available()).collect();
@@ -49,9 +48,9 @@ fn convolutions_of_every_shape_equal_the_plain_loops() {
             let images = maps(images, c, height, width, &mut rng);
             let mut engine = Engine::of(isa, std::slice::from_ref(&layer));
             let mut ofmaps = engine.ofmaps(0, images.len());
-            engine.conv(0, &Map::of(&images), 0..images.len(), &mut ofmaps);
+            engine.conv(0, &Map::of(&images), 0..images.len(), None, &mut ofmaps);
             for (i, image) in images.iter().enumerate() {
-                let want = clean::layer(&layer, &layer.weights, image);
+                let want = clean::layer(&layer, image);
                 let got = LayerOutput::Map(ofmaps.image(i));
                 assert!(got == want, "{isa:?}: {c} to {k} channels, {height}x{width}, pool {pool}, image {i}");
             }
@@ -71,8 +70,8 @@ fn largest_sums_do_not_saturate() {
             let image = Array3::from_elem((512, 2, 2), value);
             let mut engine = Engine::of(isa, std::slice::from_ref(&layer));
             let mut ofmaps = engine.ofmaps(0, 1);
-            engine.conv(0, &Map::of(std::slice::from_ref(&image)), 0..1, &mut ofmaps);
-            assert_eq!(LayerOutput::Map(ofmaps.image(0)), clean::layer(&layer, &layer.weights, &image), "{isa:?}");
+            engine.conv(0, &Map::of(std::slice::from_ref(&image)), 0..1, None, &mut ofmaps);
+            assert_eq!(LayerOutput::Map(ofmaps.image(0)), clean::layer(&layer, &image), "{isa:?}");
         }
     }
 }
@@ -86,10 +85,10 @@ fn a_range_of_images_leaves_the_others_alone() {
         let mut engine = Engine::of(isa, &[layer]);
         let ifmaps = Map::of(&images);
         let (mut whole, mut parts) = (engine.ofmaps(0, 5), engine.ofmaps(0, 5));
-        engine.conv(0, &ifmaps, 0..5, &mut whole);
-        engine.conv(0, &ifmaps, 3..5, &mut parts);
+        engine.conv(0, &ifmaps, 0..5, None, &mut whole);
+        engine.conv(0, &ifmaps, 3..5, None, &mut parts);
         assert_eq!(parts.image(2), engine.ofmaps(0, 5).image(2));
-        engine.conv(0, &ifmaps, 0..3, &mut parts);
+        engine.conv(0, &ifmaps, 0..3, None, &mut parts);
         assert!(whole == parts, "{isa:?}");
     }
 }
@@ -107,23 +106,27 @@ fn flipped_bits_equal_flipped_weights_and_flip_back() {
             let (k, cells) = (rng.random_range(0..37), rng.random::<u64>() & rng.random::<u64>());
             let live = if k > 29 { (1 << (8 * (37 - k))) - 1 } else { u64::MAX };
             let (c, tap) = (rng.random_range(0..9), rng.random_range(0..taps));
-            Hit { word: 0, c, tap, k, column: 0, cells: (cells & live).into() }
+            Hit { word: 0, c, tap, k, column: 0, cells: (cells & live).into(), stored: 0 }
         };
         let hits: Vec<Hit> = (0..500).map(|_| hit()).collect();
+        let (mut undo, mut counts) = (Vec::new(), FlipCounts::default());
         for hit in &hits {
             let side = if taps == 9 { 3 } else { 1 };
             for cell in (0..64).filter(|cell| hit.cells >> cell & 1 == 1) {
                 let (k, c, tap) = ((hit.k + cell / 8) as usize, usize::from(hit.c), usize::from(hit.tap));
                 let weight = &mut layer.weights[[k, c, tap / side, tap % side]];
-                assert_eq!(packed.bit(Place { k, c, tap, bit: cell % 8 }), *weight >> (cell % 8) & 1 == 1);
+                let held = packed.held(hit.k, hit.c, hit.tap, 1 << cell);
+                assert_eq!(held >> cell & 1 == 1, *weight >> (cell % 8) & 1 == 1);
                 *weight ^= (1u8 << (cell % 8)) as i8;
             }
-            packed.toggle(hit);
+            packed.flip(hit, &mut undo, &mut counts);
         }
         let want = PackedLayer::new(&layer);
         let starts = |p: &PackedLayer| p.constants.iter().flat_map(|c| c.start).collect::<Vec<_>>();
         assert!(packed.bytes == want.bytes && starts(&packed) == starts(&want));
-        hits.iter().for_each(|hit| packed.toggle(hit));
+        let flips: u32 = hits.iter().map(|hit| hit.cells.count_ones()).sum();
+        assert_eq!(counts.counts[0].iter().sum::<u64>(), u64::from(flips));
+        packed.restore(&undo);
         assert!(packed.bytes == sound.bytes && starts(&packed) == starts(&sound));
     }
 }

@@ -2,12 +2,13 @@
 
 use std::arch::x86_64::*;
 
-use hafnia_config::fault::{CELL_GENERATOR, Tausworthe};
+use hafnia_config::fault::{CELL_GENERATOR, Share, Tausworthe};
 
 use super::draw::{Complete, NODES};
 use super::kernel::{LANES, Sums, requantise_portable};
 use super::pack::Constants;
 use super::read::STRETCHES;
+use crate::injector::Marks;
 
 /// Whether the processor has everything that the AVX-512 functions are compiled for.
 pub(super) fn has_avx512() -> bool {
@@ -112,6 +113,12 @@ pub(super) unsafe fn tile_avx2(
     }
 }
 
+/// Begins to fetch what is at this place into the cache.
+pub(super) fn prefetch(place: &i8) {
+    // SAFETY: the place is there, and nothing is read.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place)) }
+}
+
 /// The plain requantisation, compiled for 64-bit products and shifts of AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn requantise_avx512(sums: &[Sums], stride: usize, constants: &Constants) -> [u8; LANES] {
@@ -160,20 +167,54 @@ fn load(words: &[u32; 16]) -> __m512i {
     unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
 }
 
-/// Draws for as many codewords as `cells` has room for, see [`Complete`]; `states` are the generators of the nodes.
+/// Draws for as many codewords as `marks` has room for, see [`Complete`]; `states` are the generators of the nodes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi2")]
-pub(super) fn draw_avx512(tree: &Complete, states: &[[u32; NODES]; 3], cells: &mut [u128]) {
+pub(super) fn draw_avx512(tree: &Complete, states: &[[u32; NODES]; 3], marks: &mut [Marks]) {
+    walk_avx512(tree, states, marks, |_, cells, _| cells);
+}
+
+/// The same with candidates that are thinned.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi2")]
+pub(super) fn draw_and_keep_avx512(tree: &Complete, share: &Share, states: &[[u32; NODES]; 3], marks: &mut [Marks]) {
+    let leaves = (1u64 << (tree.levels - 1)) - 1;
+    walk_avx512(tree, states, marks, |draws, cells, both| {
+        // Nodes of two cells are the last level.
+        let below = |threshold: u32| {
+            let limit = _mm512_set1_epi32(threshold as i32);
+            let part = |g: usize| u64::from(_mm512_cmplt_epu32_mask(draws[g], limit)) << (16 * g);
+            (0..GROUPS).map(part).fold(0, |mask, part| mask | part) >> leaves
+        };
+        let both = both >> leaves;
+        let low = (both & below(share.both_lower)) | (!both & below(share.lower));
+        let upper_alone = below(share.both_upper) & !below(share.both_lower);
+        let high = (both & (below(share.both_both) | upper_alone)) | (!both & below(share.upper));
+        cells & (_pdep_u64(low, 0x5555_5555_5555_5555) | _pdep_u64(high, 0xaaaa_aaaa_aaaa_aaaa))
+    });
+}
+
+/// The walk of both. `keep` returns which candidates are kept, given the draws of all nodes, the candidates, and the nodes
+/// whose draw says that both halves hold one.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi2")]
+#[inline]
+fn walk_avx512(
+    tree: &Complete,
+    states: &[[u32; NODES]; 3],
+    marks: &mut [Marks],
+    keep: impl Fn(&[__m512i; GROUPS], u64, u64) -> u64,
+) {
     let both = groups(&tree.both);
     let left = groups(&tree.left);
     let [mut z0, mut z1, mut z2] = [groups(&states[0]), groups(&states[1]), groups(&states[2])];
-    for cells in cells {
+    for marks in marks {
         let (mut both_hit, mut left_hit) = (0u64, 0u64);
+        let mut draws = [_mm512_setzero_si512(); GROUPS];
         for g in 0..GROUPS {
             let u = _mm512_ternarylogic_epi32::<0x96>(z0[g], z1[g], z2[g]);
             both_hit |= u64::from(_mm512_cmple_epu32_mask(u, both[g])) << (16 * g);
             left_hit |= u64::from(_mm512_cmple_epu32_mask(u, left[g])) << (16 * g);
+            draws[g] = u;
         }
-        // Nodes of one level that hold a flip, and of all levels.
+        // Nodes of one level that hold a candidate, and of all levels.
         let (mut level, mut holds) = (1u64, 0u64);
         for l in 0..tree.levels {
             let first = (1 << l) - 1;
@@ -182,7 +223,7 @@ pub(super) fn draw_avx512(tree: &Complete, states: &[[u32; NODES]; 3], cells: &m
             let upper = level & (both_hit | !left_hit) >> first;
             level = _pdep_u64(lower, 0x5555_5555_5555_5555) | _pdep_u64(upper, 0xaaaa_aaaa_aaaa_aaaa);
         }
-        *cells = level.into();
+        *marks = Marks { cells: level.into(), kept: keep(&draws, level, both_hit).into() };
         for g in 0..GROUPS {
             let hold = (holds >> (16 * g)) as u16;
             let next = advanced([z0[g], z1[g], z2[g]]);

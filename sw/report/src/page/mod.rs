@@ -77,7 +77,7 @@ impl Report {
         let data = distinct(curves.iter().map(|c| &*c.setup.data)).join(" and ");
         let rates = distinct(curves.iter().flat_map(|c| c.points.iter().map(|p| p.ber.to_bits()))).len();
         format!(
-            "Top-1 of int8 networks whose weights are read through noisy memory cells: {} rows; \
+            "Top-1 of int8 networks that are read through noisy memory cells: {} rows; \
              engine {engines}; presets {presets}; {rates} bit-error rates; test images of {data}.",
             count(rows as u64)
         )

@@ -1,0 +1,21 @@
+//! Parameters of the fault model: sites, rates, generator constants, thresholds and keys. The draws themselves are stated
+//! twice elsewhere, in `hw/gen` and in `sw/golden`; `docs/fault-model.md` holds the equations.
+
+mod at_risk;
+mod generator;
+mod key;
+mod noise;
+mod rates;
+mod site;
+mod spec;
+
+pub use at_risk::{AtRisk, AtRiskError};
+pub use generator::{CELL_GENERATOR, SEED_FIX, SEED_GENERATOR, SEED_LOW_BITS, Tausworthe, live_seed};
+pub use key::stream_key;
+pub use noise::{Draws, INJECTOR_LATENCY, Keep, NodeThresholds, Noise, Share, Thresholds, halves, node_sizes};
+pub use rates::{RateError, Rates};
+pub use site::{Kind, Kinds, Site};
+pub use spec::{FaultError, FaultSpec};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The record of what an injector flipped: one word at a time, and counts by bit of a byte and direction.
+//!
+//! A word's record is at the outputs one cycle after the word, its number of flips another cycle later. The counts saturate
+//! and start anew with `clear_i`.
+
+use rust_hdl::core::prelude::*;
+
+use crate::emit::custom;
+use crate::wire::Wire;
+
+/// Bits of each count.
+pub const COUNT_BITS: u32 = 32;
+/// Counts: of stored 0s read as 1 by bit of a byte, then of stored 1s read as 0.
+pub const COUNTS: u32 = 16;
+
+/// See the module's text.
+#[derive(LogicBlock)]
+pub struct FlipRecord {
+    pub clk_i: Wire<In>,
+    pub rst_i: Wire<In>,
+    pub clear_i: Wire<In>,
+    pub index_i: Wire<In>,
+    /// The word as read, and what of it was flipped.
+    pub word_i: Wire<In>,
+    pub flips_i: Wire<In>,
+    pub valid_o: Wire<Out>,
+    pub index_o: Wire<Out>,
+    pub before_o: Wire<Out>,
+    pub mask_o: Wire<Out>,
+    pub count_o: Wire<Out>,
+    pub counts_o: Wire<Out>,
+    _bits: u32,
+}
+
+impl FlipRecord {
+    /// Returns the record of words of `bits` bits.
+    pub fn new(bits: u32) -> Self {
+        Self {
+            clk_i: Wire::new(1),
+            rst_i: Wire::new(1),
+            clear_i: Wire::new(1),
+            index_i: Wire::new(32),
+            word_i: Wire::new(bits),
+            flips_i: Wire::new(bits),
+            valid_o: Wire::new(1),
+            index_o: Wire::new(32),
+            before_o: Wire::new(bits),
+            mask_o: Wire::new(bits),
+            count_o: Wire::new(8),
+            counts_o: Wire::new(COUNTS * COUNT_BITS),
+            _bits: bits,
+        }
+    }
+
+    /// Adds up each of the counts and all of them.
+    fn sums(&self) -> String {
+        let mut text = String::new();
+        for direction in 0..2 {
+            let held = if direction == 0 { "~stored" } else { "stored" };
+            for bit in 0..8 {
+                let n = 8 * direction + bit;
+                let terms = (0..self._bits / 8).map(|byte| format!("{{7'd0, of_{direction}[{}]}}", 8 * byte + bit));
+                text.push_str(&format!("    sum_{n} = {};\n", terms.collect::<Vec<_>>().join(" + ")));
+            }
+            text.insert_str(0, &format!("    of_{direction} = mask & {held};\n"));
+        }
+        let all = (0..COUNTS).map(|n| format!("sum_{n}")).collect::<Vec<_>>().join(" + ");
+        text + &format!("    ones = {all};\n")
+    }
+}
+
+impl Logic for FlipRecord {
+    fn update(&mut self) {}
+
+    fn hdl(&self) -> Verilog {
+        let (top, bits) = (self._bits - 1, self._bits);
+        let mut text = format!(
+            "reg valid;\nreg [31:0] index;\nreg [{top}:0] stored;\nreg [{top}:0] mask;\nreg [7:0] count;\nreg [7:0] ones;\n\
+             reg [{top}:0] of_0;\nreg [{top}:0] of_1;\n\
+             // What the registers hold before reset is no flip.\nassign valid_o = valid & ~rst_i;\n\
+             assign index_o = index;\nassign before_o = stored;\nassign mask_o = mask;\nassign count_o = count;\n"
+        );
+        let (mut zeros, mut clears, mut adds) = (String::new(), String::new(), String::new());
+        for n in 0..COUNTS {
+            text.push_str(&format!(
+                "reg [7:0] sum_{n};\nreg [31:0] total_{n};\nwire [32:0] next_{n} = {{1'b0, total_{n}}} + {{25'd0, sum_{n}}};\n"
+            ));
+            zeros.push_str(&format!("  sum_{n} = 8'd0;\n"));
+            clears.push_str(&format!("    total_{n} <= 32'd0;\n"));
+            adds.push_str(&format!("    total_{n} <= next_{n}[32] ? 32'hffffffff : next_{n}[31:0];\n"));
+        }
+        let totals = (0..COUNTS).rev().map(|n| format!("total_{n}")).collect::<Vec<_>>().join(", ");
+        text.push_str(&format!(
+            "assign counts_o = {{{totals}}};\n\
+             always @(*) begin\n  of_0 = {bits}'d0;\n  of_1 = {bits}'d0;\n  ones = 8'd0;\n{zeros}  if (valid) begin\n{}  end\nend\n\
+             always @(posedge clk_i) begin\n  valid <= |flips_i;\n  if (|flips_i) begin\n    index <= index_i;\n    stored <= word_i ^ flips_i;\n    mask <= flips_i;\n  end\n  count <= ones;\n\
+             \x20 if (rst_i | clear_i) begin\n{clears}  end else if (valid) begin\n{adds}  end\nend\n",
+            self.sums()
+        ));
+        custom(&format!("flip_record_{bits}"), "The record of what an injector flipped.", text)
+    }
+}
+
+/// Wires the record of a memory's words (index, word and flips, in this order) to its ports `flip_...`; without a record they
+/// are 0.
+pub fn wire_record(record: Option<&mut FlipRecord>, [index, word, flips]: [&str; 3], bits: u32) -> String {
+    let outputs =
+        [("valid", 1), ("index", 32), ("before", bits), ("mask", bits), ("count", 8), ("counts", COUNTS * COUNT_BITS)];
+    let Some(record) = record else {
+        return outputs.map(|(name, bits)| format!("assign flip_{name}_o = {bits}'d0;\n")).concat();
+    };
+    record.clk_i.connect();
+    record.rst_i.connect();
+    let mut text = outputs.map(|(name, _)| format!("assign flip_{name}_o = record_0_{name}_o;\n")).concat();
+    for (port, name, from) in [
+        (&mut record.clear_i, "clear_i", "flip_clear_i"),
+        (&mut record.index_i, "index_i", index),
+        (&mut record.word_i, "word_i", word),
+        (&mut record.flips_i, "flips_i", flips),
+    ] {
+        text.push_str(&port.drive(&format!("record_0_{name}"), from));
+    }
+    text
+}

@@ -1,0 +1,333 @@
+//! The reads of activations of [`crate::read::read_activations`], fast: which of them are wrong, and what that adds to the
+//! sums of the layer.
+
+use hafnia_config::Elaborated;
+use hafnia_config::fault::{Draws, Noise, Site};
+use hafnia_config::flip::Flip;
+use hafnia_config::shape::{LayerKind, LayerShape};
+
+use super::draw::{Complete, draw};
+use super::kernel::LANES;
+use super::map::{Map, OFFSET};
+use super::pack::PackedLayer;
+use super::read::{Found, Search};
+use super::skip::{BitsAtRisk, Candidate, Skips};
+use crate::injector::{Marks, Tree, seeded_lanes};
+use crate::read::{Stream, pixel_order};
+
+/// One lane of a word that is read wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapHit {
+    /// Number of the word in the run of its layer over the read group.
+    pub word: u32,
+    /// Row of the lane's first byte.
+    pub row: u32,
+    /// The flipped cells: bit `b` is bit `b % 8` of row `row + b / 8`.
+    pub cells: u64,
+    /// What the flipped bytes hold.
+    pub stored: u64,
+}
+
+impl MapHit {
+    /// Lists the flips in read order.
+    pub fn flips(&self, stream: Stream) -> impl Iterator<Item = Flip> {
+        let Self { word, row, cells, stored } = *self;
+        let flipped = (0..u64::BITS).filter(move |cell| cells >> cell & 1 == 1);
+        flipped.map(move |cell| stream.flip(Site::Activations, word, 8 * row + cell, stored >> cell & 1 == 1))
+    }
+}
+
+/// The reads of a network's activations under one setting of noise.
+#[derive(Clone, Debug)]
+pub struct MapReader {
+    lanes: u32,
+    lane_bytes: u32,
+    noise: Noise,
+    tree: Tree,
+    complete: Option<Complete>,
+    layers: Vec<Layer>,
+    found: Found,
+    marks: Vec<Marks>,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    shape: LayerShape,
+    rows: u32,
+    cols: u32,
+    c_folds: u32,
+    k_folds: u32,
+    /// For each tap, the pixels under which it lies inside the map, in order.
+    taps: Vec<Vec<(u16, u16)>>,
+    /// By number of images less 1.
+    searches: Vec<Option<Search>>,
+}
+
+/// Where a word comes from.
+struct Place {
+    /// Input folds of all output folds, counted through.
+    fold: u32,
+    tap: usize,
+    image: usize,
+    /// The pixel that it is used for.
+    y: usize,
+    x: usize,
+}
+
+impl MapReader {
+    /// Prepares the reads of layers of these shapes.
+    pub fn new(hw: &Elaborated, shapes: impl Iterator<Item = LayerShape>, noise: &Noise) -> Self {
+        let port = hw.port(Site::Activations);
+        let tree = Tree::new(noise.of(Site::Activations));
+        Self {
+            lanes: port.lanes,
+            lane_bytes: port.lane_bytes,
+            noise: noise.clone(),
+            complete: Complete::of(&tree),
+            tree,
+            layers: shapes.map(|shape| Layer::new(hw, shape)).collect(),
+            found: Found::default(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Whether anything is drawn in a layer.
+    pub fn draws_in(&self, layer: u32) -> bool {
+        self.noise.bits_in(Site::Activations, layer) != 0
+    }
+
+    /// Reads the activations of `images` images from number `first` of `ifmaps` on: adds what is hit to `hits`, in read order.
+    pub fn read(&mut self, stream: Stream, ifmaps: &Map, first: usize, images: usize, hits: &mut Vec<MapHit>) {
+        let bits = self.noise.bits_in(Site::Activations, stream.layer);
+        if self.noise.draws == Draws::Statistical {
+            return self.skip(stream, BitsAtRisk::new(bits), ifmaps, first, images, hits);
+        }
+        let at_risk = u64::from_ne_bytes([bits; 8]);
+        let (layer, tree) = (&mut self.layers[stream.layer as usize], &self.tree);
+        let words = layer.words(images as u32);
+        layer.searches.resize(layer.searches.len().max(images), None);
+        let search = layer.searches[images - 1].get_or_insert_with(|| Search::new(words)).clone();
+        let mut lanes = seeded_lanes(stream.key(Site::Activations), self.lanes, tree);
+        let start = hits.len();
+        for (lane, l) in lanes.iter_mut().zip(0..) {
+            search.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
+            let words = self.found.words.iter().flatten();
+            draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.marks);
+            let row = l * self.lane_bytes;
+            for (&word, marks) in words.zip(&self.marks) {
+                let place = layer.place(word, images);
+                // Rows of the lane that hold a channel.
+                let channel = place.fold % layer.c_folds * layer.rows + row;
+                let live = layer.rows.saturating_sub(row).min(layer.shape.in_channels.saturating_sub(channel)).min(8);
+                let in_use = if live < 8 { (1 << (8 * live)) - 1 } else { u64::MAX };
+                let candidates = marks.cells as u64 & in_use & at_risk;
+                if candidates == 0 {
+                    continue;
+                }
+                let stored = layer.held(ifmaps, &place, first, channel, live);
+                let marks = Marks { cells: candidates.into(), ..*marks };
+                let cells = marks.flips(stored.into(), tree.keep()) as u64;
+                if cells != 0 {
+                    hits.push(MapHit { word, row, cells, stored });
+                }
+            }
+        }
+        if self.lanes > 1 {
+            hits[start..].sort_unstable_by_key(|hit| (hit.word, hit.row));
+        }
+    }
+
+    /// The same by skipping from candidate to candidate.
+    fn skip(
+        &mut self,
+        stream: Stream,
+        bits: BitsAtRisk,
+        ifmaps: &Map,
+        first: usize,
+        images: usize,
+        hits: &mut Vec<MapHit>,
+    ) {
+        let layer = &self.layers[stream.layer as usize];
+        let (pass, rows) = (u64::from(layer.pass(images as u32)), u64::from(layer.rows));
+        let channels = u64::from(layer.shape.in_channels);
+        let per_k_fold = pass * channels;
+        let skips = Skips::new(stream, Site::Activations, &self.noise, bits.of(per_k_fold * u64::from(layer.k_folds)));
+        let keep = self.tree.keep();
+        let mut open: Option<(u32, u32, u64, u64)> = None;
+        let mut add = |(word, row, cells, kept): (u32, u32, u64, u64)| {
+            let place = layer.place(word, images);
+            let channel = place.fold % layer.c_folds * layer.rows + row;
+            let live = layer.rows.saturating_sub(row).min(layer.shape.in_channels - channel).min(8);
+            let stored = layer.held(ifmaps, &place, first, channel, live);
+            let marks = Marks { cells: cells.into(), kept: kept.into() };
+            let cells = marks.flips(stored.into(), keep) as u64;
+            if cells != 0 {
+                hits.push(MapHit { word, row, cells, stored });
+            }
+        };
+        for Candidate { cell, kept } in skips {
+            let (byte, bit) = bits.place(cell);
+            let (k_fold, rest) = (byte / per_k_fold, byte % per_k_fold);
+            // Every input fold but the last has a channel in all rows.
+            let c_fold = rest / (pass * rows);
+            let (live, rest) = (rows.min(channels - c_fold * rows), rest - c_fold * pass * rows);
+            let fold = k_fold * u64::from(layer.c_folds) + c_fold;
+            let (word, row) = ((fold * pass + rest / live) as u32, (rest % live) as u32);
+            let first_row = row / self.lane_bytes * self.lane_bytes;
+            let place = 8 * (row - first_row) + bit;
+            match &mut open {
+                Some((w, r, cells, all)) if (*w, *r) == (word, first_row) => {
+                    *cells |= 1 << place;
+                    *all |= u64::from(kept) << place;
+                }
+                _ => {
+                    let done = open.replace((word, first_row, 1 << place, u64::from(kept) << place));
+                    done.into_iter().for_each(&mut add);
+                }
+            }
+        }
+        open.into_iter().for_each(&mut add);
+    }
+
+    /// Adds to `sums` what the hits of a read group change, given the weights as they were read.
+    pub fn correct(&self, layer: usize, weights: &PackedLayer, images: usize, hits: &[MapHit], sums: &mut Corrections) {
+        let layer = &self.layers[layer];
+        let (width, height) = (layer.shape.width as usize, layer.shape.height as usize);
+        sums.reset(layer.shape.out_channels as usize, height, width, images);
+        // Hits come in order of tiles, so that a tile's weights are gathered once.
+        let mut tile = Tile { fold: u32::MAX, tap: 0, first_k: 0, count: 0, weights: [[0; LANES]; LANES] };
+        for hit in hits {
+            let place = layer.place(hit.word, images);
+            if (tile.fold, tile.tap) != (place.fold, place.tap) {
+                tile = layer.tile(&place, weights);
+            }
+            let at = sums.at(place.image, place.y, place.x) + tile.first_k;
+            let sums = &mut sums.values[at..at + tile.count];
+            let mut bytes = hit.cells;
+            while bytes != 0 {
+                let byte = bytes.trailing_zeros() / 8;
+                bytes &= !(0xff << (8 * byte));
+                let (flips, stored) = ((hit.cells >> (8 * byte)) as u8, (hit.stored >> (8 * byte)) as u8);
+                let change = i32::from((stored ^ flips) as i8) - i32::from(stored as i8);
+                for (sum, weight) in sums.iter_mut().zip(&tile.weights[(hit.row + byte) as usize]) {
+                    *sum = sum.wrapping_add(change * weight);
+                }
+            }
+        }
+    }
+}
+
+/// The weights of one tile, by input channel and output channel of its folds.
+struct Tile {
+    fold: u32,
+    tap: usize,
+    first_k: usize,
+    /// Output channels.
+    count: usize,
+    weights: [[i32; LANES]; LANES],
+}
+
+impl Layer {
+    fn new(hw: &Elaborated, shape: LayerShape) -> Self {
+        let side: usize = if shape.kind == LayerKind::Conv3x3 { 3 } else { 1 };
+        let (height, width) = (shape.height as usize, shape.width as usize);
+        let inside = |tap: usize| {
+            let (r, c) = (tap / side, tap % side);
+            let is_inside = move |&(y, x): &(usize, usize)| {
+                (y + r).wrapping_sub(side / 2) < height && (x + c).wrapping_sub(side / 2) < width
+            };
+            pixel_order(&shape).into_iter().filter(is_inside).map(|(y, x)| (y as u16, x as u16)).collect()
+        };
+        Self {
+            shape,
+            rows: hw.rows,
+            cols: hw.cols,
+            c_folds: shape.in_channels.div_ceil(hw.rows),
+            k_folds: shape.out_channels.div_ceil(hw.cols),
+            taps: (0..side * side).map(inside).collect(),
+            searches: Vec::new(),
+        }
+    }
+
+    /// Words of a tile pass of all taps over so many images.
+    fn pass(&self, images: u32) -> u32 {
+        self.taps.iter().map(|pixels| pixels.len() as u32).sum::<u32>() * images
+    }
+
+    fn words(&self, images: u32) -> u32 {
+        self.pass(images) * self.c_folds * self.k_folds
+    }
+
+    fn place(&self, word: u32, images: usize) -> Place {
+        let pass = self.pass(images as u32);
+        let (fold, mut rest) = (word / pass, (word % pass) as usize);
+        let mut tap = 0;
+        while rest >= self.taps[tap].len() * images {
+            rest -= self.taps[tap].len() * images;
+            tap += 1;
+        }
+        let pixels = &self.taps[tap];
+        let (y, x) = pixels[rest % pixels.len()];
+        Place { fold, tap, image: rest / pixels.len(), y: y.into(), x: x.into() }
+    }
+
+    /// Returns what up to eight channels from `channel` on hold of the word of a place; `first` is the group's first image.
+    fn held(&self, ifmaps: &Map, place: &Place, first: usize, channel: u32, live: u32) -> u64 {
+        let at = self.source(ifmaps, place, first) + channel as usize;
+        let mut bytes = [OFFSET; 8];
+        bytes[..live as usize].copy_from_slice(&ifmaps.bytes[at..at + live as usize]);
+        u64::from_le_bytes(bytes.map(|byte| byte ^ OFFSET))
+    }
+
+    fn tile(&self, place: &Place, layer: &PackedLayer) -> Tile {
+        let (k_fold, c_fold) = (place.fold / self.c_folds, place.fold % self.c_folds);
+        let (first_k, first_c) = (k_fold * self.cols, c_fold * self.rows);
+        let count = self.cols.min(self.shape.out_channels - first_k) as usize;
+        let mut weights = [[0; LANES]; LANES];
+        let channels = first_c as usize..self.shape.in_channels.min(first_c + self.rows) as usize;
+        for (row, c) in weights.iter_mut().zip(channels) {
+            let column = layer.column(first_k as usize, c, place.tap);
+            row.iter_mut().zip(column).for_each(|(weight, value)| *weight = value.into());
+        }
+        Tile { fold: place.fold, tap: place.tap, first_k: first_k as usize, count, weights }
+    }
+
+    /// Position in the maps of the pixel that a word is read from.
+    fn source(&self, ifmaps: &Map, place: &Place, first: usize) -> usize {
+        let side = if self.taps.len() == 9 { 3 } else { 1 };
+        // With the border counted, the first tap of a 3x3 kernel lies at the pixel's own numbers.
+        let (y, x) = (place.y + place.tap / side, place.x + place.tap % side);
+        let border = if side == 3 { 0 } else { 1 };
+        ifmaps.border_at(first + place.image, y + border, x + border)
+    }
+}
+
+/// What is added to the sums of a layer, by image, pixel and output channel.
+#[derive(Clone, Debug, Default)]
+pub struct Corrections {
+    values: Vec<i32>,
+    /// Values of a pixel.
+    stride: usize,
+    width: usize,
+    plane: usize,
+}
+
+impl Corrections {
+    fn reset(&mut self, channels: usize, height: usize, width: usize, images: usize) {
+        self.stride = channels.next_multiple_of(LANES);
+        (self.width, self.plane) = (width, height * width);
+        self.values.clear();
+        self.values.resize(images * self.plane * self.stride, 0);
+    }
+
+    fn at(&self, image: usize, y: usize, x: usize) -> usize {
+        (image * self.plane + y * self.width + x) * self.stride
+    }
+
+    /// Returns those of a pixel, for [`LANES`] output channels.
+    pub(super) fn of(&self, image: usize, y: usize, x: usize, vector: usize) -> Option<&[i32; LANES]> {
+        let at = self.at(image, y, x) + vector * LANES;
+        // The last block of output channels may be wider than the layer.
+        if (vector + 1) * LANES > self.stride { None } else { self.values[at..].first_chunk() }
+    }
+}
