@@ -1,15 +1,14 @@
 // Properties of `register_bank`, whose buses of read noise have `WEIGHTS`, `BIASES` and `ACTIVATIONS` bits.
 //
 // `generated.vh` is written by the test from the register description: each register's offset under its name, and its
-// access, the mask of its bits and its reset value as functions of the offset; and whether and where each register is in
-// the buses of weights and biases.
+// access, the mask of its bits and its reset value as functions of the offset; and whether it is in the buses of weights and
+// biases, and its bits there.
 // Proved, for every power-on state, from the first cycle of reset on and for all time, for an arbitrary offset `r`:
 //   held      the output of a read-write register, and its place in each bus that has it, is its reset value, or else the
 //             used bits of the last write to it: no other write changes it;
 //   answered  two cycles after its offset a register is read as it was with that offset: a read-write one as held, a
 //             constant one as its constant, STATUS, WEIGHT_LEVEL and flip counts as their inputs, a trigger and an unknown
-//             one as 0.
-//             No write changes a read-only one;
+//             one as 0. No write changes a read-only one;
 //   all_known exactly the offsets of the description are known;
 //   counted   FINISHED is the number of descriptor ends since the last reset or start; a start while a program runs
 //             changes nothing;
@@ -76,8 +75,8 @@ always @(*) case (r)
   INJECT_LAYERS: held_value = inject_layers;
   default: held_value = value;
 endcase
-wire weights_hold = !in_weights(r) || ((noise_weights >> low_in_weights(r)) & mask(r)) == value;
-wire biases_hold = !in_biases(r) || ((noise_biases >> low_in_biases(r)) & mask(r)) == value;
+wire weights_hold = !in_weights(r) || of_weights(r, noise_weights) == value;
+wire biases_hold = !in_biases(r) || of_biases(r, noise_biases) == value;
 
 // What `r` should hold, and be read as.
 reg [31:0] value;

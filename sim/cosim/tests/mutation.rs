@@ -22,7 +22,7 @@ const fn fault(name: &'static str, text: &'static str, instead: &'static str) ->
     Fault { name, text, instead }
 }
 
-const FAULTS: [Fault; 44] = [
+const FAULTS: [Fault; 45] = [
     // Requantiser
     fault("rounding bit left out", "half = 49'd1 << (s_1 - 6'd1);", "half = 49'd0;"),
     fault("ties toward minus infinity", "49'd1 << (s_1 - 6'd1);", "(49'd1 << (s_1 - 6'd1)) - 49'd1;"),
@@ -77,6 +77,11 @@ const FAULTS: [Fault; 44] = [
         "bias chain shifted too long",
         "bias_shift_o = (state == SEED) & (timer < 16'd96)",
         "bias_shift_o = (state == SEED)",
+    ),
+    fault(
+        "bias draws not restarted in every layer",
+        "biases_seed_shift_i = sequencer_bias_shift_o",
+        "biases_seed_shift_i = sequencer_bias_shift_o & (sequencer_layer_o == 8'd0)",
     ),
     fault(
         "bias one column late",
