@@ -119,7 +119,8 @@ fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
             None,
         ),
     ] {
-        assert_eq!(sound.matches(line).count(), 1, "{line}");
+        // The lanes of weights and of biases are modules of their own.
+        assert!(sound.contains(line), "{line}");
         let faulty = folder.path().join("faulty.v");
         std::fs::write(&faulty, sound.replace(line, instead)).expect("the folder is ours");
         let flags = ["--model", &model, "--data", "digits", "--images", "3:9", "--ber", "1e-2", "--seed", "5"];
