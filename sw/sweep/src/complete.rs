@@ -31,6 +31,8 @@ mod tests {
     fn folder(points: u64, stop: Option<f64>, top1: &[(f64, f64)]) -> Results {
         let row = |(i, &(ber_requested, top1)): (usize, &(f64, f64))| Row {
             ber_requested,
+            p01_requested: ber_requested,
+            p10_requested: ber_requested,
             top1,
             seed: i as u64,
             ..Row::default()
