@@ -272,6 +272,13 @@ pub struct Port {
     pub cells: u32,
 }
 
+impl Port {
+    /// Returns the words that seed its generators: a register each.
+    const fn seed_words(&self) -> u32 {
+        3 * self.cells * self.lanes
+    }
+}
+
 /// Cycles from address to data of a block RAM with its output register.
 pub const MEMORY_LATENCY: u32 = 2;
 /// Cycles from the issue of a pixel's accumulator read to the end of its write, see [`Elaborated::min_pass_cycles`].
@@ -291,11 +298,15 @@ impl Elaborated {
     /// [`RateError`] as [`Noise::new`], and where there is noise to inject at a site whose injector was left out.
     pub fn noise(&self, rates: impl Into<Rates>, at_risk: AtRisk) -> Result<Noise, RateError> {
         let noise = Noise::new(rates.into(), at_risk, self.ports.map(|port| port.cells))?;
-        let left_out = at_risk.sites().find(|&site| !self.config.injector.at(site).has(Kind::Read));
-        match left_out.filter(|_| noise.enable) {
+        match self.left_out(&noise) {
             Some(site) => Err(RateError::NoInjector { config: self.config.name.clone(), site }),
             None => Ok(noise),
         }
+    }
+
+    /// Returns the first site at which `noise` needs an injector that the hardware does not have.
+    pub fn left_out(&self, noise: &Noise) -> Option<Site> {
+        noise.at_risk.sites().find(|&site| noise.enable && !self.config.injector.at(site).has(Kind::Read))
     }
 
     /// Returns the codewords of a site.
@@ -317,8 +328,7 @@ impl Elaborated {
 
     /// Returns the cycles for which the generators of a site are seeded, Eq. (10) of `docs/fault-model.md`.
     pub const fn seed_words(&self, site: Site) -> u32 {
-        let Port { lanes, cells, .. } = self.port(site);
-        3 * cells * lanes
+        self.port(site).seed_words()
     }
 
     fn new(config: AccelConfig) -> Self {
@@ -358,7 +368,7 @@ impl Elaborated {
             injector_latency,
             codec_latency,
             bias_address_bits: address_bits(config.memory.parameter_words * cols.next_power_of_two()),
-            seed_cycles: in_use.iter().map(|port| 3 * port.cells * port.lanes).max().unwrap_or(0),
+            seed_cycles: in_use.iter().map(Port::seed_words).max().unwrap_or(0),
             ports,
             node_sizes: sizes,
             config_hash,

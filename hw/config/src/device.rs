@@ -128,6 +128,7 @@ mod tests {
         let pairs: Vec<_> = all().iter().filter_map(|d| Some((d.hrs_ohm?, d.lrs_ohm?))).collect();
         assert!(pairs.len() == 5 && pairs.iter().all(|(high, low)| high > low), "{pairs:?}");
     }
+
     #[test]
     fn a_device_is_found_by_name_and_an_unknown_name_is_told_the_names() {
         assert!(all().into_iter().all(|device| find(&device.name) == Ok(device)));

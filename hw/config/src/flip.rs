@@ -62,17 +62,6 @@ impl FlipCounts {
         }
     }
 
-    /// Counts flips of a byte that holds `stored`.
-    pub fn add_byte(&mut self, site: Site, flips: u8, stored: u8) {
-        let counts = &mut self.counts[site as usize];
-        let mut rest = flips;
-        while rest != 0 {
-            let bit = rest.trailing_zeros() as usize;
-            rest &= rest - 1;
-            counts[bit + 8 * usize::from(stored >> bit & 1)] += 1;
-        }
-    }
-
     /// Adds the counts of another run.
     pub fn merge(&mut self, other: &Self) {
         for (sum, count) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {

@@ -17,6 +17,7 @@ use crate::host::register_bank::{OFFSET_BITS, RegisterBank};
 use crate::host::wishbone::Wishbone;
 use crate::mem::bias::BiasMemory;
 use crate::mem::block_ram::BlockRam;
+use crate::mem::flip_record::{COUNT_BITS, COUNTS};
 use crate::mem::map::MapMemory;
 use crate::mem::map_port::MapPort;
 use crate::mem::weight::WeightMemory;
@@ -339,13 +340,14 @@ impl Top {
         let bits = 8 * hw.rows;
         let mut text =
             format!("wire [{}:0] map_word = sequencer_source_o ? map_b_read_data_o : map_a_read_data_o;\n", bits - 1);
+        let counts = COUNTS * COUNT_BITS;
         let outputs = [
             ("assign map_flip_valid_o", "flip_valid_o", 1),
             ("assign map_flip_address_o", "flip_index_o", 32),
             ("assign map_flip_before_o", "flip_before_o", bits),
             ("assign map_flip_mask_o", "flip_mask_o", bits),
             ("wire [7:0] map_flip_count", "flip_count_o", 8),
-            ("wire [511:0] map_flip_counts", "flip_counts_o", 512),
+            (&format!("wire [{}:0] map_flip_counts", counts - 1), "flip_counts_o", counts),
         ];
         let Some(port) = self.map_port.first_mut() else {
             text.push_str(&format!("wire [{}:0] map_read = map_word;\n", bits - 1));

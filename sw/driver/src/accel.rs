@@ -1,7 +1,7 @@
 //! A session with one accelerator and one network.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Draws, Kind, Noise};
+use hafnia_config::fault::{Draws, Noise};
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
 use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, flips_offset, noise_registers, registers};
@@ -134,12 +134,10 @@ impl<'a, T: Transport> Accel<'a, T> {
         if noise.enable && noise.draws != Draws::Exact {
             return Err(DriverError::Draws);
         }
-        let injector = &self.hw.config.injector;
-        let left_out = noise.at_risk.sites().find(|&site| !injector.at(site).has(Kind::Read));
-        if let Some(site) = left_out.filter(|_| noise.enable) {
+        if let Some(site) = self.hw.left_out(&noise) {
             return Err(DriverError::NoInjector { config: self.hw.config.name.clone(), site });
         }
-        if injector.read_sites().next().is_some() {
+        if self.hw.config.injector.read_sites().next().is_some() {
             for (name, value) in noise_registers(self.hw, &noise) {
                 self.write_register(&name, value)?;
             }

@@ -11,7 +11,7 @@ use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::Design;
 use serde_json::{Value, json};
 
-use crate::spec::{DrawsKey, Engine, Spec, Stop};
+use crate::spec::{Engine, Spec, Stop};
 use crate::{Row, SweepError};
 
 /// A sweep that can run: every file read and every combination checked.
@@ -81,7 +81,7 @@ impl Setup {
                     let key = if matches!(error, RateError::NoInjector { .. }) { "sites" } else { "ber" };
                     spec.wrong(key, &error)
                 })?;
-                let noise = Noise { draws: spec.draws.into(), ..noise };
+                let noise = Noise { draws: spec.draws, ..noise };
                 let row = Row {
                     ber_requested: ber,
                     p01_requested: rates.p01,
@@ -198,8 +198,8 @@ impl Plan {
                 };
                 let schedule = Schedule::new(hw, &model.network.shapes(), spec.batch).map_err(unfit)?;
                 let schedule = match spec.draws {
-                    DrawsKey::Exact => schedule,
-                    DrawsKey::Statistical => schedule.reading_once_for(spec.images_per_read.unwrap_or(1)),
+                    Draws::Exact => schedule,
+                    Draws::Statistical => schedule.reading_once_for(spec.images_per_read.unwrap_or(1)),
                 };
                 let blank = Row {
                     model: model.network.name.clone(),
@@ -210,7 +210,7 @@ impl Plan {
                     data: data.name().to_owned(),
                     first,
                     batch: schedule.batch,
-                    draws: Draws::from(spec.draws).name().to_owned(),
+                    draws: spec.draws.name().to_owned(),
                     protection: hw.config.protection.code.to_string(),
                     version: version.to_owned(),
                     ..Row::default()

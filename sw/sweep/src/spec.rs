@@ -79,7 +79,7 @@ pub struct Spec {
     pub batch: Option<u32>,
     /// How the flips are drawn.
     #[serde(default)]
-    pub draws: DrawsKey,
+    pub draws: Draws,
     /// With statistical draws, images that share a read of the parameters; without it 1.
     #[serde(default)]
     pub images_per_read: Option<u32>,
@@ -158,26 +158,6 @@ impl Engine {
         match self {
             Self::Golden => "golden",
             Self::Sim => "sim",
-        }
-    }
-}
-
-/// How the flips are drawn, see [`Draws`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DrawsKey {
-    /// As the hardware does.
-    #[default]
-    Exact,
-    /// Other flips of the same law.
-    Statistical,
-}
-
-impl From<DrawsKey> for Draws {
-    fn from(key: DrawsKey) -> Self {
-        match key {
-            DrawsKey::Exact => Self::Exact,
-            DrawsKey::Statistical => Self::Statistical,
         }
     }
 }
@@ -289,7 +269,7 @@ impl Spec {
         if !(0.0..=1.0).contains(&spec.audit) {
             return Err(format!("`audit` is {}, expected a share from 0 to 1, such as 0.002", spec.audit));
         }
-        let statistical = spec.draws == DrawsKey::Statistical;
+        let statistical = spec.draws == Draws::Statistical;
         if statistical && (spec.audit > 0.0 || spec.engines.contains(&Engine::Sim) || spec.batch.is_some()) {
             let reason =
                 "`draws` is statistical, which no hardware follows: leave out `audit`, `batch` and the engine `sim`";

@@ -1,5 +1,7 @@
 //! Thresholds of the draws, Eqs. (1) to (4) of `docs/fault-model.md`. A draw is a uniform 32-bit number `u`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{AtRisk, RateError, Rates, Site};
 
 /// Cycles from the injector's input to its output.
@@ -21,7 +23,8 @@ pub struct Noise {
 }
 
 /// How the golden model draws flips. The law is the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Draws {
     /// As the hardware does, flip for flip.
     #[default]

@@ -2,7 +2,7 @@
 //! sums of the layer.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Draws, Noise, Site};
+use hafnia_config::fault::{Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::{LayerKind, LayerShape};
 
@@ -102,7 +102,7 @@ impl MapReader {
         if self.noise.draws == Draws::Statistical {
             return self.skip(stream, BitsAtRisk::new(bits), ifmaps, first, images, hits);
         }
-        let at_risk = u64::from_ne_bytes([bits; 8]);
+        let at_risk = u128::from_ne_bytes([bits; 16]);
         let (layer, tree) = (&mut self.layers[stream.layer as usize], &self.tree);
         let words = layer.words(images as u32);
         layer.searches.resize(layer.searches.len().max(images), None);
@@ -115,21 +115,8 @@ impl MapReader {
             draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.marks);
             let row = l * self.lane_bytes;
             for (&word, marks) in words.zip(&self.marks) {
-                let place = layer.place(word, images);
-                // Rows of the lane that hold a channel.
-                let channel = place.fold % layer.c_folds * layer.rows + row;
-                let live = layer.rows.saturating_sub(row).min(layer.shape.in_channels.saturating_sub(channel)).min(8);
-                let in_use = if live < 8 { (1 << (8 * live)) - 1 } else { u64::MAX };
-                let candidates = marks.cells as u64 & in_use & at_risk;
-                if candidates == 0 {
-                    continue;
-                }
-                let stored = layer.held(ifmaps, &place, first, channel, live);
-                let marks = Marks { cells: candidates.into(), ..*marks };
-                let cells = marks.flips(stored.into(), tree.keep()) as u64;
-                if cells != 0 {
-                    hits.push(MapHit { word, row, cells, stored });
-                }
+                let marks = Marks { cells: marks.cells & at_risk, ..*marks };
+                hits.extend(layer.hit(word, row, marks, tree.keep(), (ifmaps, first, images)));
             }
         }
         if self.lanes > 1 {
@@ -153,18 +140,8 @@ impl MapReader {
         let per_k_fold = pass * channels;
         let skips = Skips::new(stream, Site::Activations, &self.noise, bits.of(per_k_fold * u64::from(layer.k_folds)));
         let keep = self.tree.keep();
-        let mut open: Option<(u32, u32, u64, u64)> = None;
-        let mut add = |(word, row, cells, kept): (u32, u32, u64, u64)| {
-            let place = layer.place(word, images);
-            let channel = place.fold % layer.c_folds * layer.rows + row;
-            let live = layer.rows.saturating_sub(row).min(layer.shape.in_channels - channel).min(8);
-            let stored = layer.held(ifmaps, &place, first, channel, live);
-            let marks = Marks { cells: cells.into(), kept: kept.into() };
-            let cells = marks.flips(stored.into(), keep) as u64;
-            if cells != 0 {
-                hits.push(MapHit { word, row, cells, stored });
-            }
-        };
+        let mut open: Option<(u32, u32, Marks)> = None;
+        let mut add = |(word, row, marks)| hits.extend(layer.hit(word, row, marks, keep, (ifmaps, first, images)));
         for Candidate { cell, kept } in skips {
             let (byte, bit) = bits.place(cell);
             let (k_fold, rest) = (byte / per_k_fold, byte % per_k_fold);
@@ -175,15 +152,13 @@ impl MapReader {
             let (word, row) = ((fold * pass + rest / live) as u32, (rest % live) as u32);
             let first_row = row / self.lane_bytes * self.lane_bytes;
             let place = 8 * (row - first_row) + bit;
+            let mark = Marks { cells: 1 << place, kept: u128::from(kept) << place };
             match &mut open {
-                Some((w, r, cells, all)) if (*w, *r) == (word, first_row) => {
-                    *cells |= 1 << place;
-                    *all |= u64::from(kept) << place;
+                Some((w, r, marks)) if (*w, *r) == (word, first_row) => {
+                    marks.cells |= mark.cells;
+                    marks.kept |= mark.kept;
                 }
-                _ => {
-                    let done = open.replace((word, first_row, 1 << place, u64::from(kept) << place));
-                    done.into_iter().for_each(&mut add);
-                }
+                _ => open.replace((word, first_row, mark)).into_iter().for_each(&mut add),
             }
         }
         open.into_iter().for_each(&mut add);
@@ -269,6 +244,29 @@ impl Layer {
         let pixels = &self.taps[tap];
         let (y, x) = pixels[rest % pixels.len()];
         Place { fold, tap, image: rest / pixels.len(), y: y.into(), x: x.into() }
+    }
+
+    /// Returns those candidates of a lane's word that flip, if any does; `maps` are the ifmaps, the first image of the group and
+    /// the number of its images.
+    fn hit(
+        &self,
+        word: u32,
+        row: u32,
+        marks: Marks,
+        keep: Option<Keep>,
+        (ifmaps, first, images): (&Map, usize, usize),
+    ) -> Option<MapHit> {
+        let place = self.place(word, images);
+        // Rows of the lane that hold a channel.
+        let channel = place.fold % self.c_folds * self.rows + row;
+        let live = self.rows.saturating_sub(row).min(self.shape.in_channels.saturating_sub(channel)).min(8);
+        let marks = Marks { cells: marks.cells & ((1 << (8 * live)) - 1), ..marks };
+        if marks.cells == 0 {
+            return None;
+        }
+        let stored = self.held(ifmaps, &place, first, channel, live);
+        let cells = marks.flips(stored.into(), keep) as u64;
+        (cells != 0).then_some(MapHit { word, row, cells, stored })
     }
 
     /// Returns what up to eight channels from `channel` on hold of the word of a place; `first` is the group's first image.

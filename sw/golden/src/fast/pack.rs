@@ -96,7 +96,7 @@ impl PackedLayer {
     /// Flips the bits that a read flips, adds to `undo` what [`PackedLayer::restore`] takes back, and counts in `counts`.
     pub fn flip(&mut self, hit: &Hit, undo: &mut Vec<Undo>, counts: &mut FlipCounts) {
         let step = self.step(hit.c.into(), hit.tap.into());
-        let mut cells = hit.cells;
+        let (mut cells, mut stored) = (hit.cells, 0);
         while cells != 0 {
             let weight = cells.trailing_zeros() / 8;
             let flips = (cells >> (8 * weight)) as u8;
@@ -104,10 +104,11 @@ impl PackedLayer {
             let k = (hit.k + weight) as usize;
             let at = self.at(k, step) + usize::from(hit.c) % GROUP;
             let before = self.bytes[at];
-            counts.add_byte(Site::Weights, flips, before as u8);
+            stored |= u128::from(before as u8) << (8 * weight);
             undo.push(Undo { at: at as u32, k: k as u32, before });
             self.set(at, k, before ^ flips as i8);
         }
+        counts.add(Site::Weights, hit.cells, stored);
     }
 
     /// Begins to fetch the weights of a hit into the cache.

@@ -5,7 +5,7 @@
 //! by side. Words that hold a flip go through the second level one by one, in order, see [`super::draw`].
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{CELL_GENERATOR, Draws, Noise, Site};
+use hafnia_config::fault::{CELL_GENERATOR, Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
 use hafnia_config::shape::LayerShape;
 
@@ -39,6 +39,13 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// Returns this word with those of its candidates that flip, if any does.
+    fn flipped(self, marks: Marks, stored: Option<&PackedLayer>, keep: Option<Keep>) -> Option<Self> {
+        let stored = stored.map_or(0, |stored| stored.held(self.k, self.c, self.tap, marks.cells));
+        let cells = marks.flips(stored, keep);
+        (cells != 0).then_some(Self { cells, stored, ..self })
+    }
+
     /// Lists the flips in read order.
     pub fn flips(&self, stream: Stream) -> impl Iterator<Item = Flip> {
         let Self { word, column, mut cells, stored, .. } = *self;
@@ -130,14 +137,10 @@ impl Reader {
                 let live = self.cols.saturating_sub(column).min(layer.shape.out_channels.saturating_sub(k));
                 let in_use = if live < self.lane_weights { (1 << (8 * live)) - 1 } else { u128::MAX };
                 let marks = Marks { cells: marks.cells & in_use & at_risk, ..marks };
-                if marks.cells == 0 {
-                    continue;
-                }
-                let (c, tap) = layer.fold[rest];
-                let stored = stored.map_or(0, |stored| stored.held(k, c, tap, marks.cells));
-                let cells = marks.flips(stored, tree.keep());
-                if cells != 0 {
-                    hits.push(Hit { word, c, tap, k, column, cells, stored });
+                if marks.cells != 0 {
+                    let (c, tap) = layer.fold[rest];
+                    let place = Hit { word, c, tap, k, column, cells: 0, stored: 0 };
+                    hits.extend(place.flipped(marks, stored, tree.keep()));
                 }
             }
         }
@@ -156,13 +159,7 @@ impl Reader {
         let weights = u64::from(fold_words) * u64::from(kernels);
         let skips = Skips::new(stream, Site::Weights, &self.noise, bits.of(weights));
         let keep = self.tree.keep();
-        let mut add = |hit: Hit, marks: Marks| {
-            let stored = stored.map_or(0, |stored| stored.held(hit.k, hit.c, hit.tap, marks.cells));
-            let cells = marks.flips(stored, keep);
-            if cells != 0 {
-                hits.push(Hit { cells, stored, ..hit });
-            }
-        };
+        let mut add = |place: Hit, marks: Marks| hits.extend(place.flipped(marks, stored, keep));
         let mut open: Option<(Hit, Marks)> = None;
         for Candidate { cell, kept } in skips {
             let (weight, bit) = bits.place(cell);
