@@ -2,17 +2,17 @@
 
 mod common;
 
-use std::sync::Mutex;
-
 use common::{Bench, builder};
 use hafnia_config::fault::{AtRisk, Rates};
 use hafnia_cosim::{CosimError, Engine, Found, Hardware, Ifmaps, Totals, design, random};
-use hafnia_verilate::{Design, Variant};
+use hafnia_verilate::{Design, Model, Port, Variant};
+use rayon::prelude::*;
 
 /// A planted fault.
 struct Fault {
     name: &'static str,
-    /// Text of the generated Verilog; blocks of several sizes have it several times.
+    /// Text of the generated Verilog, inside an assignment, a wire with a value or an always block; blocks of several sizes
+    /// have it several times.
     text: &'static str,
     /// What stands there instead.
     instead: &'static str,
@@ -129,63 +129,132 @@ fn bench() -> Bench {
     Bench::new(hw, network, 1, images)
 }
 
-/// The design with the fault in it.
-fn mutant(sound: &Design, fault: &Fault) -> Design {
-    assert!(sound.verilog.contains(fault.text), "{}: `{}` is not there", fault.name, fault.text);
-    Design { verilog: sound.verilog.replace(fault.text, fault.instead), ..sound.clone() }
+/// Input of the faulty design that says which fault acts: its number in [`FAULTS`] from 1 on, 0 for none.
+const ACTING: &str = "acting_fault_i";
+
+/// The design with every fault in it, one of which acts at a time, since a model takes much longer to compile than to run.
+/// An item of a module that faults change stands there in all its versions, which share their registers.
+fn faulty(sound: &Design) -> Design {
+    let mut found = [0; FAULTS.len()];
+    let mut verilog = String::new();
+    for (number, item) in items(&sound.verilog).iter().enumerate() {
+        let mut versions = Vec::new();
+        for (index, Fault { text, instead, .. }) in FAULTS.iter().enumerate().filter(|(_, f)| item.contains(f.text)) {
+            found[index] += item.matches(text).count();
+            versions.push((index + 1, item.replace(text, instead)));
+        }
+        verilog.push_str(&if versions.is_empty() { item.clone() } else { choice(&sound.top, number, item, &versions) });
+    }
+    for (Fault { name, text, .. }, found) in FAULTS.iter().zip(found) {
+        let there = sound.verilog.matches(text).count();
+        assert!(there > 0, "{name}: `{text}` is not there");
+        assert_eq!(found, there, "{name}: `{text}` is not always inside one item of a module");
+    }
+    let header = format!("module {} (\n", sound.top);
+    verilog = verilog.replace(&header, &format!("{header}  input wire [7:0] {ACTING},\n"));
+    let ports = sound.ports.iter().cloned().chain([Port::input(ACTING, 8)]).collect();
+    Design { verilog, ports, ..sound.clone() }
+}
+
+/// Takes Verilog apart into pieces that begin with a word or a comment at the start of a line: every declaration,
+/// assignment and block of a module is one.
+fn items(verilog: &str) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    for line in verilog.split_inclusive('\n') {
+        let begins = line.starts_with(|c: char| c == '/' || c.is_ascii_lowercase()) && line.trim_end() != "end";
+        match items.last_mut() {
+            Some(item) if !begins => item.push_str(line),
+            _ => items.push(line.to_owned()),
+        }
+    }
+    items
+}
+
+/// An item in its sound version and in those of some faults. Each assignment has a statement of its own, so that no version
+/// changes the width or the sign in which another one is computed.
+fn choice(top: &str, number: usize, sound: &str, faulty: &[(usize, String)]) -> String {
+    let after = |text: &str| sound.find(text).map(|at| at + text.len());
+    let head = match sound.split(' ').next() {
+        Some("always") => after(") "),
+        Some("wire" | "assign") => after(" = "),
+        _ => None,
+    };
+    let (head, sound) = sound.split_at(head.unwrap_or_else(|| panic!("no fault can be planted in `{sound}`")));
+    let (before, always, target, after) = match head.strip_suffix(" = ") {
+        None => (String::new(), head, String::new(), String::new()),
+        Some(target) => {
+            let name = target.rsplit(' ').next().expect("there is a last word");
+            let declared = if target.starts_with("wire") { format!("{target};\n") } else { String::new() };
+            let before = format!("{declared}reg [$bits({name})-1:0] chosen_{number};\n");
+            let after = format!("assign {name} = chosen_{number};\n");
+            (before, "always @(*) ", format!("chosen_{number} = "), after)
+        }
+    };
+    let (mut beside, mut cases) = (String::new(), String::new());
+    for (fault, text) in faulty {
+        // What a fault adds stands in front of what it changes.
+        let mut added = items(text);
+        let version = added.pop().expect("an item is not empty");
+        let body = version.strip_prefix(head).unwrap_or_else(|| panic!("`{version}` does not begin with `{head}`"));
+        beside.extend(added);
+        cases.push_str(&format!("8'd{fault}: {target}{body}"));
+    }
+    format!("{before}{beside}{always}case ({top}.{ACTING})\n{cases}default: {target}{sound}endcase\n{after}")
 }
 
 #[test]
 fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
     let bench = bench();
-    let sound = design(&bench.hw);
+    // Noise shows the faults of the injector, its absence those that need untouched weights, such as exact ties.
+    let some = AtRisk { bits: [0x81, 0x81, 0], layers: 0b01011 };
+    let uneven = Rates { p01: 0.3, p10: 0.1 };
+    let plans = [
+        bench.masked(0.1, 3, AtRisk::EVERYTHING),
+        bench.plan(0.0, 3),
+        bench.masked(0.1, 3, some),
+        bench.masked(uneven, 3, AtRisk::EVERYTHING),
+    ];
     let images = Ifmaps { first: 1, images: &bench.images, clean: None };
-    let run = |design: &Design| -> Result<(Totals, Option<Found>), CosimError> {
-        let hardware: Hardware = builder().build(design, Variant::default())?.into();
+    let build = |design: &Design| -> Model {
+        builder().build(design, Variant::default()).unwrap_or_else(|error| panic!("{error}"))
+    };
+    // Runs until there is a difference.
+    let run = |model: Model| -> Result<(Totals, Option<Found>), CosimError> {
+        let hardware: Hardware = model.into();
         let mut totals = Totals::new(&bench.plan(0.0, 3));
         let mut found = None;
-        // Noise shows the faults of the injector, its absence those that need untouched weights, such as exact ties.
-        let some = AtRisk { bits: [0x81, 0x81, 0], layers: 0b01011 };
-        let uneven = Rates { p01: 0.3, p10: 0.1 };
-        for plan in [
-            bench.masked(0.1, 3, AtRisk::EVERYTHING),
-            bench.plan(0.0, 3),
-            bench.masked(0.1, 3, some),
-            bench.masked(uneven, 3, AtRisk::EVERYTHING),
-        ] {
-            hafnia_cosim::run(&plan, Engine::Both(&hardware), images, 1, &mut |batch| {
+        for plan in &plans {
+            hafnia_cosim::run(plan, Engine::Both(&hardware), images, 1, &mut |batch| {
                 totals.add(&batch, &[]);
-                found = found.take().or(batch.difference);
+                found = batch.difference;
                 found.is_none()
             })?;
+            if found.is_some() {
+                break;
+            }
         }
         Ok((totals, found))
     };
-    let (totals, found) = run(&sound).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(found, None);
-    assert!(totals.images == 20 && totals.all().0 > 1000, "the run is too small to show the faults");
+    let assert_equal = |model: Model| {
+        let (totals, found) = run(model).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(found, None);
+        assert!(totals.images == 20 && totals.all().0 > 1000, "the run is too small to show the faults");
+    };
 
-    let queue = Mutex::new(FAULTS.iter());
-    let unseen = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let next = queue.lock().expect("taking a fault does not panic").next();
-                    let Some(fault) = next else { break };
-                    let missed = match run(&mutant(&sound, fault)) {
-                        Ok((_, Some(found))) => {
-                            println!("{}: {}", fault.name, found.difference);
-                            continue;
-                        }
-                        Ok((_, None)) => fault.name.to_owned(),
-                        Err(error) => format!("{}: {error}", fault.name),
-                    };
-                    unseen.lock().expect("storing does not panic").push(missed);
-                }
-            });
+    let sound = design(&bench.hw);
+    let faulty = faulty(&sound);
+    let (faulty, ()) = rayon::join(|| build(&faulty), || assert_equal(build(&sound)));
+    // Without a fault the added choices change nothing.
+    assert_equal(faulty.clone());
+
+    let miss = |(index, fault): (usize, &Fault)| match run(faulty.clone().with_input(ACTING, &[index as u32 + 1])) {
+        Ok((_, Some(found))) => {
+            println!("{}: {}", fault.name, found.difference);
+            None
         }
-    });
-    let unseen = unseen.into_inner().expect("no thread panicked");
+        Ok((_, None)) => Some(fault.name.to_owned()),
+        Err(error) => Some(format!("{}: {error}", fault.name)),
+    };
+    let unseen: Vec<_> = FAULTS.par_iter().enumerate().filter_map(miss).collect();
     assert!(unseen.is_empty(), "faults that the comparison did not see: {unseen:#?}");
 }

@@ -105,7 +105,8 @@ impl<'a> Builder<'a> {
             (self.notice)(&Notice::Building { top: design.top.clone(), folder: folder.clone() });
             recipe.build(&cache, partial)
         })?;
-        Ok(Model { library: Arc::new(library), design: Arc::new(without_text(design)), variant, from_cache, folder })
+        let design = Arc::new(without_text(design));
+        Ok(Model { library: Arc::new(library), design, variant, inputs: Vec::new(), from_cache, folder })
     }
 }
 
@@ -115,6 +116,7 @@ pub struct Model {
     pub(crate) library: Arc<Library>,
     pub(crate) design: Arc<Design>,
     pub(crate) variant: Variant,
+    inputs: Vec<(String, Vec<u32>)>,
     from_cache: bool,
     folder: PathBuf,
 }
@@ -123,9 +125,19 @@ impl Model {
     /// Makes a device under test in its state before the first clock edge. Nothing is reset yet.
     ///
     /// # Errors
-    /// When the initial blocks of the design fail.
+    /// When the initial blocks of the design fail, or there is no such input as [`Model::with_input`] was given.
     pub fn dut(&self) -> Result<Dut, Error> {
-        Dut::new(self.clone())
+        let mut dut = Dut::new(self.clone())?;
+        for (port, value) in &self.inputs {
+            dut.poke(port, value)?;
+        }
+        Ok(dut)
+    }
+
+    /// Gives an input of every device made from now on this value at its start, in place of zeros.
+    pub fn with_input(mut self, port: impl Into<String>, value: &[u32]) -> Self {
+        self.inputs.push((port.into(), value.to_vec()));
+        self
     }
 
     /// Whether the library was found in the cache.

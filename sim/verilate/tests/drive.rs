@@ -190,6 +190,16 @@ fn bare_loop_does_the_same_work() {
 }
 
 #[test]
+fn devices_start_with_the_inputs_of_their_model() {
+    let model = model(WIDTH, Trace::None, Unknowns::Fast).with_input("ws_data_i", &[3, 4]);
+    for _ in 0..2 {
+        assert_eq!(started(&model).peek("ws_data_i").unwrap(), [3, 4]);
+    }
+    let wrong = model.with_input("busy_o", &[1]).dut();
+    assert!(matches!(wrong, Err(Error::UnknownPort { direction: "input", .. })));
+}
+
+#[test]
 fn ports_are_poked_and_peeked_by_name() {
     let mut dut = started(&model(128, Trace::None, Unknowns::Fast));
     dut.poke("ws_data_i", &[1, 2, 3, 4]).unwrap();
