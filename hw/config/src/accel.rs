@@ -105,7 +105,38 @@ impl InjectorConfig {
 
     /// Returns the sites whose reads are noisy.
     pub fn read_sites(&self) -> impl Iterator<Item = Site> {
-        Site::ALL.into_iter().filter(|&site| self.at(site).has(Kind::Read))
+        self.sites_with(|kinds| kinds.has(Kind::Read))
+    }
+
+    /// Returns the sites whose reads may be wrong.
+    pub fn flip_sites(&self) -> impl Iterator<Item = Site> {
+        self.sites_with(Kinds::at_reads)
+    }
+
+    /// Returns the sites that have any kind of fault.
+    pub fn sites(&self) -> impl Iterator<Item = Site> {
+        self.sites_with(|kinds| !kinds.is_empty())
+    }
+
+    fn sites_with(&self, is: impl Fn(Kinds) -> bool) -> impl Iterator<Item = Site> {
+        Site::ALL.into_iter().filter(move |&site| is(self.at(site)))
+    }
+
+    /// Whether any site has faults of this kind.
+    pub fn has(&self, kind: Kind) -> bool {
+        Site::ALL.into_iter().any(|site| self.at(site).has(kind))
+    }
+}
+
+/// The sites that can be faulty, and the kinds of fault where there are others than read noise.
+impl std::fmt::Display for InjectorConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sites().map(Site::name).collect::<Vec<_>>().join("+"))?;
+        let kinds = Kind::ALL.into_iter().filter(|&kind| self.has(kind));
+        match kinds.map(|kind| kind.to_string()).collect::<Vec<_>>().join("+") {
+            kinds if kinds.is_empty() || kinds == Kind::Read.to_string() => Ok(()),
+            kinds => write!(f, ": {kinds}"),
+        }
     }
 }
 
@@ -247,6 +278,8 @@ pub struct Elaborated {
     pub weight_latency: u32,
     /// Cycles that the injector adds to a read, the same at every site.
     pub injector_latency: u32,
+    /// Those of them that stuck cells and traps take.
+    pub cell_latency: u32,
     /// Codewords of each site, in the order of [`Site::ALL`].
     pub ports: [Port; 3],
     /// Sizes of the nodes of all trees in the hardware, largest first.
@@ -298,15 +331,20 @@ impl Elaborated {
     /// [`RateError`] as [`Noise::new`], and where there is noise to inject at a site whose injector was left out.
     pub fn noise(&self, rates: impl Into<Rates>, at_risk: AtRisk) -> Result<Noise, RateError> {
         let noise = Noise::new(rates.into(), at_risk, self.ports.map(|port| port.cells))?;
-        match self.left_out(&noise) {
-            Some(site) => Err(RateError::NoInjector { config: self.config.name.clone(), site }),
-            None => Ok(noise),
-        }
+        self.check(&noise).map(|()| noise)
     }
 
-    /// Returns the first site at which `noise` needs an injector that the hardware does not have.
-    pub fn left_out(&self, noise: &Noise) -> Option<Site> {
-        noise.at_risk.sites().find(|&site| noise.enable && !self.config.injector.at(site).has(Kind::Read))
+    /// Checks that the hardware has what `noise` asks for.
+    ///
+    /// # Errors
+    /// [`RateError::NoInjector`] with the first kind and site that was left out.
+    pub fn check(&self, noise: &Noise) -> Result<(), RateError> {
+        for kind in noise.kinds() {
+            if let Some(site) = noise.at_risk.sites().find(|&site| !self.config.injector.at(site).has(kind)) {
+                return Err(RateError::NoInjector { config: self.config.name.clone(), kind, site });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the codewords of a site.
@@ -318,7 +356,7 @@ impl Elaborated {
     /// inject.
     pub fn at_risk_by_default(&self) -> AtRisk {
         let mut at_risk = AtRisk::PARAMETERS;
-        let injects = |site| self.config.injector.at(site).has(Kind::Read);
+        let injects = |site| !self.config.injector.at(site).is_empty();
         if injects(Site::Weights) != injects(Site::Biases) {
             let without = if injects(Site::Weights) { Site::Biases } else { Site::Weights };
             at_risk.bits[without as usize] = 0;
@@ -336,8 +374,10 @@ impl Elaborated {
         let lane_weights = config.protection.weights_per_codeword;
         let lanes = cols.div_ceil(lane_weights);
         let codeword_bits = config.protection.code.codeword_bits(8 * lane_weights);
-        let injects = config.injector.read_sites().next().is_some();
-        let injector_latency = if injects { fault::INJECTOR_LATENCY } else { 0 };
+        let injector = &config.injector;
+        let cells = [Kind::Stuck, Kind::Telegraph].into_iter().any(|kind| injector.has(kind));
+        let cell_latency = if cells { fault::CELL_LATENCY } else { 0 };
+        let injector_latency = cell_latency + if injector.has(Kind::Read) { fault::INJECTOR_LATENCY } else { 0 };
         let ports = [
             Port { lanes, lane_bytes: lane_weights, cells: codeword_bits },
             Port { lanes: 1, lane_bytes: 4, cells: 32 },
@@ -366,6 +406,7 @@ impl Elaborated {
             column_stride: cols.next_power_of_two(),
             weight_latency: MEMORY_LATENCY + injector_latency + codec_latency,
             injector_latency,
+            cell_latency,
             codec_latency,
             bias_address_bits: address_bits(config.memory.parameter_words * cols.next_power_of_two()),
             seed_cycles: in_use.iter().map(Port::seed_words).max().unwrap_or(0),
@@ -386,10 +427,23 @@ impl Elaborated {
         }
     }
 
+    /// Returns the bits of one transfer of the weight stream: a weight word, and where write errors of weights are in the
+    /// hardware, filled up to host words, one more: in bits 30:0 the word's place in the model's image, in bit 31 whether
+    /// its layer is at risk.
+    pub const fn stream_bits(&self) -> u32 {
+        if self.config.injector.weights.has(Kind::Write) { 32 * self.weight_pieces + 32 } else { 8 * self.cols }
+    }
+
+    /// Returns the cycles that write errors add to a write at a site.
+    pub const fn write_latency(&self, site: Site) -> u32 {
+        if self.config.injector.at(site).has(Kind::Write) { fault::WRITE_LATENCY } else { 0 }
+    }
+
     /// Returns the cycles from the last pixel of a layer to the end of its last write.
     pub const fn drain_cycles(&self) -> u32 {
         // Command register, feeder, array diagonal, then accumulate, requantise and pool, and the split writes.
-        1 + (self.weight_latency + 1) + self.rows + self.cols + 12 + self.split_writes()
+        let write = self.split_writes() + self.write_latency(Site::Activations);
+        1 + (self.weight_latency + 1) + self.rows + self.cols + 12 + write
     }
 
     /// Returns the most memory words that one output pixel of `cols` channels can be spread over: `rows` and `cols` need not divide each other.

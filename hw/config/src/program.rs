@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::cell_hash::EPOCH_CLASSES;
+
 /// Host words of one descriptor.
 pub const DESCRIPTOR_WORDS: u32 = 32;
 
@@ -90,7 +92,7 @@ descriptor! {
     dest_image: 8, 0, 32;
     /// Words from one fold of the ofmap to the next.
     dest_plane: 9, 0, 32;
-    /// First weight word, when the weights are resident.
+    /// First weight word of the layer in the model's image, which is its place in the memory where the weights are resident.
     weight_base: 10, 0, 32;
     /// First word of biases and scales.
     parameter_base: 11, 0, 16;
@@ -120,6 +122,63 @@ descriptor! {
     map_key2: 22, 0, 32;
     /// Fourth word.
     map_key3: 23, 0, 32;
+    /// Epoch of the traps in words whose address is 0 modulo 16; equation (17) of `docs/fault-model.md`.
+    epoch0: 24, 0, 16;
+    /// The same for 1 modulo 16.
+    epoch1: 24, 16, 16;
+    /// The same for 2 modulo 16.
+    epoch2: 25, 0, 16;
+    /// The same for 3 modulo 16.
+    epoch3: 25, 16, 16;
+    /// The same for 4 modulo 16.
+    epoch4: 26, 0, 16;
+    /// The same for 5 modulo 16.
+    epoch5: 26, 16, 16;
+    /// The same for 6 modulo 16.
+    epoch6: 27, 0, 16;
+    /// The same for 7 modulo 16.
+    epoch7: 27, 16, 16;
+    /// The same for 8 modulo 16.
+    epoch8: 28, 0, 16;
+    /// The same for 9 modulo 16.
+    epoch9: 28, 16, 16;
+    /// The same for 10 modulo 16.
+    epoch10: 29, 0, 16;
+    /// The same for 11 modulo 16.
+    epoch11: 29, 16, 16;
+    /// The same for 12 modulo 16.
+    epoch12: 30, 0, 16;
+    /// The same for 13 modulo 16.
+    epoch13: 30, 16, 16;
+    /// The same for 14 modulo 16.
+    epoch14: 31, 0, 16;
+    /// The same for 15 modulo 16.
+    epoch15: 31, 16, 16;
+}
+
+impl Descriptor {
+    /// Sets the epochs of all classes.
+    pub fn set_epochs(&mut self, epochs: [u16; EPOCH_CLASSES]) {
+        let fields = [
+            &mut self.epoch0,
+            &mut self.epoch1,
+            &mut self.epoch2,
+            &mut self.epoch3,
+            &mut self.epoch4,
+            &mut self.epoch5,
+            &mut self.epoch6,
+            &mut self.epoch7,
+            &mut self.epoch8,
+            &mut self.epoch9,
+            &mut self.epoch10,
+            &mut self.epoch11,
+            &mut self.epoch12,
+            &mut self.epoch13,
+            &mut self.epoch14,
+            &mut self.epoch15,
+        ];
+        fields.into_iter().zip(epochs).for_each(|(field, epoch)| *field = epoch.into());
+    }
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::accel::Elaborated;
-use crate::fault::{Noise, Site, Thresholds, node_sizes};
+use crate::fault::{Kind, Noise, Site, Thresholds, device_key, node_sizes, telegraph_key};
 use crate::program::{DESCRIPTOR_WORDS, FIELDS};
 
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
-/// Value of the register VERSION: register map 2.0, major in the upper half.
-pub const VERSION_VALUE: u32 = 0x0002_0000;
+/// Value of the register VERSION: register map 3.0, major in the upper half.
+pub const VERSION_VALUE: u32 = 0x0003_0000;
 
 /// How the host may use a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,13 +100,57 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
         register("WEIGHT_LEVEL", 9, ReadOnly, 20, 0, "Weight words in the ring, unread."),
         register("FINISHED", 10, ReadOnly, 8, 0, "Descriptors run to their end since the program was last started."),
     ];
-    if !hw.node_sizes.is_empty() {
+    if hw.config.injector.sites().next().is_some() {
         list.extend(injector(hw, &register));
+        list.extend(cells(hw, &register));
     }
     list
 }
 
-/// The registers of read noise.
+/// The registers of faults of cells.
+fn cells(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
+    let injector = &hw.config.injector;
+    let of_cells = injector.has(Kind::Stuck) || injector.has(Kind::Telegraph);
+    let device = "Key of what is fixed for a device, equation (11) of `docs/fault-model.md`.";
+    let run = "Key of what traps do in a run.";
+    let keys = (0..4).flat_map(|n| {
+        [
+            (format!("DEVICE_KEY_{n}"), 73 + n, of_cells || injector.has(Kind::Write), device),
+            (format!("TELEGRAPH_KEY_{n}"), 77 + n, injector.has(Kind::Telegraph), run),
+        ]
+    });
+    let thresholds = [
+        ("STUCK_0", 64, injector.has(Kind::Stuck), "Threshold T of equation (13): cells below it are stuck at 0."),
+        ("STUCK_1", 65, injector.has(Kind::Stuck), "Cells below this one and not below STUCK_0 are stuck at 1."),
+        ("TRAPPED", 66, injector.has(Kind::Telegraph), "Cells below this one and not below STUCK_1 have a trap."),
+        ("TRAP_CAPTURED", 67, injector.has(Kind::Telegraph), "Threshold T of equation (14): the trap holds a charge."),
+        (
+            "TRAP_READ",
+            68,
+            injector.has(Kind::Telegraph),
+            "Threshold T of equation (15): a 0 is read as 1 while it does.",
+        ),
+        ("WRITE_01", 69, injector.has(Kind::Write), "Threshold T of equation (16): a cell written 0 holds 1."),
+        ("WRITE_10", 70, injector.has(Kind::Write), "Threshold T of equation (16): a cell written 1 holds 0."),
+        (
+            "WRITE_EPOCH",
+            71,
+            injector.has(Kind::Write),
+            "What names the host's writes from now on: the pulse for weights and biases, the batch for images.",
+        ),
+        (
+            "WRITE_PLACE",
+            72,
+            injector.has(Kind::Write),
+            "Bit 31: the layer of the host's next writes is at risk. Bits 30:0: place in the model's image of the next weight word of a stream over the bus.",
+        ),
+    ];
+    let list = thresholds.map(|(name, offset, is, doc)| (name.to_owned(), offset, is, doc)).into_iter().chain(keys);
+    let there = list.filter(|(_, _, is, _)| *is);
+    there.map(|(name, offset, _, doc)| register(&name, offset, Access::ReadWrite, 32, 0, doc)).collect()
+}
+
+/// The registers of read noise, and of cells at risk.
 fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
     use Access::ReadWrite;
     let mut list = vec![
@@ -128,12 +172,15 @@ fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &st
             "Candidates that are thinned: bit 0 for those that hold 0, bit 1 for those that hold 1.",
         ),
     ];
-    for site in hw.config.injector.read_sites() {
+    for site in hw.config.injector.sites() {
         let (name, offset) = (site.name().to_uppercase(), 14 + 2 * site as u32);
         let bits = format!("Bits of each byte of the {site} that are at risk; with 0 nothing is drawn for them.");
-        let word = format!("Threshold of the first level for {site}: T - 1 of equation (1) in `docs/fault-model.md`.");
-        list.push(register(&format!("INJECT_BITS_{name}"), offset, ReadWrite, 8, 0, &bits));
-        list.push(register(&format!("INJECT_WORD_{name}"), offset + 1, ReadWrite, 32, 0, &word));
+        list.push(register(&bits_register(site), offset, ReadWrite, 8, 0, &bits));
+        if hw.config.injector.at(site).has(Kind::Read) {
+            let word =
+                format!("Threshold of the first level for {site}: T - 1 of equation (1) in `docs/fault-model.md`.");
+            list.push(register(&format!("INJECT_WORD_{name}"), offset + 1, ReadWrite, 32, 0, &word));
+        }
     }
     let parts = [2, 3].into_iter().flat_map(|size| SHARES.parts(size).map(move |part| (size, part)));
     for (offset, (size, part)) in (20..).zip(parts).filter(|(_, (size, _))| hw.node_sizes.contains(size)) {
@@ -141,7 +188,7 @@ fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &st
         list.push(register(&format!("INJECT_KEEP_{size}_{part}"), offset, ReadWrite, 32, 0, &doc));
     }
     list.push(register("FLIPS_CLEAR", 27, Access::Trigger, 1, 0, "Sets all FLIPS registers to 0."));
-    for site in hw.config.injector.read_sites() {
+    for site in hw.config.injector.flip_sites() {
         for (n, (from, to)) in [(0, 1), (1, 0)].into_iter().enumerate() {
             for bit in 0..8 {
                 let name = format!("FLIPS_{}_{from}{to}_{bit}", site.name().to_uppercase());
@@ -168,18 +215,35 @@ pub const fn flips_offset(site: Site) -> u32 {
     128 + 16 * site as u32
 }
 
-/// Returns what the registers of read noise hold for `noise`, by name; those that the hardware does not have are not
+/// Returns what the registers of faults hold for `noise` in a run, by name; those that the hardware does not have are not
 /// among them.
-pub fn noise_registers(hw: &Elaborated, noise: &Noise) -> Vec<(String, u32)> {
+pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(String, u32)> {
     let mut list =
         vec![("INJECT_ENABLE".to_owned(), noise.enable.into()), ("INJECT_LAYERS".to_owned(), noise.at_risk.layers)];
     let trees: Vec<_> = hw.config.injector.read_sites().map(|site| (site, noise.of(site))).collect();
     let keep = noise.thresholds[0].keep;
     list.push(("INJECT_WEAK".to_owned(), keep.map_or(0, |keep| 1 << u32::from(keep.weak))));
+    for site in hw.config.injector.sites() {
+        list.push((bits_register(site), noise.at_risk.bits[site as usize].into()));
+    }
     for (site, thresholds) in &trees {
-        let name = site.name().to_uppercase();
-        list.push((format!("INJECT_BITS_{name}"), noise.at_risk.bits[*site as usize].into()));
-        list.push((format!("INJECT_WORD_{name}"), thresholds.word));
+        list.push((format!("INJECT_WORD_{}", site.name().to_uppercase()), thresholds.word));
+    }
+    let cells = noise.cells.thresholds();
+    for (name, value) in [
+        ("STUCK_0", cells.stuck_0),
+        ("STUCK_1", cells.stuck_1),
+        ("TRAPPED", cells.trapped),
+        ("TRAP_CAPTURED", cells.captured),
+        ("TRAP_READ", cells.read_wrong),
+        ("WRITE_01", cells.written_01),
+        ("WRITE_10", cells.written_10),
+    ] {
+        list.push((name.to_owned(), value));
+    }
+    let keys = [("DEVICE", device_key(noise.cells.device_seed(run_seed))), ("TELEGRAPH", telegraph_key(run_seed))];
+    for (name, key) in keys {
+        list.extend((0..).zip(key).map(|(n, word)| (format!("{name}_KEY_{n}"), word)));
     }
     for (size, share) in keep.iter().flat_map(|keep| [(2, keep.pair), (3, keep.triple)]) {
         let parts = SHARES.parts(size).zip(share.parts(size)).filter(|_| hw.node_sizes.contains(&size));
@@ -194,7 +258,14 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise) -> Vec<(String, u32)> {
         list.push((format!("INJECT_BOTH_{size}"), node.both));
         list.push((format!("INJECT_LEFT_{size}"), node.left));
     }
+    let there = registers(hw);
+    list.retain(|(name, _)| there.iter().any(|register| register.name == *name));
     list
+}
+
+/// Returns the name of the register that holds a site's bits at risk.
+pub fn bits_register(site: Site) -> String {
+    format!("INJECT_BITS_{}", site.name().to_uppercase())
 }
 
 macro_rules! regions {
@@ -374,10 +445,10 @@ mod tests {
         }
     }
 
-    /// The copy for readers: `hafnia generate --preset 8x8 -o DIR` writes it again.
+    /// The copy for readers: `hafnia generate --preset 8x8-faults -o DIR` writes it again.
     #[test]
-    fn documented_registers_are_those_of_8x8() {
-        let hw = presets::find("8x8").unwrap().validate().unwrap();
+    fn documented_registers_are_those_of_8x8_with_every_fault() {
+        let hw = presets::find("8x8-faults").unwrap().validate().unwrap();
         assert!(markdown(&hw) == include_str!("../../../docs/registers.md"), "docs/registers.md is out of date");
     }
 

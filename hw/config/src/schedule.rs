@@ -65,7 +65,7 @@ pub struct LayerSchedule {
     pub k_folds: u32,
     /// Images that share one read of the weights.
     pub read_group: u32,
-    /// First weight word, when resident.
+    /// First weight word in the model's image.
     pub weight_base: u32,
     /// Weight words of one read of the layer.
     pub weight_words: u32,
@@ -189,7 +189,7 @@ impl Schedule {
             dest_base: slot * part.dest_image,
             dest_image: part.dest_image,
             dest_plane: shape.out_pixels(),
-            weight_base: if self.resident { part.weight_base } else { 0 },
+            weight_base: part.weight_base,
             parameter_base: part.parameter_base,
             accumulator_base: if conv { 0 } else { slot * part.k_folds },
             weight_key0: keys[0][0],
@@ -204,6 +204,7 @@ impl Schedule {
             map_key1: keys[2][1],
             map_key2: keys[2][2],
             map_key3: keys[2][3],
+            ..Descriptor::default()
         }
     }
 

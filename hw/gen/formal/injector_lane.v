@@ -19,7 +19,8 @@ module injector_lane_properties #(
 ) (
   input clk_i,
   input enable_i,
-  input [64*SIZES+201:0] noise_i,
+  input [64*SIZES+193:0] noise_i,
+  input [7:0] bits_i,
   input seed_i,
   input [31:0] seed_word_i,
   input valid_i,
@@ -28,14 +29,14 @@ module injector_lane_properties #(
 );
 localparam PAIRS = 4 * WEIGHTS;
 // Where the thresholds of a node of two cells are, the last size, and those of what it keeps.
-localparam PAIR = 42 + 64 * (SIZES - 1);
-localparam KEEP = 42 + 64 * SIZES;
+localparam PAIR = 34 + 64 * (SIZES - 1);
+localparam KEEP = 34 + 64 * SIZES;
 
 wire [31:0] seed_word;
 wire [8*WEIGHTS-1:0] code;
 wire [8*WEIGHTS-1:0] flips;
 injector_lane dut (
-  .clk_i(clk_i), .enable_i(enable_i), .noise_i(noise_i), .seed_i(seed_i), .seed_word_i(seed_word_i), .seed_word_o(seed_word),
+  .clk_i(clk_i), .enable_i(enable_i), .noise_i(noise_i), .bits_i(bits_i), .seed_i(seed_i), .seed_word_i(seed_word_i), .seed_word_o(seed_word),
   .valid_i(valid_i), .live_i(live_i), .code_i(code_i), .code_o(code), .flips_o(flips)
 );
 // The word's generator, inside the block.
@@ -52,9 +53,8 @@ function [31:0] step(input [31:0] z, input integer k, input integer q, input int
   step = ((z & (32'hffffffff << (32 - k))) << s) ^ (((z << q) ^ z) >> (k - s));
 endfunction
 
-wire [7:0] bits = noise_i[7:0];
-wire [1:0] thinned = noise_i[9:8];
-wire [31:0] word_threshold = noise_i[41:10];
+wire [1:0] thinned = noise_i[1:0];
+wire [31:0] word_threshold = noise_i[33:2];
 wire draws = valid_i && enable_i;
 wire hit = draws && (\dut.a0 ^ \dut.b0 ^ \dut.c0 ) <= word_threshold;
 
@@ -72,7 +72,7 @@ reg [2*PAIRS-1:0] pairs_now, pairs_1;
 always @(posedge clk_i) begin
   if (age < 2) age <= age + 1;
   {enable_1, enable_2} <= {enable_i, enable_1};
-  {bits_1, bits_2} <= {bits, bits_1};
+  {bits_1, bits_2} <= {bits_i, bits_1};
   thinned_1 <= thinned;
   {hit_1, hit_2} <= {hit, hit_1};
   {live_1, live_2} <= {live_i, live_1};

@@ -16,9 +16,9 @@
 // Argument: k-induction with k = 2, for the read value passes two registers. `r` is an unknown constant, so the
 // solver tries every offset, in every run.
 module register_bank_properties #(
-  parameter WEIGHTS = 42,
-  parameter BIASES = 42,
-  parameter ACTIVATIONS = 42
+  parameter WEIGHTS = 34,
+  parameter BIASES = 34,
+  parameter ACTIVATIONS = 34
 ) (
   input clk_i,
   input rst_i,
@@ -47,6 +47,8 @@ wire [31:0] inject_layers;
 wire [WEIGHTS-1:0] noise_weights;
 wire [BIASES-1:0] noise_biases;
 wire [ACTIVATIONS-1:0] noise_activations;
+wire [7:0] bits_weights;
+wire [7:0] bits_biases;
 wire flips_clear;
 register_bank dut (
   .clk_i(clk_i), .rst_i(rst_i), .write_i(write_i), .offset_i(offset_i), .data_i(data_i), .data_o(data), .known_o(known),
@@ -55,6 +57,7 @@ register_bank dut (
   .program_first_o(program_first), .program_count_o(program_count), .weight_stream_o(weight_stream),
   .inject_enable_o(inject_enable), .inject_layers_o(inject_layers), .noise_weights_o(noise_weights),
   .noise_biases_o(noise_biases), .noise_activations_o(noise_activations), .flips_weights_i(flips_weights_i),
+  .bits_weights_o(bits_weights), .bits_biases_o(bits_biases),
   .flips_biases_i(flips_biases_i), .flips_activations_i(flips_activations_i), .flips_clear_o(flips_clear)
 );
 
@@ -73,6 +76,8 @@ always @(*) case (r)
   WEIGHT_STREAM: held_value = weight_stream;
   INJECT_ENABLE: held_value = inject_enable;
   INJECT_LAYERS: held_value = inject_layers;
+  INJECT_BITS_WEIGHTS: held_value = bits_weights;
+  INJECT_BITS_BIASES: held_value = bits_biases;
   default: held_value = value;
 endcase
 wire weights_hold = !in_weights(r) || of_weights(r, noise_weights) == value;

@@ -34,6 +34,11 @@ pub fn delayed(from: &str, to: &str, bits: u32, cycles: u32) -> String {
     text
 }
 
+/// Extends `net` of `bits` bits with zeros to `wanted` bits.
+pub fn padded(net: &str, bits: u32, wanted: u32) -> String {
+    if wanted == bits { net.to_owned() } else { format!("{{{}'d0, {net}}}", wanted - bits) }
+}
+
 /// A module of the generated Verilog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {

@@ -1,7 +1,9 @@
-//! The accelerator: host port, layer program, weight memory with injector, feature maps, array and write-back.
+//! The accelerator: host port, layer program, memories with their read ports and write errors, array and write-back.
+
+mod ports;
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::Kind;
+use hafnia_config::fault::{Kind, Site};
 use hafnia_config::program::DESCRIPTOR_WORDS;
 use hafnia_config::regs::{ADDRESS_BITS, LayerCounters};
 use rust_hdl::core::prelude::*;
@@ -12,16 +14,17 @@ use crate::core::counters::Counters;
 use crate::core::feeder::Feeder;
 use crate::core::sequencer::Sequencer;
 use crate::core::write_back::WriteBack;
-use crate::emit::custom;
+use crate::emit::{custom, padded};
 use crate::host::register_bank::{OFFSET_BITS, RegisterBank};
 use crate::host::wishbone::Wishbone;
+use crate::inject::write_faults::WriteFaults;
 use crate::mem::bias::BiasMemory;
 use crate::mem::block_ram::BlockRam;
-use crate::mem::flip_record::{COUNT_BITS, COUNTS};
 use crate::mem::map::MapMemory;
-use crate::mem::map_port::MapPort;
+use crate::mem::read_port::ReadPort;
 use crate::mem::weight::WeightMemory;
 use crate::wire::Wire;
+use ports::{Side, Write, map_address};
 
 /// See the module's text.
 #[derive(LogicBlock)]
@@ -66,7 +69,12 @@ pub struct Top {
     biases: BiasMemory,
     map_a: MapMemory,
     map_b: MapMemory,
-    map_port: Vec<MapPort>,
+    weight_port: Vec<ReadPort>,
+    bias_port: Vec<ReadPort>,
+    map_port: Vec<ReadPort>,
+    weight_faults: Vec<WriteFaults>,
+    bias_faults: Vec<WriteFaults>,
+    map_faults: Vec<WriteFaults>,
     feeder: Feeder,
     array: Array,
     write_back: WriteBack,
@@ -80,7 +88,11 @@ impl Top {
     /// Returns the accelerator of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
         let memory = &hw.config.memory;
-        let noisy_maps = hw.config.injector.activations.has(Kind::Read);
+        let port = |site| ReadPort::new(hw, site).into_iter().collect();
+        let write_faults = |site: Site, bytes, beside| {
+            let is = hw.config.injector.at(site).has(Kind::Write);
+            is.then(|| WriteFaults::new(site, bytes, beside)).into_iter().collect()
+        };
         let mut top = Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -95,7 +107,7 @@ impl Top {
             wb_err_o: Wire::new(1),
             wb_stall_o: Wire::new(1),
             ws_valid_i: Wire::new(1),
-            ws_data_i: Wire::new(8 * hw.cols),
+            ws_data_i: Wire::new(hw.stream_bits()),
             ws_ready_o: Wire::new(1),
             busy_o: Wire::new(1),
             flip_valid_o: Wire::new(1),
@@ -122,7 +134,12 @@ impl Top {
             biases: BiasMemory::new(hw),
             map_a: MapMemory::new(hw),
             map_b: MapMemory::new(hw),
-            map_port: noisy_maps.then(|| MapPort::new(hw)).into_iter().collect(),
+            weight_port: port(Site::Weights),
+            bias_port: port(Site::Biases),
+            map_port: port(Site::Activations),
+            weight_faults: write_faults(Site::Weights, hw.cols, 1 + hw.weight_address_bits),
+            bias_faults: write_faults(Site::Biases, 4, 1 + hw.bias_address_bits),
+            map_faults: write_faults(Site::Activations, hw.rows, hw.rows + 1 + hw.map_address_bits),
             feeder: Feeder::new(hw),
             array: Array::new(hw),
             write_back: WriteBack::new(hw),
@@ -133,7 +150,7 @@ impl Top {
             + &top.wire_weights(hw)
             + &top.wire_biases(hw)
             + &top.wire_maps(hw)
-            + &top.wire_map_port(hw)
+            + &top.wire_ports(hw)
             + &top.wire_array();
         top
     }
@@ -180,8 +197,8 @@ impl Top {
             (&mut registers.data_i, "data_i", "host_data_o".to_owned()),
             (&mut registers.status_i, "status_i", "busy".to_owned()),
             (&mut registers.weight_level_i, "weight_level_i", "weights_level_o".to_owned()),
-            (&mut registers.flips_weights_i, "flips_weights_i", "weights_flip_counts_o".to_owned()),
-            (&mut registers.flips_biases_i, "flips_biases_i", "biases_flip_counts_o".to_owned()),
+            (&mut registers.flips_weights_i, "flips_weights_i", "weight_flip_counts".to_owned()),
+            (&mut registers.flips_biases_i, "flips_biases_i", "bias_flip_counts".to_owned()),
             (&mut registers.flips_activations_i, "flips_activations_i", "map_flip_counts".to_owned()),
             (&mut registers.descriptor_end_i, "descriptor_end_i", {
                 let last = LayerCounters::STRIDE - 1;
@@ -244,8 +261,8 @@ impl Top {
             (&mut self.counters.word_cols_i, "counters_word_cols_i", "sequencer_weight_cols_o".to_owned()),
             (&mut self.counters.padding_i, "counters_padding_i", "sequencer_pixel_padding_o".to_owned()),
             (&mut self.counters.fold_i, "counters_fold_i", "fold_start".to_owned()),
-            (&mut self.counters.weight_flips_i, "counters_weight_flips_i", "weights_flip_count_o".to_owned()),
-            (&mut self.counters.bias_flips_i, "counters_bias_flips_i", "biases_flip_count_o".to_owned()),
+            (&mut self.counters.weight_flips_i, "counters_weight_flips_i", "weight_flip_count".to_owned()),
+            (&mut self.counters.bias_flips_i, "counters_bias_flips_i", "bias_flip_count".to_owned()),
             (&mut self.counters.map_flips_i, "counters_map_flips_i", "map_flip_count".to_owned()),
             (&mut self.counters.select_i, "counters_select_i", "sequencer_count_select_o".to_owned()),
             (&mut self.sequencer.start_i, "sequencer_start_i", "registers_start_o".to_owned()),
@@ -261,9 +278,7 @@ impl Top {
     }
 
     fn wire_weights(&mut self, hw: &Elaborated) -> String {
-        let weights = &mut self.weights;
-        weights.clk_i.connect();
-        weights.rst_i.connect();
+        let margin = RING_MARGIN + hw.write_latency(Site::Weights);
         let mut text = format!(
             "// From layer 32 on all are at risk.\n\
              wire at_risk = (sequencer_layer_o > 8'd31) | registers_inject_layers_o[sequencer_layer_o[4:0]];\n\
@@ -271,28 +286,51 @@ impl Top {
              wire nearly_full = weights_level_o > 20'd{};\n\
              wire stream_write = ws_valid_i & ws_ready_o;\n\
              assign ws_ready_o = registers_weight_stream_o & ~nearly_full & ~host_weight_write_o;\n\
-             assign flip_valid_o = weights_flip_valid_o;\nassign flip_layer_o = sequencer_layer_o;\n\
-             assign flip_group_o = sequencer_group_o;\nassign flip_address_o = weights_flip_index_o;\n\
-             assign flip_before_o = weights_flip_before_o;\nassign flip_mask_o = weights_flip_mask_o;\n",
-            hw.config.memory.weight_words - RING_MARGIN
+             assign flip_layer_o = sequencer_layer_o;\nassign flip_group_o = sequencer_group_o;\n",
+            hw.config.memory.weight_words - margin
         );
+        let (bits, address) = (8 * hw.cols, hw.weight_address_bits);
+        let write = "host_weight_write_o | stream_write";
+        let data = format!("host_weight_write_o ? host_weight_data_o : ws_data_i[{}:0]", bits - 1);
+        let written = match self.weight_faults.first_mut() {
+            None => [write.to_owned(), "host_weight_address_o".to_owned(), data],
+            Some(faults) => {
+                let place = 32 * hw.weight_pieces;
+                text.push_str(&format!(
+                    "// The place of a word in the model's image, and whether its layer is at risk.\n\
+                     wire [31:0] written_place = stream_write ? ws_data_i[{}:{place}] :\n  \
+                     {{registers_write_place_o[31], registers_weight_stream_o ? registers_write_place_o[30:0] : {}}};\n",
+                    place + 31,
+                    padded("host_weight_address_o", address, 31)
+                ));
+                let beside = format!("{{{write}, host_weight_address_o}}");
+                text += &Write {
+                    at_risk: "written_place[31]",
+                    address: "{1'b0, written_place[30:0]}",
+                    epoch: "registers_write_epoch_o",
+                    beside: &beside,
+                    data: &data,
+                    site: Site::Weights,
+                }
+                .wire(faults, "weight");
+                let at = "weight_faults_0_beside_o";
+                [format!("{at}[{address}]"), format!("{at}[{}:0]", address - 1), "weight_faults_0_data_o".to_owned()]
+            }
+        };
+        let weights = &mut self.weights;
+        weights.clk_i.connect();
+        weights.rst_i.connect();
+        let [write, write_address, write_data] = &written;
+        let read_address = format!("sequencer_weight_address_o[{}:0]", address - 1);
         for (port, name, from) in [
             (&mut weights.stream_i, "stream_i", "registers_weight_stream_o"),
             (&mut weights.clear_i, "clear_i", "registers_weight_clear_o"),
-            (&mut weights.write_i, "write_i", "host_weight_write_o | stream_write"),
-            (&mut weights.write_address_i, "write_address_i", "host_weight_address_o"),
-            (&mut weights.write_data_i, "write_data_i", "host_weight_write_o ? host_weight_data_o : ws_data_i"),
+            (&mut weights.write_i, "write_i", write),
+            (&mut weights.write_address_i, "write_address_i", write_address),
+            (&mut weights.write_data_i, "write_data_i", write_data),
             (&mut weights.read_i, "read_i", "sequencer_weight_read_o"),
-            (&mut weights.read_address_i, "read_address_i", "sequencer_weight_address_o"),
+            (&mut weights.read_address_i, "read_address_i", &read_address),
             (&mut weights.row_i, "row_i", "sequencer_weight_row_o"),
-            (&mut weights.live_i, "live_i", "sequencer_weight_live_o"),
-            (&mut weights.index_i, "index_i", "sequencer_weight_index_o"),
-            (&mut weights.enable_i, "enable_i", "inject & (|registers_noise_weights_o[7:0])"),
-            (&mut weights.noise_i, "noise_i", "registers_noise_weights_o"),
-            (&mut weights.seed_load_i, "seed_load_i", "sequencer_seed_load_o"),
-            (&mut weights.seed_key_i, "seed_key_i", "sequencer_weight_key_o"),
-            (&mut weights.seed_shift_i, "seed_shift_i", "sequencer_weight_shift_o"),
-            (&mut weights.flip_clear_i, "flip_clear_i", "registers_flips_clear_o"),
         ] {
             text.push_str(&port.drive(&format!("weights_{name}"), from));
         }
@@ -300,76 +338,93 @@ impl Top {
     }
 
     fn wire_biases(&mut self, hw: &Elaborated) -> String {
-        let biases = &mut self.biases;
-        biases.clk_i.connect();
-        biases.rst_i.connect();
         let column_bits = hw.column_stride.trailing_zeros();
+        let (fold_top, address) = (hw.parameter_address_bits - 1, hw.bias_address_bits);
         let mut text = format!(
             "// The first pixel of an output fold's first pass.\n\
              wire fold_start = sequencer_pixel_valid_o & sequencer_pixel_switch_o & sequencer_pixel_control_o[{FIRST}];\n\
-             assign bias_flip_valid_o = biases_flip_valid_o;\nassign bias_flip_address_o = biases_flip_index_o;\n\
-             assign bias_flip_before_o = biases_flip_before_o;\nassign bias_flip_mask_o = biases_flip_mask_o;\n"
+             wire [{}:0] bias_address = {{host_column_address_o[{fold_top}:0], host_offset_o[{column_bits}:1]}};\n",
+            address - 1
         );
-        let fold_top = hw.parameter_address_bits - 1;
+        let written = match self.bias_faults.first_mut() {
+            None => ["|host_bias_write_o".to_owned(), "bias_address".to_owned(), "host_data_o".to_owned()],
+            Some(faults) => {
+                text += &Write {
+                    at_risk: "registers_write_place_o[31]",
+                    address: &padded("bias_address", address, 32),
+                    epoch: "registers_write_epoch_o",
+                    beside: "{|host_bias_write_o, bias_address}",
+                    data: "host_data_o",
+                    site: Site::Biases,
+                }
+                .wire(faults, "bias");
+                let at = "bias_faults_0_beside_o";
+                [format!("{at}[{address}]"), format!("{at}[{}:0]", address - 1), "bias_faults_0_data_o".to_owned()]
+            }
+        };
+        let biases = &mut self.biases;
+        biases.clk_i.connect();
+        biases.rst_i.connect();
+        let [write, write_address, write_data] = &written;
+        let fold = format!("sequencer_pixel_control_o{}", Control::new(hw).parameter());
         for (port, name, from) in [
-            (&mut biases.write_i, "write_i", "|host_bias_write_o".to_owned()),
-            (
-                &mut biases.write_address_i,
-                "write_address_i",
-                format!("{{host_column_address_o[{fold_top}:0], host_offset_o[{column_bits}:1]}}"),
-            ),
-            (&mut biases.write_data_i, "write_data_i", "host_data_o".to_owned()),
-            (&mut biases.clear_i, "clear_i", "sequencer_write_start_o".to_owned()),
-            (&mut biases.start_i, "start_i", "fold_start".to_owned()),
-            (&mut biases.fold_i, "fold_i", format!("sequencer_pixel_control_o{}", Control::new(hw).parameter())),
-            (&mut biases.cols_i, "cols_i", "sequencer_pixel_col_count_o".to_owned()),
-            (&mut biases.enable_i, "enable_i", "inject & (|registers_noise_biases_o[7:0])".to_owned()),
-            (&mut biases.noise_i, "noise_i", "registers_noise_biases_o".to_owned()),
-            (&mut biases.seed_load_i, "seed_load_i", "sequencer_seed_load_o".to_owned()),
-            (&mut biases.seed_key_i, "seed_key_i", "sequencer_bias_key_o".to_owned()),
-            (&mut biases.seed_shift_i, "seed_shift_i", "sequencer_bias_shift_o".to_owned()),
-            (&mut biases.flip_clear_i, "flip_clear_i", "registers_flips_clear_o".to_owned()),
+            (&mut biases.write_i, "write_i", write.as_str()),
+            (&mut biases.write_address_i, "write_address_i", write_address),
+            (&mut biases.write_data_i, "write_data_i", write_data),
+            (&mut biases.clear_i, "clear_i", "sequencer_write_start_o"),
+            (&mut biases.start_i, "start_i", "fold_start"),
+            (&mut biases.fold_i, "fold_i", &fold),
+            (&mut biases.cols_i, "cols_i", "sequencer_pixel_col_count_o"),
         ] {
-            text.push_str(&port.drive(&format!("biases_{name}"), &from));
+            text.push_str(&port.drive(&format!("biases_{name}"), from));
         }
         text
     }
 
-    /// Where the feature maps' injector is left out their word goes straight to the feeder.
-    fn wire_map_port(&mut self, hw: &Elaborated) -> String {
-        let bits = 8 * hw.rows;
-        let mut text =
-            format!("wire [{}:0] map_word = sequencer_source_o ? map_b_read_data_o : map_a_read_data_o;\n", bits - 1);
-        let counts = COUNTS * COUNT_BITS;
-        let outputs = [
-            ("assign map_flip_valid_o", "flip_valid_o", 1),
-            ("assign map_flip_address_o", "flip_index_o", 32),
-            ("assign map_flip_before_o", "flip_before_o", bits),
-            ("assign map_flip_mask_o", "flip_mask_o", bits),
-            ("wire [7:0] map_flip_count", "flip_count_o", 8),
-            (&format!("wire [{}:0] map_flip_counts", counts - 1), "flip_counts_o", counts),
+    /// What leaves each memory passes its read port; where nothing can be wrong it goes straight on, as late as others.
+    fn wire_ports(&mut self, hw: &Elaborated) -> String {
+        let map = hw.map_address_bits;
+        let sides = [
+            Side {
+                site: Site::Weights,
+                name: "weight",
+                port: self.weight_port.first_mut(),
+                issue: "sequencer_weight_read_o".to_owned(),
+                address: "sequencer_weight_address_o".to_owned(),
+                live: ("sequencer_weight_live_o", hw.cols),
+                code: ("weights_code_o", hw.port(Site::Weights).cells * hw.lanes),
+                bits: 8 * hw.cols,
+                delay: hw.injector_latency,
+            },
+            Side {
+                site: Site::Biases,
+                name: "bias",
+                port: self.bias_port.first_mut(),
+                issue: "biases_read_o".to_owned(),
+                address: padded("biases_address_o", hw.bias_address_bits, 32),
+                live: ("4'hf", 4),
+                code: ("biases_word_o", 32),
+                bits: 32,
+                delay: hw.injector_latency,
+            },
+            Side {
+                site: Site::Activations,
+                name: "map",
+                port: self.map_port.first_mut(),
+                issue: "feeder_word_o".to_owned(),
+                address: map_address("sequencer_source_o", "feeder_address_o", map),
+                live: ("feeder_word_rows_o", hw.rows),
+                code: ("map_word", 8 * hw.rows),
+                bits: 8 * hw.rows,
+                delay: 0,
+            },
         ];
-        let Some(port) = self.map_port.first_mut() else {
-            text.push_str(&format!("wire [{}:0] map_read = map_word;\n", bits - 1));
-            return text + &outputs.map(|(net, _, bits)| format!("{net} = {bits}'d0;\n")).concat();
-        };
-        port.clk_i.connect();
-        port.rst_i.connect();
-        text.push_str(&format!("wire [{}:0] map_read = map_port_0_pixel_o;\n", bits - 1));
-        text.push_str(&outputs.map(|(net, name, _)| format!("{net} = map_port_0_{name};\n")).concat());
-        for (port, name, from) in [
-            (&mut port.clear_i, "clear_i", "sequencer_write_start_o"),
-            (&mut port.valid_i, "valid_i", "feeder_word_o"),
-            (&mut port.rows_i, "rows_i", "feeder_word_rows_o"),
-            (&mut port.pixel_i, "pixel_i", "map_word"),
-            (&mut port.enable_i, "enable_i", "inject & (|registers_noise_activations_o[7:0])"),
-            (&mut port.noise_i, "noise_i", "registers_noise_activations_o"),
-            (&mut port.seed_load_i, "seed_load_i", "sequencer_seed_load_o"),
-            (&mut port.seed_key_i, "seed_key_i", "sequencer_map_key_o"),
-            (&mut port.seed_shift_i, "seed_shift_i", "sequencer_map_shift_o"),
-            (&mut port.flip_clear_i, "flip_clear_i", "registers_flips_clear_o"),
-        ] {
-            text.push_str(&port.drive(&format!("map_port_0_{name}"), from));
+        let mut text = format!(
+            "wire [{}:0] map_word = sequencer_source_o ? map_b_read_data_o : map_a_read_data_o;\n",
+            8 * hw.rows - 1
+        );
+        for side in sides {
+            text += &side.wire(hw);
         }
         text
     }
@@ -383,30 +438,52 @@ impl Top {
             copies.insert(0, format!("host_data_o[{}:0]", rest - 1));
         }
         let copies = copies.join(", ");
+        let (rows, map) = (hw.rows, hw.map_address_bits);
         // Map A is read when the descriptor's source is 0, and written when it is 1.
-        for (map, name, reads) in
-            [(&mut self.map_a, "map_a", "~sequencer_source_o"), (&mut self.map_b, "map_b", "sequencer_source_o")]
-        {
+        text += &format!(
+            "wire host_map_write = host_map_a_write_o | host_map_b_write_o;\n\
+             wire map_write_b = host_map_write ? host_map_b_write_o : ~sequencer_source_o;\n\
+             wire [{}:0] map_write_lanes = host_map_write ? host_map_lanes_o : write_back_lanes_o & {{{rows}{{sequencer_busy_o}}}};\n\
+             wire [{}:0] map_write_address = host_map_write ? host_map_address_o : write_back_address_o;\n\
+             wire [{}:0] map_write_data = host_map_write ? {{{copies}}} : write_back_data_o;\n",
+            rows - 1,
+            map - 1,
+            8 * rows - 1,
+        );
+        let mut written = ["map_write_b", "map_write_lanes", "map_write_address", "map_write_data"].map(str::to_owned);
+        if let Some(faults) = self.map_faults.first_mut() {
+            text.push_str(
+                "// An ofmap is the ifmap of the next layer, the host's images that of layer 0.\n\
+                 wire [7:0] next_layer = sequencer_layer_o + 8'd1;\n\
+                 wire next_at_risk = (next_layer > 8'd31) | registers_inject_layers_o[next_layer[4:0]];\n",
+            );
+            text += &Write {
+                at_risk: "host_map_write ? registers_write_place_o[31] : next_at_risk",
+                address: &map_address("map_write_b", "map_write_address", map),
+                epoch: "host_map_write ? {8'd0, registers_write_epoch_o[23:0]} : {next_layer, 8'd0, sequencer_group_o}",
+                beside: "{map_write_b, map_write_lanes, map_write_address}",
+                data: "map_write_data",
+                site: Site::Activations,
+            }
+            .wire(faults, "map");
+            let at = "map_faults_0_beside_o";
+            written = [
+                format!("{at}[{}]", rows + map),
+                format!("{at}[{}:{map}]", rows + map - 1),
+                format!("{at}[{}:0]", map - 1),
+                "map_faults_0_data_o".to_owned(),
+            ];
+        }
+        let [to_b, lanes, address, data] = &written;
+        for (map, name, reads, chosen) in [
+            (&mut self.map_a, "map_a", "~sequencer_source_o", format!("~{to_b}")),
+            (&mut self.map_b, "map_b", "sequencer_source_o", to_b.clone()),
+        ] {
             map.clk_i.connect();
             for (port, field, from) in [
-                (
-                    &mut map.write_lanes_i,
-                    "write_lanes_i",
-                    format!(
-                        "host_{name}_write_o ? host_map_lanes_o : write_back_lanes_o & {{{}{{sequencer_busy_o & ~({reads})}}}}",
-                        hw.rows
-                    ),
-                ),
-                (
-                    &mut map.write_address_i,
-                    "write_address_i",
-                    format!("host_{name}_write_o ? host_map_address_o : write_back_address_o"),
-                ),
-                (
-                    &mut map.write_data_i,
-                    "write_data_i",
-                    format!("host_{name}_write_o ? {{{copies}}} : write_back_data_o"),
-                ),
+                (&mut map.write_lanes_i, "write_lanes_i", format!("{lanes} & {{{rows}{{{chosen}}}}}")),
+                (&mut map.write_address_i, "write_address_i", address.clone()),
+                (&mut map.write_data_i, "write_data_i", data.clone()),
                 (&mut map.read_i, "read_i", format!("host_map_read_o | (feeder_read_o & {reads})")),
                 (
                     &mut map.read_address_i,
@@ -433,16 +510,16 @@ impl Top {
             (&mut feeder.address_i, "feeder_address_i", "sequencer_pixel_address_o"),
             (&mut feeder.rows_i, "feeder_rows_i", "sequencer_pixel_rows_o"),
             (&mut feeder.control_i, "feeder_control_i", "sequencer_pixel_control_o"),
-            (&mut feeder.pixel_i, "feeder_pixel_i", "map_read"),
+            (&mut feeder.pixel_i, "feeder_pixel_i", "map_port_read"),
             (&mut array.x_i, "array_x_i", "feeder_x_o"),
             (&mut array.switch_i, "array_switch_i", "feeder_switch_o"),
             (&mut array.control_i, "array_control_i", "feeder_control_o"),
-            (&mut array.weights_i, "array_weights_i", "weights_weights_o"),
+            (&mut array.weights_i, "array_weights_i", "weight_port_read"),
             (&mut array.load_i, "array_load_i", "weights_load_o"),
             (&mut array.host_read_i, "array_host_read_i", "host_accumulator_read_o"),
             (&mut array.host_address_i, "array_host_address_i", "host_column_address_o"),
             (&mut array.host_data_i, "array_host_data_i", "host_data_o"),
-            (&mut array.bias_i, "array_bias_i", "biases_bias_o"),
+            (&mut array.bias_i, "array_bias_i", "bias_port_read"),
             (&mut array.bias_load_i, "array_bias_load_i", "biases_load_o"),
             (&mut array.host_write_scale_i, "array_host_write_scale_i", "host_scale_write_o"),
             (&mut write_back.start_i, "write_back_start_i", "sequencer_write_start_o"),

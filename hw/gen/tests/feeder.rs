@@ -96,11 +96,9 @@ fn compare(hw: &Elaborated) {
         if let Some(asking) = under_way.get(wait) {
             assert_eq!(read, asking.valid, "cycle {cycle}");
             assert!(!read || address == asking.address, "cycle {cycle}");
-        }
-        if let Some(leaving) = under_way.get(wait + 2) {
             let (word, word_rows) = (bench.get("word_o") == 1, bench.get("word_rows_o") as u32);
-            assert_eq!(word, leaving.valid && !leaving.padding, "cycle {cycle}");
-            assert!(!word || word_rows == leaving.rows, "cycle {cycle}");
+            assert_eq!(word, asking.valid && !asking.padding, "cycle {cycle}");
+            assert!(!word || word_rows == asking.rows, "cycle {cycle}");
         }
         memory.step(read, address);
         bench.step();

@@ -315,7 +315,7 @@ fn injector_lane_with_a_fault_breaks_its_properties() {
         Fault { line: "word_valid = valid_i & enable_i;", instead: "word_valid = valid_i;", fails: "identity" },
         Fault { line: "code_q <= code ^ flips;", instead: "code_q <= code;", fails: "reported" },
         Fault { line: "flips = flips & live & (", instead: "flips = flips & (", fails: "only_live" },
-        Fault { line: "live <= {bits & ", instead: "live <= {", fails: "only_live" },
+        Fault { line: "live <= {bits_i & ", instead: "live <= {", fails: "only_live" },
         Fault {
             line: "hit <= word_valid & (word_draw <= word_threshold);",
             instead: "hit <= word_valid;",
@@ -350,7 +350,7 @@ fn register_bank_holds_what_was_written_and_changes_nothing_else() {
 fn register_bank_with_a_fault_breaks_its_properties() {
     let faults = [
         Fault { line: "8'd33: inject_left_32 <=", instead: "8'd33: inject_both_32 <=", fails: "held" },
-        Fault { line: "inject_word_biases, inject_weak,", instead: "inject_word_weights, inject_weak,", fails: "held" },
+        Fault { line: "inject_word_biases, inject_weak}", instead: "inject_word_weights, inject_weak}", fails: "held" },
         Fault { line: "program_count <= 8'd1;", instead: "program_count <= 8'd0;", fails: "held" },
         Fault { line: "value_2 <= value_1;", instead: "value_2 <= write_i ? data_i : value_1;", fails: "answered" },
         Fault { line: "8'd9: value = {12'd0, weight_level_i};", instead: "8'd9: value = 32'd0;", fails: "answered" },

@@ -1,4 +1,4 @@
-//! The injector: seeding, the draws of a lane, and a lane of the weight memory around it.
+//! The read noise: seeding, and the draws of a lane.
 
 mod common;
 
@@ -11,13 +11,6 @@ use hafnia_config::fault::{Rates, SEED_FIX, Share, Site, Thresholds, stream_key}
 use hafnia_golden::generator::{CellGenerator, SeedGenerator};
 use hafnia_golden::injector::{Tree, seeded_lanes};
 use rand::Rng;
-
-/// The configuration with a weight memory of 80 words, which is no power of two, and injectors at these sites.
-fn small(sites: &[Site]) -> Elaborated {
-    let mut config = injecting(&array(3, 5, 2), sites).config;
-    config.memory.weight_words = 80;
-    config.validate().expect("the configuration is legal")
-}
 
 /// A hardware whose lanes are all the same, and their codewords.
 fn lane_of(site: Site, lane_weights: u32) -> (Elaborated, Port) {
@@ -228,61 +221,6 @@ fn a_draw_equal_to_its_threshold_is_not_kept() {
                 let node = noise.nodes.last_mut().expect("a pair of cells");
                 (node.both, node.left) = (both, left);
                 run_lane(&mut bench, port, (&noise, 0xff), seed, |_| true);
-            }
-        }
-    }
-}
-
-#[test]
-fn weight_lane_reads_its_memory_through_the_injector() {
-    // Without its own injector it waits for that of another site, or for none.
-    for sites in [&[Site::Weights][..], &[Site::Biases], &[]] {
-        let hw = small(sites);
-        let (injector, port) = (sites == [Site::Weights], hw.port(Site::Weights));
-        let mut bench = Bench::new(&hw, "weight_lane");
-        let mut rng = rng(3);
-        let key = stream_key(3, Site::Weights, 0, 0);
-        let thresholds = thresholds(Rates { p01: 0.1, p10: 0.05 }, port);
-        bench.set_noise(&thresholds, 0xff);
-        if injector {
-            seed_lane(&mut bench, port, key);
-        }
-        bench.set("enable_i", 1);
-        let tree = Tree::new(&thresholds);
-        let mut golden = seeded_lanes(key, 1, &tree).remove(0);
-        let mut memory: Vec<Option<u64>> = vec![None; 80];
-        let (mut asked, mut under_way) = (VecDeque::from([(false, 0); 2]), VecDeque::new());
-        for cycle in 0..5000 {
-            let (write, read) = (rng.random_range(0..80), rng.random_range(0..80));
-            let (data, live) = (rng.random::<u16>(), rng.random_range(0..4));
-            // A word read in the cycle in which it is written is undefined.
-            let (writes, reads) =
-                (rng.random_bool(0.5), rng.random_bool(0.7) && read != write && memory[read].is_some());
-            bench.set("write_i", writes.into());
-            bench.set("write_address_i", write as u64);
-            bench.set("write_weights_i", data.into());
-            bench.set("read_i", reads.into());
-            bench.set("read_address_i", read as u64);
-            asked.push_back((reads, live));
-            let (valid, live_now) = asked.pop_front().expect("two reads are under way");
-            bench.set("valid_i", valid.into());
-            bench.set("live_i", live_now);
-            under_way.push_back(memory[read].filter(|_| reads).map(|code: u64| {
-                let drawn = if injector { golden.draw().flips(code.into(), thresholds.keep) as u64 } else { 0 };
-                let flips = drawn & cells(live);
-                (code ^ flips, flips)
-            }));
-            if writes {
-                memory[write] = Some(data.into());
-            }
-            bench.step();
-            if under_way.len() as u32 == hw.weight_latency {
-                let want = under_way.pop_front().expect("it is not empty");
-                let flips = bench.get("flips_o");
-                assert_eq!(flips, want.map_or(0, |(_, flips)| flips), "{sites:?}, cycle {cycle}");
-                if let Some((weights, _)) = want {
-                    assert_eq!(bench.get("weights_o"), weights, "{sites:?}, cycle {cycle}");
-                }
             }
         }
     }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use common::{Bench, array, injecting, noise, rng, with_nodes_of_three_cells};
 use hafnia_config::Elaborated;
-use hafnia_config::fault::Site;
+use hafnia_config::fault::{Kinds, Site};
 use hafnia_config::regs::{Access, Register, registers};
 use rand::Rng;
 
@@ -81,19 +81,26 @@ impl Bank {
             assert_eq!(self.bench.get(port) == 1, self.fired.as_deref() == Some(name), "{port}");
         }
         Site::ALL.into_iter().for_each(|site| self.check_noise(site));
+        let cells: Vec<u32> = noise::CELLS.into_iter().map(|name| self.value(name)).collect();
+        assert_eq!(self.bench.get_words("cells_o"), cells);
+        for (port, name) in [("write_epoch_o", "WRITE_EPOCH"), ("write_place_o", "WRITE_PLACE")] {
+            assert_eq!(self.bench.get(port) as u32, self.value(name), "{port}");
+        }
     }
 
     /// Compares the bus of a site with the registers that it joins; it is 0 where the site is left out.
     fn check_noise(&mut self, site: Site) {
         let injects = self.hw.config.injector.read_sites().any(|with| with == site);
         let register = |field: &str| match field {
-            "BITS" | "WORD" => format!("INJECT_{field}_{}", site.name().to_uppercase()),
+            "WORD" => format!("INJECT_WORD_{}", site.name().to_uppercase()),
             _ => format!("INJECT_{field}"),
         };
         let fields = noise::fields(self.hw.port(site).cells).into_iter();
         let fields = fields.map(|(field, width)| (if injects { self.value(&register(&field)) } else { 0 }, width));
         let want = noise::joined(fields.collect::<Vec<_>>());
         assert_eq!(self.bench.get_words(&format!("noise_{site}_o")), want, "{site}");
+        let bits = self.value(&format!("INJECT_BITS_{}", site.name().to_uppercase()));
+        assert_eq!(self.bench.get(&format!("bits_{site}_o")), u64::from(bits), "{site}");
     }
 
     /// The input that a flip count is read from, if `name` is one: `FLIPS_<site>_<before><after>_<bit>`.
@@ -145,9 +152,12 @@ impl Bank {
     }
 }
 
-/// Few and many registers of read noise, those of each site alone, and none.
+/// Few and many registers of read noise, those of each site alone, and none; and those of faults of cells.
 fn configurations() -> Vec<Elaborated> {
+    let mut faulty = array(3, 5, 2).config;
+    faulty.injector.biases = Kinds::ALL;
     let mut list = vec![array(3, 5, 2), injecting(&array(2, 16, 8), &Site::ALL), with_nodes_of_three_cells()];
+    list.push(faulty.validate().expect("the configuration is legal"));
     list.extend([vec![Site::Weights], vec![Site::Biases], vec![]].map(|sites| injecting(&array(3, 5, 2), &sites)));
     list
 }

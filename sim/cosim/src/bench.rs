@@ -44,14 +44,14 @@ pub fn simulated(
     repeats: usize,
 ) -> Result<Simulated, CosimError> {
     let mut accel = Accel::open(SimTransport::new(model.dut()?)?, plan.hw, plan.network, plan.schedule)?;
-    accel.set_noise(plan.noise.clone())?;
+    accel.set_noise(plan.noise.clone(), plan.seed)?;
     let mut measured = Simulated { utilisation: 0.0, macs: 0, cycles: 0, driven: Vec::new(), bare: Vec::new() };
     for _ in 0..repeats {
-        let program = accel.stage(0, images, plan.seed)?;
+        let program = accel.stage(0, images)?;
         let Armed { start, stream, max_cycles } = accel.arm(0, &program)?;
         measured.bare.push(accel.link().dut.bare_run((start, 1), max_cycles, &stream)?.time);
         let begin = Instant::now();
-        let run = accel.batch(0, images, plan.seed, Depth::Logits)?;
+        let run = accel.batch(0, images, Depth::Logits)?;
         measured.driven.push(begin.elapsed());
         let sum = |of: fn(&hafnia_config::regs::LayerCounters) -> u32, kind: Option<LayerKind>| -> u64 {
             let of_kind = |layer: usize| kind.is_none_or(|kind| plan.schedule.layers[layer].shape.kind == kind);

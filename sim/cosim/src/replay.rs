@@ -3,9 +3,12 @@
 use std::ops::Range;
 use std::path::Path;
 
+use hafnia_config::accel::MEMORY_LATENCY;
 use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
 use hafnia_config::schedule::emit_interval;
+use hafnia_config::shape::LayerKind;
+use hafnia_golden::read::pixel_order;
 use hafnia_verilate::{Builder, Design, Variant};
 
 use crate::compare::Difference;
@@ -59,7 +62,12 @@ pub fn replay(
     let place = Place::of(plan, &found, ifmaps.first, ifmaps.images.len() as u32);
     let trace = Trace { path: path.to_owned(), from: place.about.saturating_sub(AROUND), count: 2 * AROUND };
     once(&Hardware { model: builder.build(design, Variant::tracing(path))?, trace: Some(trace.clone()) })?;
-    let mut whole = window::read(path, &SIGNALS)?;
+    let of_reads = match place.kind {
+        Kind::Read(site, _) => window::signals_of_reads(site).to_vec(),
+        Kind::Write(_) | Kind::Unknown => Vec::new(),
+    };
+    let signals: Vec<&str> = of_reads.iter().map(String::as_str).chain(SIGNALS).collect();
+    let mut whole = window::read(path, &signals)?;
     // The file counts from reset, this run from the moment at which the network was loaded.
     for (cycle, number) in whole.cycles.iter_mut().zip(trace.from..) {
         *cycle = number;
@@ -78,8 +86,8 @@ struct Place {
 enum Kind {
     /// The write of this word of a feature-map memory.
     Write(u32),
-    /// The read of this weight word of the layer.
-    Read(u32),
+    /// The read of this word of the layer.
+    Read(Site, u32),
     /// No one place.
     Unknown,
 }
@@ -103,14 +111,14 @@ impl Place {
                 let order = |flip: &Flip| (flip.layer, flip.group, flip.site, flip.word, flip.bit);
                 let flip = got.into_iter().chain(want).min_by_key(order).expect("one of the two has a flip");
                 let layer = flip.layer as usize;
-                if flip.site != Site::Weights {
-                    return Self { about: end.saturating_sub(AROUND), kind: Kind::Unknown };
-                }
                 let image = (flip.group * plan.schedule.layers[layer].read_group).saturating_sub(first);
-                Self {
-                    about: begin + Timing::of(plan, layer, images, image).read(flip.word),
-                    kind: Kind::Read(flip.word),
-                }
+                let timing = Timing::of(plan, layer, images, image);
+                let about = match flip.site {
+                    Site::Weights => timing.weight_read(flip.word),
+                    Site::Biases => timing.bias_read(flip.word),
+                    Site::Activations => timing.activation_read(flip.word),
+                };
+                Self { about: begin + about, kind: Kind::Read(flip.site, flip.word) }
             }
             Difference::Logit { .. }
             | Difference::Counter { .. }
@@ -125,8 +133,9 @@ impl Place {
         let number = |text: &String| u32::from_str_radix(text, 16).ok();
         let (valid, address, wanted, (before, after)) = match self.kind {
             Kind::Write(word) => (row("write_back_lanes_o")?, row("write_back_address_o")?, word, SHOWN_OF_WRITE),
-            Kind::Read(word) => {
-                (row("sequencer_weight_read_o")?, row("sequencer_weight_index_o")?, word, SHOWN_OF_READ)
+            Kind::Read(site, word) => {
+                let [issue, index, ..] = window::signals_of_reads(site);
+                (row(&issue)?, row(&index)?, word, SHOWN_OF_READ)
             }
             Kind::Unknown => return None,
         };
@@ -173,7 +182,7 @@ impl<'a> Timing<'a> {
     }
 
     /// About when a weight word of the layer is read: each tile while the one before it is in use.
-    fn read(&self, word: u32) -> u64 {
+    fn weight_read(&self, word: u32) -> u64 {
         let schedule = self.plan.schedule;
         let starts = schedule.pass_starts(self.plan.hw, self.layer, self.images);
         let mut row = u64::from(word);
@@ -182,6 +191,39 @@ impl<'a> Timing<'a> {
                 return self.begin + row + if tile == 0 { 0 } else { starts[tile - 1] };
             }
             row -= pass.rows;
+        }
+        self.begin
+    }
+
+    /// About when a bias of the layer is read: just before the first sums of its output fold leave the array.
+    fn bias_read(&self, k: u32) -> u64 {
+        let (hw, part) = (self.plan.hw, &self.plan.schedule.layers[self.layer]);
+        let starts = self.plan.schedule.pass_starts(hw, self.layer, self.images);
+        let first_pass = k / hw.cols * part.c_folds * part.shape.kind.taps();
+        self.begin + starts[first_pass as usize] + u64::from(k % hw.cols + hw.rows + MEMORY_LATENCY)
+    }
+
+    /// About when a word of the layer's ifmaps is read: with the pixel that it goes to.
+    fn activation_read(&self, word: u32) -> u64 {
+        let (hw, part) = (self.plan.hw, &self.plan.schedule.layers[self.layer]);
+        let starts = self.plan.schedule.pass_starts(hw, self.layer, self.images);
+        let (side, pixels) = (if part.shape.kind == LayerKind::Conv3x3 { 3 } else { 1 }, pixel_order(&part.shape));
+        let is_read = |tap: usize, &(y, x): &(usize, usize)| {
+            let (r, s) = (tap / side, tap % side);
+            let inside = |at: usize, tap: usize, size: u32| (1..=size as usize).contains(&(at + tap + 1 - side / 2));
+            inside(y, r, part.shape.height) && inside(x, s, part.shape.width)
+        };
+        let mut left = word as usize;
+        for (pass, start) in starts.iter().enumerate() {
+            let tap = pass % (side * side);
+            let reads: Vec<usize> = (0..pixels.len()).filter(|&n| is_read(tap, &pixels[n])).collect();
+            if left < reads.len() * self.images as usize {
+                let position = left / reads.len() * pixels.len() + reads[left % reads.len()];
+                let last_of_fold = (pass + 1) % (side * side * part.c_folds as usize) == 0;
+                let interval = if last_of_fold { emit_interval(hw, &part.shape) } else { 1 };
+                return self.begin + start + position as u64 * u64::from(interval);
+            }
+            left -= reads.len() * self.images as usize;
         }
         self.begin
     }

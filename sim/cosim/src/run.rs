@@ -159,7 +159,6 @@ pub fn run_batches(
 struct Worker<'a> {
     golden: Option<Golden<'a>>,
     accel: Option<Accel<'a, SimTransport>>,
-    plan: &'a Plan<'a>,
     depth: Depth,
     /// Clock cycle at which the network was loaded.
     loaded: u64,
@@ -176,11 +175,11 @@ impl<'a> Worker<'a> {
         };
         let model = || Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed);
         let golden = golden.then(|| model().starting_from(clean));
-        let mut worker = Self { golden, accel: None, plan, depth, loaded: 0, trace: None };
+        let mut worker = Self { golden, accel: None, depth, loaded: 0, trace: None };
         if let Some(hardware) = hardware {
             let transport = SimTransport::new(hardware.model.dut()?)?;
             let mut accel = Accel::open(transport, plan.hw, plan.network, plan.schedule)?;
-            accel.set_noise(plan.noise.clone())?;
+            accel.set_noise(plan.noise.clone(), plan.seed)?;
             let dut = &mut accel.link().dut;
             worker.loaded = dut.cycle();
             if let Some(Trace { path, from, count }) = &hardware.trace {
@@ -208,7 +207,7 @@ impl<'a> Worker<'a> {
             let want = want.expect("an engine computes");
             return Ok(report(first, want.outputs, want.flips, want.counters, want.flip_counts));
         };
-        let got = match (accel.batch(first, images, self.plan.seed, depth), &want) {
+        let got = match (accel.batch(first, images, depth), &want) {
             (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
                 let now = accel.link().dut.cycle() - self.loaded;
                 let found = Found { difference: Difference::Unfinished { layer, status }, cycles: (now, now) };

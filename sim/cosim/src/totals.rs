@@ -4,6 +4,8 @@ use hafnia_config::fault::{AtRisk, Site};
 use hafnia_config::flip::FlipCounts;
 use hafnia_config::regs::LayerCounters;
 use hafnia_golden::conv::arg_max;
+use hafnia_golden::fast::Writes;
+use hafnia_golden::network::Network;
 
 use crate::Plan;
 use crate::run::BatchReport;
@@ -17,6 +19,9 @@ pub struct Totals {
     at_risk: AtRisk,
     /// By layer, the cells at risk of one read of the parameters that hold 0 and 1.
     held: Vec<[u64; 2]>,
+    /// Where writes fail, the cells at risk of the parameters that a pulse left wrong and all of them, each those that are to
+    /// hold 0 and 1.
+    written: Option<[[u64; 2]; 2]>,
     /// Images.
     pub images: u64,
     /// Images whose largest logit is that of their label.
@@ -40,14 +45,23 @@ impl Totals {
     pub fn new(plan: &Plan<'_>) -> Self {
         let at_risk = plan.noise.at_risk;
         let parameters = [Site::Weights, Site::Biases];
-        let held = |layer: usize| {
-            let of = |site| plan.network.held(layer, site, at_risk.bits_in(site, layer as u32));
-            let [weights, biases] = parameters.map(of);
+        let stored = Writes::new(plan.hw, &plan.noise, plan.seed);
+        let stored = stored.map(|writes| writes.network(plan.hw, plan.schedule, plan.network));
+        let both = |layer: usize, count: &dyn Fn(Site, u8) -> [u64; 2]| {
+            let [weights, biases] = parameters.map(|site| count(site, at_risk.bits_in(site, layer as u32)));
             [weights[0] + biases[0], weights[1] + biases[1]]
         };
+        let layers = 0..plan.network.layers.len();
+        let held = |of: &Network| layers.clone().map(|l| both(l, &|site, mask| of.held(l, site, mask))).collect();
+        let wrong = |stored: &Network| {
+            let network = plan.network;
+            layers.clone().map(|l| both(l, &|site, mask| network.wrong_in(stored, l, site, mask))).collect::<Vec<_>>()
+        };
+        let sum = |counts: Vec<[u64; 2]>| counts.iter().fold([0; 2], |sum, of| [sum[0] + of[0], sum[1] + of[1]]);
         Self {
             at_risk,
-            held: (0..plan.network.layers.len()).map(held).collect(),
+            written: stored.as_ref().map(|stored| [sum(wrong(stored)), sum(held(plan.network))]),
+            held: held(stored.as_ref().unwrap_or(plan.network)),
             parameters_at_risk: [0; 2],
             images: 0,
             correct: 0,
@@ -127,6 +141,15 @@ impl Totals {
             let cells = self.parameters_at_risk[usize::from(before)];
             let flips: u64 = Site::ALL.map(|site| self.flip_counts.of(site, before).iter().sum::<u64>()).iter().sum();
             (known && cells > 0).then(|| flips as f64 / cells as f64)
+        })
+    }
+
+    /// Returns the measured rates of write errors of parameters in both directions: cells at risk left wrong / cells written.
+    /// None where writes do not fail or no such cell was written.
+    pub fn writes_measured(&self) -> [Option<f64>; 2] {
+        [0, 1].map(|to| {
+            let [wrong, all] = self.written?;
+            (all[to] > 0).then(|| wrong[to] as f64 / all[to] as f64)
         })
     }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use hafnia_config::fault::Site;
 use vcd::{Command, IdCode, Parser, ScopeItem, Value, Var};
 
 use crate::CosimError;
@@ -13,20 +14,30 @@ use crate::CosimError;
 const CYCLE_NS: u64 = 10;
 
 /// The signals worth seeing when a map differs: what entered the array, what left it, what was written where.
-pub const SIGNALS: [&str; 12] = [
+pub const SIGNALS: [&str; 8] = [
     "sequencer_pixel_valid_o",
     "sequencer_pixel_address_o",
     "sequencer_pixel_padding_o",
-    "sequencer_weight_read_o",
-    "sequencer_weight_index_o",
-    "flip_valid_o",
-    "flip_mask_o",
     "feeder_x_o",
     "array_values_o",
     "write_back_lanes_o",
     "write_back_address_o",
     "write_back_data_o",
 ];
+
+/// The signals worth seeing when a flip differs, of the read port of its site and its record: that a word is asked for, which
+/// it is and where, what it held, what came out.
+pub fn signals_of_reads(site: Site) -> [String; 8] {
+    let (port, record) = match site {
+        Site::Weights => ("weight_port", "flip"),
+        Site::Biases => ("bias_port", "bias_flip"),
+        Site::Activations => ("map_port", "map_flip"),
+    };
+    let of_port = ["issue_i", "index_o", "address_i", "code_i", "code_o"].map(|name| format!("{port}_0_{name}"));
+    let [issue, index, address, held, read] = of_port;
+    let [valid, number, mask] = ["valid_o", "address_o", "mask_o"].map(|name| format!("{record}_{name}"));
+    [issue, index, address, held, read, valid, number, mask]
+}
 
 /// One signal over the window: its name, and one value per cycle, hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{Bench, builder};
-use hafnia_config::fault::{AtRisk, Rates};
-use hafnia_cosim::{CosimError, Engine, Found, Hardware, Ifmaps, Totals, design, random};
+use hafnia_config::accel::InjectorConfig;
+use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Noise, Rates, Telegraph};
+use hafnia_cosim::{CosimError, Engine, Found, Hardware, Ifmaps, Plan, Totals, design, random};
 use hafnia_verilate::{Design, Model, Port, Variant};
 use rayon::prelude::*;
 
@@ -22,7 +23,7 @@ const fn fault(name: &'static str, text: &'static str, instead: &'static str) ->
     Fault { name, text, instead }
 }
 
-const FAULTS: [Fault; 45] = [
+const FAULTS: [Fault; 63] = [
     // Requantiser
     fault("rounding bit left out", "half = 49'd1 << (s_1 - 6'd1);", "half = 49'd0;"),
     fault("ties toward minus infinity", "49'd1 << (s_1 - 6'd1);", "(49'd1 << (s_1 - 6'd1)) - 49'd1;"),
@@ -54,7 +55,7 @@ const FAULTS: [Fault; 45] = [
     fault("seed chain skips a register", "    c3 <= b3;", "    c3 <= a3;"),
     fault("never both halves", "draws[2] = both | (u > ", "draws[2] = (u > "),
     fault("threshold of another node size", "draws[1] = u <= left_16", "draws[1] = u <= left_8"),
-    fault("bits that are not at risk", "live <= {bits & {8{live_i[1]}},", "live <= {{8{live_i[1]}},"),
+    fault("bits that are not at risk", "live <= {bits_i & {8{live_i[1]}},", "live <= {{8{live_i[1]}},"),
     fault("layers that are not at risk", "registers_inject_enable_o & at_risk", "registers_inject_enable_o"),
     fault("flips in columns that are not live", "flips = flips & live & (", "flips = flips & ("),
     fault("candidates of the other value thinned", "{16{thinned[1]}} & code", "{16{thinned[1]}} & ~code"),
@@ -70,8 +71,8 @@ const FAULTS: [Fault; 45] = [
     ),
     fault(
         "biases seeded with the key of weights",
-        "biases_seed_key_i = sequencer_bias_key_o",
-        "biases_seed_key_i = sequencer_weight_key_o",
+        "bias_port_0_seed_key_i = sequencer_bias_key_o",
+        "bias_port_0_seed_key_i = sequencer_weight_key_o",
     ),
     fault(
         "bias chain shifted too long",
@@ -80,8 +81,8 @@ const FAULTS: [Fault; 45] = [
     ),
     fault(
         "bias draws not restarted in every layer",
-        "biases_seed_shift_i = sequencer_bias_shift_o",
-        "biases_seed_shift_i = sequencer_bias_shift_o & (sequencer_layer_o == 8'd0)",
+        "bias_port_0_seed_shift_i = sequencer_bias_shift_o",
+        "bias_port_0_seed_shift_i = sequencer_bias_shift_o & (sequencer_layer_o == 8'd0)",
     ),
     fault(
         "bias one column late",
@@ -90,16 +91,47 @@ const FAULTS: [Fault; 45] = [
     ),
     fault(
         "bias a cycle late",
-        "assign bias_o = injector_0_code_o;",
-        "reg [31:0] late;\nalways @(posedge clk_i) late <= injector_0_code_o;\nassign bias_o = late;",
+        "assign bias_port_read = bias_port_0_code_o[31:0];",
+        "reg [31:0] late;\nalways @(posedge clk_i) late <= bias_port_0_code_o;\nassign bias_port_read = late;",
     ),
     fault("biases of the fold before", "fold = first ? start_", "fold = ~first ? start_"),
-    fault("draws for padding", "assign word_o = command_2[0] & ~command_2[2];", "assign word_o = command_2[0];"),
+    fault("draws for padding", "assign word_o = command_0[0] & ~command_0[2];", "assign word_o = command_0[0];"),
     fault(
         "activations of unused rows",
-        "map_port_0_rows_i = feeder_word_rows_o",
-        "map_port_0_rows_i = ~feeder_word_rows_o",
+        "map_port_0_live_i = {5'd0, feeder_word_rows_o}",
+        "map_port_0_live_i = {5'd0, ~feeder_word_rows_o}",
     ),
+    // Faults of cells
+    fault("rotation in a hash", "({x_0[7:0], x_0[31:8]} + y_0)", "({x_0[6:0], x_0[31:7]} + y_0)"),
+    fault("hash with one word of the key", "^ key_i[63:32] ^", "^ key_i[31:0] ^"),
+    fault("stuck cells that are not at risk", "& ~(cells_0_stuck_0_o & at_risk)", "& ~cells_0_stuck_0_o"),
+    fault("epochs two by two", "{address_i[3:0], 4'd0} +: 16", "{address_i[3:1], 5'd0} +: 16"),
+    fault("charge the same in every layer", "charge_0_epoch_i = {layer_i, ", "charge_0_epoch_i = {8'd0, "),
+    fault("reads of traps drawn by place", "read_0_address_i = index_i;", "read_0_address_i = address_i;"),
+    fault("reads of traps the same in every group", "{layer_i, 8'd0, group_i}", "{layer_i, 8'd0, 16'd0}"),
+    fault("noise does not see faults of cells", "lanes_0_code_i = seen", "lanes_0_code_i = held"),
+    fault("noise and fault of one cell both count", "faulty_read ^ noisy", "faulty_read | noisy"),
+    fault("faults where no word is read", "{issue_3 & at_risk_i}", "{at_risk_i}"),
+    fault(
+        "feature maps A and B the same device",
+        "map_port_0_address_i = {sequencer_source_o, ",
+        "map_port_0_address_i = {1'b0, ",
+    ),
+    fault(
+        "write errors of the other direction",
+        "(data_2 & to_0) | (~data_2 & to_1)",
+        "(data_2 & to_1) | (~data_2 & to_0)",
+    ),
+    fault("write errors in every layer", "at_risk_1 <= at_risk_i;", "at_risk_1 <= 1'b1;"),
+    fault("layer of an ofmap", "next_layer = sequencer_layer_o + 8'd1;", "next_layer = sequencer_layer_o;"),
+    fault("group of an ofmap", "{next_layer, 8'd0, sequencer_group_o}", "{next_layer, 24'd0}"),
+    fault("streamed words two by two at one place", "? ws_data_i[95:64]", "? {ws_data_i[95:65], 1'b0}"),
+    fault(
+        "writes to the memory that is read",
+        "map_write_b = host_map_write ? host_map_b_write_o : ~",
+        "map_write_b = host_map_write ? host_map_b_write_o : ",
+    ),
+    fault("errors of one word in the next", "beside_o = beside_o_3;", "beside_o = beside_o_2;"),
     // Counters
     fault("every flip counted twice", "{2'd0, weight_flips_i}", "{1'd0, weight_flips_i, 1'd0}"),
     fault("PEs added instead of multiplied", "{2'd0, pixel_rows_i} * {2'd0", "{2'd0, pixel_rows_i} + {2'd0"),
@@ -107,7 +139,7 @@ const FAULTS: [Fault; 45] = [
     fault("flips counted in the other direction", "of_1 = mask & stored;", "of_1 = mask & ~stored;"),
     fault("flip counts not cleared", "if (rst_i | clear_i) begin\n    total_0", "if (rst_i) begin\n    total_0"),
     // Time
-    fault("ring of streamed weights holds one word", "weights_level_o > 20'd60", "weights_level_o > 20'd0"),
+    fault("ring of streamed weights holds one word", "weights_level_o > 20'd57", "weights_level_o > 20'd0"),
     fault("program that never starts", "if (start_i & (count_i != 8'd0))", "if (start_i & (count_i > 8'd200))"),
     fault("pass that never ends", "wire pass_end = (pass_start | pass_busy) &", "wire pass_end = pass_start &"),
 ];
@@ -116,6 +148,8 @@ const FAULTS: [Fault; 45] = [
 fn bench() -> Bench {
     let mut config = common::config(3, 5, 2);
     config.memory.weight_words = 64;
+    let all = Kinds::ALL;
+    config.injector = InjectorConfig { weights: all, biases: all, activations: all };
     let hw = config.validate().expect("the configuration is legal");
     let shapes = [
         common::conv(4, 7, 8, 8, true),
@@ -202,6 +236,14 @@ fn choice(top: &str, number: usize, sound: &str, faulty: &[(usize, String)]) -> 
     format!("{before}{beside}{always}case ({top}.{ACTING})\n{cases}default: {target}{sound}endcase\n{after}")
 }
 
+/// The plan with every fault of cells.
+fn with_cells(plan: Plan<'_>) -> Plan<'_> {
+    let telegraph = Telegraph { fraction: 0.1, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 };
+    let write = Rates { p01: 0.03, p10: 0.01 };
+    let cells = CellFaults { device_seed: Some(11), stuck: [0.02, 0.03], telegraph, write };
+    Plan { noise: Noise { cells, ..plan.noise }, ..plan }
+}
+
 #[test]
 fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
     let bench = bench();
@@ -213,6 +255,8 @@ fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
         bench.plan(0.0, 3),
         bench.masked(0.1, 3, some),
         bench.masked(uneven, 3, AtRisk::EVERYTHING),
+        with_cells(bench.masked(0.0, 3, some)),
+        with_cells(bench.masked(uneven, 3, AtRisk::EVERYTHING)),
     ];
     let images = Ifmaps { first: 1, images: &bench.images, clean: None };
     let build = |design: &Design| -> Model {
@@ -238,7 +282,7 @@ fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
     let assert_equal = |model: Model| {
         let (totals, found) = run(model).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(found, None);
-        assert!(totals.images == 20 && totals.all().0 > 1000, "the run is too small to show the faults");
+        assert!(totals.images == 30 && totals.all().0 > 1000, "the run is too small to show the faults");
     };
 
     let sound = design(&bench.hw);

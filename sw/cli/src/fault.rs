@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hafnia_config::fault::{AtRisk, FaultError, FaultSpec, Rates, Site};
+use hafnia_config::fault::{AtRisk, CellFaults, FaultError, FaultSpec, Rates, Site};
 use hafnia_config::{Elaborated, device};
 
 use crate::console::Failure;
@@ -35,6 +35,10 @@ pub struct FaultArgs {
     /// Layers at risk, separated by commas, the first being 0; without it all.
     #[arg(long, value_name = "L,...", value_delimiter = ',')]
     layers: Option<Vec<u32>>,
+    /// Faults of the cells at risk, as in the table `[fault.cells]` of a fault file: stuck_at_0_fraction, stuck_at_1_fraction,
+    /// telegraph_fraction with telegraph_capture_reads, telegraph_emission_reads and telegraph_p01_per_read, p01_per_write, p10_per_write, device_seed.
+    #[arg(long, value_name = "KEY=VALUE,...", allow_hyphen_values = true)]
+    cells: Option<CellFaults>,
 }
 
 /// A mask, with the site it is for.
@@ -92,11 +96,17 @@ impl FaultArgs {
         }
         spec.sites = self.sites.clone().or(spec.sites);
         spec.layers = self.layers.clone().or(spec.layers);
+        spec.cells = self.cells.unwrap_or(spec.cells);
         Ok(spec)
     }
 
-    /// Returns rates and cells at risk.
-    pub fn resolve(&self, ber: Option<f64>, hw: &Elaborated, layers: usize) -> Result<(Rates, AtRisk), Failure> {
+    /// Returns rates, cells at risk and their faults.
+    pub fn resolve(
+        &self,
+        ber: Option<f64>,
+        hw: &Elaborated,
+        layers: usize,
+    ) -> Result<(Rates, AtRisk, CellFaults), Failure> {
         let spec = self.spec(ber)?;
         let named = |error: FaultError| match &self.fault {
             Some(path) => named(path, &error),
@@ -106,7 +116,7 @@ impl FaultArgs {
                 Failure::new(FLAGS.iter().fold(error.to_string(), flag), HELP)
             }
         };
-        Ok((spec.rates().map_err(named)?, spec.at_risk(hw, layers).map_err(named)?))
+        Ok((spec.rates().map_err(named)?, spec.at_risk(hw, layers).map_err(named)?, spec.cells))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use clap::builder::PossibleValuesParser;
 use hafnia_config::device::{self, Device};
-use hafnia_config::fault::Site;
 use hafnia_config::{AccelConfig, presets};
 use serde_json::{Value, json};
 
@@ -45,7 +44,7 @@ fn with(mut object: Value, key: &str, value: Value) -> Value {
 
 fn list(accelerators: &[AccelConfig], devices: &[Device]) -> String {
     let head =
-        ["", "rows x cols", "weights", "maps", "accumulators", "parameters", "descriptors", "injector", "protection"];
+        ["", "rows x cols", "weights", "maps", "accumulators", "parameters", "descriptors", "faults", "protection"];
     let mut text =
         "Accelerators, memories in words (docs/configuration.md)\n\n".to_owned() + &row(head.map(str::to_owned));
     accelerators.iter().for_each(|config| text.push_str(&accelerator(config)));
@@ -64,14 +63,14 @@ fn accelerator(config: &AccelConfig) -> String {
         memory.accumulator_words.to_string(),
         memory.parameter_words.to_string(),
         memory.program_descriptors.to_string(),
-        config.injector.read_sites().map(Site::name).collect::<Vec<_>>().join("+"),
+        config.injector.to_string(),
         config.protection.code.to_string(),
     ])
 }
 
 fn row([name, array, weights, maps, accumulators, parameters, descriptors, injector, code]: [String; 9]) -> String {
     let memories = format!("{weights:>9}{maps:>11}{accumulators:>14}{parameters:>12}{descriptors:>13}");
-    format!("{name:<8}{array:>11}{memories}{injector:>29}{code:>12}\n")
+    format!("{name:<10}{array:>11}{memories}{code:>12}  {injector}\n")
 }
 
 /// A line for each figure, those that were not published together on the last.

@@ -37,7 +37,7 @@ impl VerifyCommand {
 
     /// Adds rates, seed and what is at risk in a network of `layers` layers.
     pub fn noise(self, noise: &Noise, seed: u64, layers: usize) -> Self {
-        let Noise { rates, at_risk, .. } = noise;
+        let Noise { rates, at_risk, cells, .. } = noise;
         let mask = at_risk.layers_of(layers);
         let list = (0..layers).filter(|layer| mask >> layer & 1 == 1);
         let some = mask != AtRisk::EVERYTHING.layers_of(layers);
@@ -49,6 +49,7 @@ impl VerifyCommand {
             .options("--sites", at_risk.sites())
             .options("--bits", own.map(|(site, bits)| format!("{site}=0x{bits:02x}")))
             .options("--layers", list.filter(|_| some))
+            .option("--cells", Some(cells.to_string()).filter(|cells| !cells.is_empty()))
     }
 
     /// Adds an option for each of the values.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hafnia_config::fault::{Noise, Rates, Site};
+use hafnia_config::fault::{CellFaults, Noise, Rates, Site};
 use hafnia_config::regs::LayerCounters;
 use hafnia_cosim::{Plan, Totals};
 use serde::Serialize;
@@ -25,6 +25,7 @@ pub struct Row {
     pub ber_requested: f64,
     pub rates_requested: Rates,
     pub rates_measured: Measured,
+    pub writes_measured: Measured,
     pub ber_measured: f64,
     pub ber_interval: (f64, f64),
     pub layer_mask: u32,
@@ -32,6 +33,8 @@ pub struct Row {
     pub cells_at_risk: u64,
     pub sites: BTreeMap<&'static str, SiteRow>,
     pub seed: u64,
+    /// With the device seed that was taken, where there is any fault of cells.
+    pub cells: CellFaults,
     pub draws: &'static str,
     pub protection: String,
     pub counters: BTreeMap<&'static str, u64>,
@@ -82,8 +85,9 @@ pub struct Comparison {
 
 impl Row {
     pub fn new(engine: &'static str, setup: &Setup, plan: &Plan<'_>, totals: &Totals, seconds: f64) -> Self {
-        let Noise { at_risk, rates, .. } = &plan.noise;
+        let Noise { at_risk, rates, cells, .. } = &plan.noise;
         let [p01, p10] = totals.directions_measured();
+        let [written_01, written_10] = totals.writes_measured();
         let (flips, cells_at_risk) = totals.all();
         let site = |site: Site| {
             let [flips_01, flips_10] = [false, true].map(|before| totals.flip_counts.of(site, before));
@@ -105,6 +109,7 @@ impl Row {
             ber_requested: rates.higher(),
             rates_requested: *rates,
             rates_measured: Measured { p01, p10 },
+            writes_measured: Measured { p01: written_01, p10: written_10 },
             ber_measured: totals.ber_measured(),
             ber_interval: totals.ber_interval(),
             layer_mask: at_risk.layers_of(plan.schedule.layers.len()),
@@ -112,6 +117,7 @@ impl Row {
             cells_at_risk,
             sites: at_risk.sites().map(site).collect(),
             seed: plan.seed,
+            cells: cells.of_run(plan.seed),
             draws: plan.noise.draws.name(),
             protection: setup.hw.config.protection.code.to_string(),
             counters: LayerCounters::NAMES.into_iter().zip(totals.counters).collect(),
@@ -125,6 +131,17 @@ impl Row {
     pub fn requested(&self) -> String {
         let Rates { p01, p10 } = self.rates_requested;
         if p01 == p10 { format!("{p01:e}") } else { format!("{p01:e}/{p10:e}") }
+    }
+
+    /// Returns a line that tells the faults of cells; empty where there are none.
+    pub fn faults(&self) -> String {
+        let rate = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| format!("{rate:.4e}"));
+        let written = match self.writes_measured {
+            Measured { p01: None, p10: None } => String::new(),
+            Measured { p01, p10 } => format!("; written wrong {} of 0s, {} of 1s", rate(p01), rate(p10)),
+        };
+        let cells = self.cells.to_string().replace(',', ", ");
+        if cells.is_empty() { cells } else { format!("faults of cells {cells}{written}\n") }
     }
 
     /// Returns what is at risk, in words.

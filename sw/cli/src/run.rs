@@ -77,7 +77,7 @@ fn text(row: &Row) -> String {
     let counters: Vec<String> = row.counters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     format!(
         "engine          {} ({}, {})\nimages          {} to {} of {}\ntop-1           {:.2}% ({} of {})\n\
-         at risk         {}\nBER requested   {}\nBER measured    {:.4e} (99.9% interval {:.4e} to {:.4e})\nseed            {}\n\
+         at risk         {}\n{}BER requested   {}\nBER measured    {:.4e} (99.9% interval {:.4e} to {:.4e})\nseed            {}\n\
          cycles          {} ({:.0} an image)\ncounters        {}",
         row.engine,
         row.preset,
@@ -89,6 +89,7 @@ fn text(row: &Row) -> String {
         row.correct,
         row.images.count,
         row.at_risk(),
+        row.faults(),
         row.requested(),
         row.ber_measured,
         row.ber_interval.0,

@@ -199,8 +199,10 @@ impl Setup {
 
     /// Returns the noise that the flags ask for, at this bit-error rate where they leave it open.
     pub fn noise(&self, fault: &FaultArgs, ber: Option<f64>) -> Result<Noise, Failure> {
-        let (rates, at_risk) = fault.resolve(ber, &self.hw, self.schedule.layers.len())?;
-        Ok(Noise { draws: self.draws, ..self.hw.noise(rates, at_risk)? })
+        let (rates, at_risk, cells) = fault.resolve(ber, &self.hw, self.schedule.layers.len())?;
+        let noise = Noise { draws: self.draws, cells, ..self.hw.noise(rates, at_risk)? };
+        self.hw.check(&noise)?;
+        Ok(noise)
     }
 
     /// Returns the images as a run takes them.

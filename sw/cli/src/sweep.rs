@@ -179,12 +179,14 @@ fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
         let (ber, seed, bits, layers) = (point.ber(), point.seed(), point.bit_mask(), point.layer_mask());
         let (sites, rates) = (point.sites(), point.rates());
         text.push_str(&format!(
-            "{model} {preset} {engine} {sites} bits 0x{bits:02x} layers 0x{layers:x} {} ber {} seed {seed}\n",
+            "{model} {preset} {engine} {sites} bits 0x{bits:02x} layers 0x{layers:x} {} ber {} seed {seed}{}{}\n",
             point.direction(),
-            rate(ber)
+            rate(ber),
+            if point.cells().is_empty() { "" } else { " cells " },
+            point.cells()
         ));
         points.push(json!({
-            "model": model, "preset": preset, "engine": engine, "sites": sites, "bit_mask": bits, "layer_mask": layers, "ber": ber, "rates": rates,
+            "model": model, "preset": preset, "engine": engine, "sites": sites, "bit_mask": bits, "layer_mask": layers, "ber": ber, "rates": rates, "cells": point.cells(),
             "seed": seed,
         }));
     }

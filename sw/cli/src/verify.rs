@@ -174,8 +174,8 @@ impl Point<'_> {
             .map_err(|e| Failure::new(format!("cannot create {}: {e}", folder.display()), "set HAFNIA_BUILD"))?;
         let mut hasher = DefaultHasher::new();
         (&self.setup.model.sha256, &design.verilog).hash(&mut hasher);
-        let Noise { rates, at_risk, .. } = &self.plan.noise;
-        (at_risk.bits, at_risk.layers).hash(&mut hasher);
+        let Noise { rates, at_risk, cells, .. } = &self.plan.noise;
+        (at_risk.bits, at_risk.layers, cells.to_string()).hash(&mut hasher);
         let (name, seed) = (&self.setup.hw.config.name, self.plan.seed);
         let ber = if rates.is_even() { format!("{:e}", rates.p01) } else { format!("{:e}-{:e}", rates.p01, rates.p10) };
         Ok(folder.join(format!("{name}-{:016x}-ber{ber}-seed{seed}-image{image}.vcd", hasher.finish())))

@@ -26,7 +26,7 @@ fn wrong_command_lines_are_refused() {
     assert_says(&digits(&["--images", "0:0"]), &["COUNT of 1 or more"]);
     assert_says(&digits(&["--ber", "1.5"]), &["1.5", "[0, 1]", "1e-4"]);
     assert_says(&digits(&["--ber", "nan"]), &["NaN", "[0, 1]"]);
-    assert_says(&digits(&["--preset", "9x9"]), &["9x9", "4x4, 8x4, 8x8, 8x8-all, 16x16"]);
+    assert_says(&digits(&["--preset", "9x9"]), &["9x9", "4x4, 8x4, 8x8, 8x8-all, 8x8-faults, 16x16"]);
     assert_says(&digits(&["--batch", "3"]), &["batch of 3", "power of two"]);
     assert_says(&digits(&["--wave", "w.vcd"]), &["w.vcd", "--engine sim"]);
     assert_says(&["bench", "noise", "--model", &model, "--ber", "0"], &["0", "between 0 and 1", "1e-4"]);
@@ -155,6 +155,9 @@ fn faults_that_make_no_sense_are_refused_by_flag_or_by_file_and_key() {
         (["--p01", "1.5"], ["`--p01`", "[0, 1]"]),
         (["--ber", "nan"], ["`--ber`", "NaN"]),
         (["--seed", "0"], ["seed 0", "from 1 up"]),
+        (["--cells", "stuck_at_0_fraction=1.5"], ["`stuck_at_0_fraction`", "[0, 1]"]),
+        (["--cells", "stuck=0.1"], ["`stuck`", "`stuck_at_0_fraction`"]),
+        (["--cells", "telegraph_fraction=0.1"], ["`telegraph_capture_reads`", "all three"]),
         (["--device", "tsmc40-asscc17"], ["published no bit-error rate", "10.1109/ASSCC.2017.8240203"]),
     ] {
         assert_says(&golden(&model, &[&["--data", "digits"], &flags[..]].concat()), &phrases);
@@ -188,7 +191,11 @@ fn noise_without_an_injector_is_refused_by_every_engine() {
         let run = ["run", "--engine", engine, "--model", &model, "--data", "digits", "--config", text(&config)];
         assert_says(
             &[&run[..], &["--ber", "1e-3"]].concat(),
-            &["`4x4` leaves the read noise of weights out", "`injector.weights`", "sites at risk"],
+            &["`4x4` leaves faults of kind `read` of weights out", "`injector.weights`", "sites at risk"],
+        );
+        assert_says(
+            &[&run[..], &["--cells", "p01_per_write=0.1", "--sites", "biases"]].concat(),
+            &["`4x4` leaves faults of kind `write` of biases out", "`injector.biases`", "sites at risk"],
         );
     }
     assert_says(&golden(&model, &["--data", "digits", "--ber", "1e-12"]), &["too low", "the least is 1.8e-10"]);

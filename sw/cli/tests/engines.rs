@@ -62,6 +62,28 @@ fn cells_at_risk_are_the_same_on_both_engines() {
     }
 }
 
+/// Stuck cells, traps and write errors at every memory, beside read noise: the same flips on either engine, and again with
+/// the device named.
+#[test]
+fn faults_of_cells_are_the_same_on_both_engines() {
+    let (model, folder) = (model(), folder());
+    let cells = "stuck_at_0_fraction=0.01,stuck_at_1_fraction=0.02,telegraph_fraction=0.05,telegraph_capture_reads=3,\
+                 telegraph_emission_reads=2,telegraph_p01_per_read=0.5,p10_per_write=0.01";
+    let mut logs = Vec::new();
+    for (engine, cells) in
+        [("golden", cells.to_owned()), ("sim", cells.to_owned()), ("golden", format!("{cells},device_seed=7"))]
+    {
+        let log = folder.path().join(engine);
+        let more = ["--images", "3:9", "--ber", "1e-3", "--seed", "7", "--cells", &cells, "--flip-log", text(&log)];
+        let sites = ["--sites", "weights,biases,activations", "--preset", "8x8-faults"];
+        let row = json(&run(engine, &model, &[&sites[..], &more[..]].concat()), 0);
+        assert_eq!((&row["cells"]["device_seed"], &row["cells"]["p10_per_write"]), (&7.into(), &0.01.into()));
+        assert!(["weights", "biases", "activations"].iter().all(|site| row["sites"][site]["flips"].as_u64() > Some(0)));
+        logs.push(std::fs::read_to_string(log).expect("the log was written"));
+    }
+    assert!(logs[0] == logs[1] && logs[0] == logs[2], "the flip logs differ");
+}
+
 #[test]
 fn a_row_has_the_documented_fields() {
     let row = json(&run("golden", &model(), &["--images", "0:4"]), 0);
@@ -105,13 +127,34 @@ fn verify_is_equal_for_every_rate_and_seed_asked_for() {
 #[test]
 fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
     let (model, folder) = (model(), folder());
-    stdout(&["generate", "--preset", "8x8", "-o", text(folder.path())], 0);
-    let sound = std::fs::read_to_string(folder.path().join("hafnia_8x8.v")).expect("it was generated");
+    // A small array with read noise at every memory.
+    stdout(&["generate", "--preset", "4x4", "-o", text(folder.path())], 0);
+    let config = folder.path().join("config.toml");
+    let preset = std::fs::read_to_string(&config).expect("it was generated");
+    let everywhere = preset.replace("activations = []", "activations = [\"read\"]");
+    std::fs::write(&config, everywhere).expect("the folder is ours");
+    let generated = folder.path().join("everywhere");
+    stdout(&["generate", "--config", text(&config), "-o", text(&generated)], 0);
+    let sound = std::fs::read_to_string(generated.join("hafnia_4x4.v")).expect("it was generated");
+    let (weights, biases, maps) =
+        (Some("weight_port_0_index_o"), Some("bias_port_0_index_o"), Some("map_port_0_index_o"));
     for (line, instead, kind, marked) in [
         ("clamped > largest", "clamped < largest", "channel", Some("write_back_data_o")),
         ("{2'd0, weight_flips_i}", "{1'd0, weight_flips_i, 1'd0}", "counter `flips_weights`", None),
-        ("a0 << 13", "a0 << 12", "flip ", Some("sequencer_weight_index_o")),
-        ("flips = flips & live &", "flips = flips & live & ~(live >> 1) &", "flip ", Some("sequencer_weight_index_o")),
+        ("a0 << 13", "a0 << 12", "flip ", weights),
+        ("flips = flips & live &", "flips = flips & live & ~(live >> 1) &", "flip ", weights),
+        (
+            "bias_port_0_seed_key_i = sequencer_bias_key_o",
+            "bias_port_0_seed_key_i = sequencer_map_key_o",
+            "biases",
+            biases,
+        ),
+        (
+            "map_port_0_seed_key_i = sequencer_map_key_o",
+            "map_port_0_seed_key_i = sequencer_bias_key_o",
+            "activations",
+            maps,
+        ),
         (
             "wire pass_end = (pass_start | pass_busy) &",
             "wire pass_end = pass_start &",
@@ -124,6 +167,7 @@ fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
         let faulty = folder.path().join("faulty.v");
         std::fs::write(&faulty, sound.replace(line, instead)).expect("the folder is ours");
         let flags = ["--model", &model, "--data", "digits", "--images", "3:9", "--ber", "1e-2", "--seed", "5"];
+        let flags = [&flags[..], &["--config", text(&config), "--sites", "weights,biases,activations"]].concat();
         let result = json(&[&["verify", "--rtl", text(&faulty)][..], &flags].concat(), 1);
         let row = &result["rows"][0];
         assert_eq!((&result["equal"], &row["equal"]), (&false.into(), &false.into()));

@@ -1,7 +1,7 @@
 //! A session with one accelerator and one network.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Draws, Noise};
+use hafnia_config::fault::{Draws, Epochs, Kind, Noise};
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
 use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, flips_offset, noise_registers, registers};
@@ -47,6 +47,10 @@ pub struct Accel<'a, T> {
     network: &'a Network,
     schedule: &'a Schedule,
     noise: Noise,
+    /// Run seed.
+    seed: u64,
+    /// When traps are drawn anew.
+    epochs: Epochs,
     /// Weight words of each layer.
     weights: Vec<Vec<u32>>,
 }
@@ -64,8 +68,10 @@ impl<'a, T: Transport> Accel<'a, T> {
     ) -> Result<Self, DriverError> {
         let weights = network.layers.iter().map(|l| pack::weights(hw, l)).collect();
         let noise = hw.noise(0.0, hw.at_risk_by_default()).expect("zero is a rate");
-        let mut accel = Self { link, hw, network, schedule, noise, weights };
+        let mut accel = Self { link, hw, network, schedule, noise, seed: 0, epochs: Epochs::new(0, 0), weights };
         accel.check_identity()?;
+        // A session of before may have left faults on.
+        accel.write_noise()?;
         accel.load()?;
         Ok(accel)
     }
@@ -109,56 +115,71 @@ impl<'a, T: Transport> Accel<'a, T> {
         Ok(())
     }
 
+    /// Programs biases, scales and, where they are resident, weights: the first pulse of each cell.
     fn load(&mut self) -> Result<(), DriverError> {
-        for (layer, part) in self.network.layers.iter().zip(&self.schedule.layers) {
-            let address = Region::Parameters.base() + part.parameter_base * self.hw.column_stride * 2;
-            self.link.write(address, &pack::parameters(self.hw, layer))?;
-        }
         // An earlier session may have left words in the ring.
         self.write_register("WEIGHT_STREAM", 0)?;
         self.write_register("WEIGHT_STREAM", u32::from(!self.schedule.resident))?;
-        if self.schedule.resident {
-            for (words, part) in self.weights.iter().zip(&self.schedule.layers) {
+        for (l, (layer, part)) in self.network.layers.iter().zip(&self.schedule.layers).enumerate() {
+            self.name_writes(0, l)?;
+            let address = Region::Parameters.base() + part.parameter_base * self.hw.column_stride * 2;
+            self.link.write(address, &pack::parameters(self.hw, layer))?;
+            if self.schedule.resident {
                 let address = Region::Weights.base() + part.weight_base * self.hw.weight_stride;
-                self.link.write(address, &pack::spread(words, self.hw.weight_pieces, self.hw.weight_stride))?;
+                self.link
+                    .write(address, &pack::spread(&self.weights[l], self.hw.weight_pieces, self.hw.weight_stride))?;
             }
         }
         Ok(())
     }
 
-    /// Sets what the injector does.
+    /// Names the host's next writes, which belong to `layer`, for the draws of write errors.
+    fn name_writes(&mut self, epoch: u32, layer: usize) -> Result<(), DriverError> {
+        if self.hw.config.injector.has(Kind::Write) {
+            self.write_register("WRITE_EPOCH", epoch)?;
+            self.write_register("WRITE_PLACE", self.at_risk(layer))?;
+        }
+        Ok(())
+    }
+
+    /// Returns bit 31 if `layer` is at risk.
+    fn at_risk(&self, layer: usize) -> u32 {
+        u32::from(self.noise.at_risk.has_layer(layer as u32)) << 31
+    }
+
+    /// Sets the faults of a run with this run seed. Where there are write errors the network is programmed anew.
     ///
     /// # Errors
-    /// [`DriverError::NoInjector`] if there is noise to set and the configuration left the injector out.
-    pub fn set_noise(&mut self, noise: Noise) -> Result<(), DriverError> {
+    /// [`DriverError::Noise`] if there are faults to set whose injector the configuration left out.
+    pub fn set_noise(&mut self, noise: Noise, seed: u64) -> Result<(), DriverError> {
         if noise.enable && noise.draws != Draws::Exact {
             return Err(DriverError::Draws);
         }
-        if let Some(site) = self.hw.left_out(&noise) {
-            return Err(DriverError::NoInjector { config: self.hw.config.name.clone(), site });
-        }
-        if self.hw.config.injector.read_sites().next().is_some() {
-            for (name, value) in noise_registers(self.hw, &noise) {
+        self.hw.check(&noise)?;
+        let wrong = [&self.noise, &noise].into_iter().any(|noise| noise.cells.write.higher() > 0.0);
+        self.epochs = Epochs::new(seed, noise.cells.thresholds().refresh);
+        (self.noise, self.seed) = (noise, seed);
+        self.write_noise()?;
+        if wrong { self.load() } else { Ok(()) }
+    }
+
+    /// Writes the registers of faults.
+    fn write_noise(&mut self) -> Result<(), DriverError> {
+        if self.hw.config.injector.sites().next().is_some() {
+            for (name, value) in noise_registers(self.hw, &self.noise, self.seed) {
                 self.write_register(&name, value)?;
             }
         }
-        self.noise = noise;
         Ok(())
     }
 
     /// Runs images of one hardware batch. `first` is the data set's number of the first image, `images` are quantised
-    /// ifmaps `[C, H, W]`, `seed` is the run seed.
+    /// ifmaps `[C, H, W]`.
     ///
     /// # Errors
     /// If the link fails or the program does not end.
-    pub fn batch(
-        &mut self,
-        first: u32,
-        images: &[Array3<i8>],
-        seed: u64,
-        depth: Depth,
-    ) -> Result<BatchRun, DriverError> {
-        let program = self.stage(first, images, seed)?;
+    pub fn batch(&mut self, first: u32, images: &[Array3<i8>], depth: Depth) -> Result<BatchRun, DriverError> {
+        let program = self.stage(first, images)?;
         let mut run = BatchRun::default();
         let layers = self.network.layers.len();
         let first_layer = if depth == Depth::EveryLayer { 0 } else { layers - 1 };
@@ -169,7 +190,7 @@ impl<'a, T: Transport> Accel<'a, T> {
             run.outputs.push(self.read_outputs(layer, images.len(), &program)?);
             start = end;
         }
-        for site in self.hw.config.injector.read_sites() {
+        for site in self.hw.config.injector.flip_sites() {
             let mut counts = [0; 16];
             self.link.read(Region::Registers.base() + flips_offset(site), &mut counts)?;
             run.flip_counts.counts[site as usize] = counts.map(u64::from);
@@ -181,22 +202,25 @@ impl<'a, T: Transport> Accel<'a, T> {
     ///
     /// # Errors
     /// If the link fails.
-    pub fn stage(
-        &mut self,
-        first: u32,
-        images: &[Array3<i8>],
-        seed: u64,
-    ) -> Result<Vec<(usize, Descriptor)>, DriverError> {
-        let program = self.schedule.program(self.hw, first, images.len() as u32, seed);
-        if self.hw.config.injector.read_sites().next().is_some() {
+    pub fn stage(&mut self, first: u32, images: &[Array3<i8>]) -> Result<Vec<(usize, Descriptor)>, DriverError> {
+        let mut program = self.schedule.program(self.hw, first, images.len() as u32, self.seed);
+        if self.hw.config.injector.has(Kind::Telegraph) {
+            for (layer, descriptor) in &mut program {
+                descriptor.set_epochs(self.epochs.of(*layer as u32, descriptor.group as u16));
+            }
+        }
+        if self.hw.config.injector.sites().next().is_some() {
             self.write_register("FLIPS_CLEAR", 1)?;
         }
         let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
         self.link.write(Region::Program.base(), &words)?;
+        self.name_writes((first / self.schedule.batch) & 0xff_ffff, 0)?;
         for (i, image) in images.iter().enumerate() {
             let address = self.schedule.layers[0].source_image * i as u32 * self.hw.map_stride;
             self.link.write(Region::MapA.base() + address, &pack::map(self.hw, image))?;
         }
+        // What streams in while the program runs is the first pulse of its cells.
+        self.name_writes(0, 0)?;
         Ok(program)
     }
 
@@ -213,11 +237,22 @@ impl<'a, T: Transport> Accel<'a, T> {
         let max_cycles = part.iter().map(cycles).sum::<u64>() + 10_000;
         let stream = match self.schedule.resident {
             true => Vec::new(),
-            false => part.iter().flat_map(|(l, _)| self.weights[*l].iter().copied()).collect(),
+            false => part.iter().flat_map(|(l, _)| self.stream_of(*l)).collect(),
         };
         self.write_register("PROGRAM_FIRST", first)?;
         self.write_register("PROGRAM_COUNT", part.len() as u32)?;
         Ok(Armed { start: self.register("START"), stream, max_cycles })
+    }
+
+    /// Returns the transfers of the weight stream that bring a layer's weights, see [`Elaborated::stream_bits`].
+    fn stream_of(&self, layer: usize) -> Vec<u32> {
+        let words = &self.weights[layer];
+        if !self.hw.config.injector.weights.has(Kind::Write) {
+            return words.clone();
+        }
+        let places = self.schedule.layers[layer].weight_base..;
+        let transfers = words.chunks_exact(self.hw.weight_pieces as usize).zip(places);
+        transfers.flat_map(|(word, place)| word.iter().copied().chain([place | self.at_risk(layer)])).collect()
     }
 
     fn run_descriptors(
@@ -259,6 +294,8 @@ impl<'a, T: Transport> Accel<'a, T> {
         // The bus stalls when fewer than this many words are free, so the last few are never offered.
         const MARGIN: u32 = 8;
         let pieces = self.hw.weight_pieces as usize;
+        let transfer = self.hw.stream_bits().div_ceil(32) as usize;
+        let place_register = self.hw.config.injector.weights.has(Kind::Write).then(|| self.register("WRITE_PLACE"));
         let depth = self.hw.config.memory.weight_words;
         let mut rest = stream;
         for _poll in 0..budget {
@@ -266,14 +303,18 @@ impl<'a, T: Transport> Accel<'a, T> {
                 return self.link.finish(&[], budget);
             }
             let level = self.read_register("WEIGHT_LEVEL")?;
-            let room = (depth.saturating_sub(level + MARGIN) as usize).min(rest.len() / pieces).min(4096);
-            let (now, later) = rest.split_at(room * pieces);
-            for word in now.chunks_exact(pieces) {
+            let room = (depth.saturating_sub(level + MARGIN) as usize).min(rest.len() / transfer).min(4096);
+            let (now, later) = rest.split_at(room * transfer);
+            for transfer in now.chunks_exact(transfer) {
+                let (word, place) = transfer.split_at(pieces);
+                if let (Some(register), false) = (place_register, place.is_empty()) {
+                    self.link.write(register, place)?;
+                }
                 self.link.write(Region::Weights.base(), word)?;
             }
             rest = later;
         }
-        Ok(Some(format!("{} weight words not taken after {budget} polls", rest.len() / pieces)))
+        Ok(Some(format!("{} weight words not taken after {budget} polls", rest.len() / transfer)))
     }
 
     fn read_outputs(
@@ -342,7 +383,7 @@ mod tests {
         let mut fake = FakeTransport::new(&hw);
         change(&mut fake);
         let mut accel = Accel::open(fake, &hw, &network, &schedule)?;
-        accel.batch(0, &[Array3::zeros((4, 1, 1))], 1, Depth::Logits)?;
+        accel.batch(0, &[Array3::zeros((4, 1, 1))], Depth::Logits)?;
         Ok(accel.link().starts)
     }
 

@@ -1,6 +1,6 @@
 //! What can go wrong between host and accelerator.
 
-use hafnia_config::fault::Site;
+use hafnia_config::fault::RateError;
 
 /// An error of the driver.
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +38,9 @@ pub enum DriverError {
         /// Name of the configuration asked for.
         preset: String,
     },
-    /// Noise was asked of hardware whose injector was left out.
-    #[error(
-        "configuration `{config}` leaves the read noise of {site} out of the hardware, so no bit can flip there; put \"read\" into `injector.{site}` and rebuild, or take {site} from the sites at risk"
-    )]
-    NoInjector {
-        /// The configuration.
-        config: String,
-        /// The site.
-        site: Site,
-    },
+    /// Faults were asked of hardware that has no injector for them.
+    #[error(transparent)]
+    Noise(#[from] RateError),
     /// Draws that no hardware makes.
     #[error("statistical draws are the golden model's alone; ask the hardware for exact ones")]
     Draws,

@@ -128,16 +128,29 @@ impl Network {
         self.layers.last().map_or(0, |l| l.shape.out_channels as usize)
     }
 
-    /// Returns how many of a layer's stored weights' or biases' bits in `mask` hold 0 and 1; activations are not stored.
+    /// Returns how many of a layer's weights' or biases' bits in `mask` are 0 and 1; activations are not of the network.
     pub fn held(&self, layer: usize, site: Site, mask: u8) -> [u64; 2] {
+        let count =
+            |of: fn(u8) -> u8| self.bytes(layer, site).map(|byte| u64::from((of(byte) & mask).count_ones())).sum();
+        [count(|byte| !byte), count(|byte| byte)]
+    }
+
+    /// Returns how many of these bits `stored` holds wrong, of those that are 0 and of those that are 1.
+    pub fn wrong_in(&self, stored: &Self, layer: usize, site: Site, mask: u8) -> [u64; 2] {
+        let pairs = || self.bytes(layer, site).zip(stored.bytes(layer, site));
+        let count =
+            |of: fn(u8, u8) -> u8| pairs().map(|(byte, held)| u64::from((of(byte, held) & mask).count_ones())).sum();
+        [count(|byte, held| !byte & held), count(|byte, held| byte & !held)]
+    }
+
+    /// The bytes of a layer's weights or biases.
+    fn bytes(&self, layer: usize, site: Site) -> Box<dyn Iterator<Item = u8> + '_> {
         let Layer { weights, bias, .. } = &self.layers[layer];
-        let ones = |byte: u8| u64::from((byte & mask).count_ones());
-        let (bytes, ones) = match site {
-            Site::Weights => (weights.len(), weights.iter().map(|&weight| ones(weight as u8)).sum()),
-            Site::Biases => (4 * bias.len(), bias.iter().flat_map(|bias| bias.to_le_bytes()).map(ones).sum()),
-            Site::Activations => (0, 0),
-        };
-        [bytes as u64 * u64::from(mask.count_ones()) - ones, ones]
+        match site {
+            Site::Weights => Box::new(weights.iter().map(|&weight| weight as u8)),
+            Site::Biases => Box::new(bias.iter().flat_map(|bias| bias.to_le_bytes())),
+            Site::Activations => Box::new(std::iter::empty()),
+        }
     }
 
     /// Eq. (Q1): quantises one image `[C, H, W]` of pixel bytes, planes in order, row-major.

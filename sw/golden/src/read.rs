@@ -45,39 +45,59 @@ pub fn weight_words(hw: &Elaborated, shape: &LayerShape) -> u32 {
     shape.out_channels.div_ceil(hw.cols) * shape.in_channels * shape.kind.taps()
 }
 
-/// Reads weights `[K, C, R, S]` once; returns them as read, and the flips.
-pub fn read_weights(hw: &Elaborated, weights: &Array4<i8>, stream: Stream, noise: &Noise) -> (Array4<i8>, Vec<Flip>) {
+/// Returns the weight words of a layer with weights of this size, in read order: first output channel, input channel, row and
+/// column of the tap.
+pub fn weight_places(
+    hw: &Elaborated,
+    (kernels, channels, height, width): (usize, usize, usize, usize),
+) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    let (rows, cols) = (hw.rows as usize, hw.cols as usize);
+    let tiles = (0..kernels).step_by(cols).flat_map(move |k| (0..channels).step_by(rows).map(move |c| (k, c)));
+    let taps = move |(k, c)| (0..height).flat_map(move |r| (0..width).map(move |s| (k, c, r, s)));
+    let words = move |(k, c, r, s)| (c..channels.min(c + rows)).map(move |c| (k, c, r, s));
+    tiles.flat_map(taps).flat_map(words)
+}
+
+/// Reads weights `[K, C, R, S]`, stored from address `first` on, once; returns them as read, and the flips.
+pub fn read_weights(
+    hw: &Elaborated,
+    weights: &Array4<i8>,
+    first: u32,
+    stream: Stream,
+    noise: &Noise,
+) -> (Array4<i8>, Vec<Flip>) {
     let (mut noisy, mut flips) = (weights.clone(), Vec::new());
     let tree = Tree::new(noise.of(Site::Weights));
     let Some(mut port) = Port::new(hw, Site::Weights, stream, noise, &tree) else { return (noisy, flips) };
-    let (kernels, channels, height, width) = weights.dim();
-    let (rows, cols) = (hw.rows as usize, hw.cols as usize);
-    let mut word = 0;
-    for first_k in (0..kernels).step_by(cols) {
-        for first_c in (0..channels).step_by(rows) {
-            for (r, s) in (0..height).flat_map(|r| (0..width).map(move |s| (r, s))) {
-                for c in first_c..channels.min(first_c + rows) {
-                    let stored = (first_k..kernels.min(first_k + cols)).map(|k| weights[[k, c, r, s]] as u8);
-                    port.read(&stored.collect::<Vec<_>>(), |bit, before| {
-                        noisy[[first_k + bit as usize / 8, c, r, s]] ^= (1u8 << (bit % 8)) as i8;
-                        flips.push(stream.flip(Site::Weights, word, bit, before));
-                    });
-                    word += 1;
-                }
-            }
-        }
+    for (word, (first_k, c, r, s)) in (0..).zip(weight_places(hw, weights.dim())) {
+        let stored = (first_k..weights.dim().0.min(first_k + hw.cols as usize)).map(|k| weights[[k, c, r, s]] as u8);
+        port.read(first + word, &stored.collect::<Vec<_>>(), |bit, before| {
+            noisy[[first_k + bit as usize / 8, c, r, s]] ^= (1u8 << (bit % 8)) as i8;
+            flips.push(stream.flip(Site::Weights, word, bit, before));
+        });
     }
     (noisy, flips)
 }
 
-/// Reads biases `[K]` once; returns them as read, and the flips.
-pub fn read_biases(hw: &Elaborated, biases: &Array1<i32>, stream: Stream, noise: &Noise) -> (Array1<i32>, Vec<Flip>) {
+/// Returns the address of the bias of an output channel, counted from that of the layer's first bias.
+pub fn bias_address(hw: &Elaborated, k: u32) -> u32 {
+    k / hw.cols * hw.column_stride + k % hw.cols
+}
+
+/// Reads biases `[K]`, of which the first is stored at address `first`, once; returns them as read, and the flips.
+pub fn read_biases(
+    hw: &Elaborated,
+    biases: &Array1<i32>,
+    first: u32,
+    stream: Stream,
+    noise: &Noise,
+) -> (Array1<i32>, Vec<Flip>) {
     let (mut noisy, mut flips) = (biases.clone(), Vec::new());
     let tree = Tree::new(noise.of(Site::Biases));
     let Some(mut port) = Port::new(hw, Site::Biases, stream, noise, &tree) else { return (noisy, flips) };
     for (word, bias) in (0..).zip(&mut noisy) {
         let stored = bias.to_le_bytes();
-        port.read(&stored, |bit, before| {
+        port.read(first + bias_address(hw, word), &stored, |bit, before| {
             *bias ^= 1 << bit;
             flips.push(stream.flip(Site::Biases, word, bit, before));
         });
@@ -94,12 +114,14 @@ pub fn pixel_order(shape: &LayerShape) -> Vec<(usize, usize)> {
     windows.flat_map(corners).collect()
 }
 
-/// Runs a layer over the ifmaps `[C, H, W]` of a read group, each activation read afresh wherever it is used; weights and
-/// biases are as they are. Returns what it gives for each image, and the flips.
+/// Runs a layer over the ifmaps `[C, H, W]` of a read group, stored one after the other from address `first` on, each
+/// activation read afresh wherever it is used; weights and biases are as they are. Returns what it gives for each image, and
+/// the flips.
 pub fn read_activations(
     hw: &Elaborated,
     layer: &Layer,
     ifmaps: &[Array3<i8>],
+    first: u32,
     stream: Stream,
     noise: &Noise,
 ) -> (Vec<LayerOutput>, Vec<Flip>) {
@@ -115,7 +137,7 @@ pub fn read_activations(
     for first_k in (0..kernels).step_by(cols) {
         for first_c in (0..channels).step_by(rows) {
             for (r, c) in (0..taps_y).flat_map(|r| (0..taps_x).map(move |c| (r, c))) {
-                for (ifmap, sums) in ifmaps.iter().zip(&mut sums) {
+                for (image, (ifmap, sums)) in ifmaps.iter().zip(&mut sums).enumerate() {
                     for (y, x) in pixel_order(&layer.shape) {
                         // The kernel's middle lies on the pixel.
                         let (from_y, from_x) = ((y + r).wrapping_sub(taps_y / 2), (x + c).wrapping_sub(taps_x / 2));
@@ -124,7 +146,9 @@ pub fn read_activations(
                         }
                         let part = s![first_c..channels.min(first_c + rows), from_y, from_x];
                         let mut values: Vec<u8> = ifmap.slice(part).iter().map(|&value| value as u8).collect();
-                        port.read(&values.clone(), |bit, before| {
+                        let fold = image * channels.div_ceil(rows) + first_c / rows;
+                        let address = first + ((fold * height + from_y) * width + from_x) as u32;
+                        port.read(address, &values.clone(), |bit, before| {
                             values[bit as usize / 8] ^= 1 << (bit % 8);
                             flips.push(stream.flip(Site::Activations, word, bit, before));
                         });

@@ -1,5 +1,6 @@
 //! A run over images: read groups, noisy reads, counters.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use hafnia_config::Elaborated;
@@ -10,19 +11,22 @@ use hafnia_config::regs::LayerCounters;
 use hafnia_config::schedule::Schedule;
 use ndarray::{Array1, Array3};
 
+use crate::cells::{in_memory, of_batch};
 use crate::clean::LayerOutput;
-use crate::fast::{BiasHit, BiasReader, Corrections, Engine, Hit, Map, MapHit, MapReader, Reader, Undo};
+use crate::fast::{BiasHit, BiasReader, Corrections, Engine, Hit, Map, MapHit, MapReader, Reader, Undo, Writes};
 use crate::network::Network;
 use crate::prefix::CleanMaps;
 use crate::read::Stream;
 
 /// The golden model of one network on one configuration under one setting of noise.
 pub struct Golden<'a> {
-    network: &'a Network,
+    /// As stored.
+    network: Cow<'a, Network>,
     engine: Engine,
     reader: Reader,
     map_reader: MapReader,
     bias_reader: BiasReader,
+    writes: Option<Writes>,
     /// Counters of an undisturbed run of each layer, by number of images less 1.
     expected: Vec<Vec<LayerCounters>>,
     hw: &'a Elaborated,
@@ -36,8 +40,9 @@ pub struct Golden<'a> {
     corrections: Corrections,
 }
 
-/// The images of a read group, and the places of its hits in the lists of [`Golden`].
+/// A read group: its number, its images, and the places of its hits in the lists of [`Golden`].
 struct Group {
+    number: u32,
     images: Range<usize>,
     hits: Range<usize>,
     bias_hits: Range<usize>,
@@ -72,17 +77,22 @@ pub struct BatchResult {
 impl<'a> Golden<'a> {
     /// Returns the model. `seed` is the run seed, `noise` the noise.
     pub fn new(network: &'a Network, hw: &'a Elaborated, schedule: &'a Schedule, noise: &Noise, seed: u64) -> Self {
-        let reader = Reader::new(hw, schedule.layers.iter().map(|part| part.shape), noise);
+        let shapes = || schedule.layers.iter().map(|part| part.shape);
+        let writes = Writes::new(hw, noise, seed);
+        let stored = |writes: &Writes| Cow::Owned(writes.network(hw, schedule, network));
+        let network = writes.as_ref().map_or(Cow::Borrowed(network), stored);
+        let engine = Engine::new(&network);
         let expected = |layer: usize| {
             let images = 1..=schedule.layers[layer].read_group;
             images.map(|images| schedule.expected(hw, layer, images, noise.enable)).collect()
         };
         Self {
+            reader: Reader::new(hw, shapes(), noise).on_cells(hw, schedule, &engine, seed),
+            map_reader: MapReader::new(hw, shapes(), noise).on_cells(hw, schedule, seed),
+            bias_reader: BiasReader::new(hw, noise).on_cells(schedule, &network, noise, seed),
+            writes,
             network,
-            engine: Engine::new(network),
-            reader,
-            map_reader: MapReader::new(hw, schedule.layers.iter().map(|part| part.shape), noise),
-            bias_reader: BiasReader::new(hw, noise),
+            engine,
             expected: (0..schedule.layers.len()).map(expected).collect(),
             hw,
             schedule,
@@ -96,7 +106,8 @@ impl<'a> Golden<'a> {
         }
     }
 
-    /// Lets batches of the images of `clean` start where their first flip is. It changes no result.
+    /// Lets batches of the images of `clean` start where their first flip is. It changes no result: where writes fail, no pass is
+    /// undisturbed, and they start from their images.
     pub fn starting_from(self, clean: Option<&'a CleanMaps>) -> Self {
         Self { clean, ..self }
     }
@@ -106,10 +117,10 @@ impl<'a> Golden<'a> {
     pub fn batch(&mut self, first: u32, images: &[Array3<i8>], depth: Depth) -> BatchResult {
         let mut result = BatchResult::default();
         let program = self.schedule.program(self.hw, first, images.len() as u32, self.seed);
-        let cached =
-            self.clean.filter(|_| depth != Depth::EveryLayer).and_then(|clean| clean.batch(first, images.len()));
+        let clean = self.clean.filter(|_| depth != Depth::EveryLayer && self.writes.is_none());
+        let cached = clean.and_then(|clean| clean.batch(first, images.len()));
         // None as long as no layer had a flip and its ofmaps are at hand.
-        let mut ifmaps = cached.is_none().then(|| Map::of(images));
+        let mut ifmaps = cached.is_none().then(|| self.written(first, images));
         for (layer, descriptors) in program.chunk_by(|a, b| a.0 == b.0).enumerate() {
             let clean = cached.map(|clean| &clean.maps[layer]);
             let now = ifmaps.as_ref().or(clean).expect("the cache has every layer");
@@ -135,6 +146,15 @@ impl<'a> Golden<'a> {
             result.outputs.push(outputs(clean.logits.clone()));
         }
         result
+    }
+
+    /// Returns images as stored; the first has the number `first`.
+    fn written(&self, first: u32, images: &[Array3<i8>]) -> Map {
+        let mut maps = Map::of(images);
+        if let Some(writes) = &self.writes {
+            writes.maps(&mut maps, 0..images.len(), 0, in_memory(0), of_batch(first, self.schedule.batch));
+        }
+        maps
     }
 
     /// Reads a layer's weights, biases and activations for each of its descriptors and counts; fills the lists of hits.
@@ -170,7 +190,7 @@ impl<'a> Golden<'a> {
             }
             let group = images..images + descriptor.images as usize;
             images = group.end;
-            if self.map_reader.draws_in(stream.layer) {
+            if self.map_reader.flips_in(stream.layer) {
                 self.map_reader.read(stream, ifmaps, group.start, group.len(), &mut self.map_hits);
             }
             for hit in &self.map_hits[first_map..] {
@@ -182,6 +202,7 @@ impl<'a> Golden<'a> {
             }
             result.counters.push((layer, counters));
             Group {
+                number: descriptor.group,
                 images: group,
                 hits,
                 bias_hits: first_bias..self.bias_hits.len(),
@@ -215,7 +236,13 @@ impl<'a> Golden<'a> {
                 &self.corrections
             });
             match &mut ofmaps {
-                Some(ofmaps) => engine.conv(layer, ifmaps, group.images.clone(), corrections, ofmaps),
+                Some(ofmaps) => {
+                    engine.conv(layer, ifmaps, group.images.clone(), corrections, ofmaps);
+                    if let Some(writes) = &self.writes {
+                        let reader = layer as u32 + 1;
+                        writes.maps(ofmaps, group.images.clone(), reader, in_memory(reader), group.number);
+                    }
+                }
                 None => logits.extend(engine.head(ifmaps, group.images.clone(), corrections)),
             }
             // The store is unchanged by a read.
@@ -243,98 +270,4 @@ pub fn aligned_batches(images: Range<u32>, batch: u32) -> Vec<Range<u32>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::network::{Layer, Scale};
-    use crate::read::{read_activations, read_biases, read_weights};
-    use hafnia_config::fault::{AtRisk, Kinds, Rates};
-    use hafnia_config::presets;
-    use hafnia_config::shape::{LayerKind, LayerShape};
-    use ndarray::Array4;
-    use rand::{Rng, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
-
-    /// Every layer, flip and counter of noisy batches, against the plain loops over plainly flipped weights.
-    #[test]
-    fn noisy_batches_equal_the_plain_model() {
-        let mut config = presets::find("4x4").unwrap();
-        config.injector.activations = Kinds::READ;
-        let hw = config.validate().unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut layer = |kind, c: u32, k: u32, side: u32, pool| {
-            let shape = LayerShape { kind, in_channels: c, out_channels: k, height: side, width: side, pool };
-            let taps = if kind == LayerKind::Conv3x3 { 3 } else { 1 };
-            let weights = Array4::from_shape_simple_fn((k as usize, c as usize, taps, taps), || rng.random());
-            let scale = vec![Scale { m: 40_000, s: 24 }; if taps == 3 { k as usize } else { 0 }];
-            let bias = Array1::from_shape_simple_fn(k as usize, || rng.random_range(-9000..9000));
-            Layer { shape, weights, bias, scale }
-        };
-        let layers = vec![
-            layer(LayerKind::Conv3x3, 3, 18, 16, true),
-            layer(LayerKind::Conv3x3, 18, 9, 8, true),
-            layer(LayerKind::Conv3x3, 9, 40, 4, false),
-            layer(LayerKind::Conv3x3, 40, 33, 4, true),
-            layer(LayerKind::Conv3x3, 33, 40, 2, true),
-            layer(LayerKind::Linear, 40, 10, 1, false),
-        ];
-        let network = Network::new("random".into(), vec![[0; 256]; 3], layers).unwrap();
-        let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap();
-        let image = |_| Array3::from_shape_simple_fn((3, 16, 16), || rng.random());
-        let images: Vec<Array3<i8>> = (0..5).map(image).collect();
-        let even = [0.0, 2e-5, 1e-3, 0.5].map(Rates::from);
-        let uneven = [Rates { p01: 1e-3, p10: 0.05 }];
-        let settings = even
-            .into_iter()
-            .chain(uneven)
-            .flat_map(|rates| [AtRisk::PARAMETERS, AtRisk::EVERYTHING].map(|at_risk| (rates, at_risk)));
-        for (rates, at_risk) in settings {
-            let noise = hw.noise(rates, at_risk).unwrap();
-            let mut golden = Golden::new(&network, &hw, &schedule, &noise, 3);
-            // Twice: the weights must be whole again after a batch.
-            let (first, again) = (golden.batch(8, &images, Depth::EveryLayer), golden.batch(8, &images, Depth::Logits));
-            let mut flips = Vec::new();
-            let mut maps = images.clone();
-            for (l, layer) in network.layers.iter().enumerate() {
-                let group = |&image: &u32| image / schedule.layers[l].read_group;
-                let numbers: Vec<u32> = (8..13).collect();
-                let (mut outputs, mut rest) = (Vec::new(), &maps[..]);
-                for numbers in numbers.chunk_by(|a, b| group(a) == group(b)) {
-                    let stream = Stream { seed: 3, layer: l as u32, group: group(&numbers[0]) };
-                    let (weights, of_weights) = read_weights(&hw, &layer.weights, stream, &noise);
-                    let (bias, of_biases) = read_biases(&hw, &layer.bias, stream, &noise);
-                    let as_read = Layer { weights, bias, ..layer.clone() };
-                    let (ifmaps, later) = rest.split_at(numbers.len());
-                    let (given, of_maps) = read_activations(&hw, &as_read, ifmaps, stream, &noise);
-                    flips.extend(of_weights.into_iter().chain(of_biases).chain(of_maps));
-                    outputs.extend(given);
-                    rest = later;
-                }
-                assert!(first.outputs[l] == outputs, "{rates:?}, {at_risk:?}, layer {l}");
-                let map = |output: &LayerOutput| match output {
-                    LayerOutput::Map(map) => Some(map.clone()),
-                    LayerOutput::Logits(_) => None,
-                };
-                maps = outputs.iter().filter_map(map).collect();
-            }
-            assert_eq!((&first.flips, again.flips.len()), (&flips, 0), "{rates:?}");
-            // From the clean maps of some of the batches, of this one, and of no whole one.
-            for count in [0, 2, 5] {
-                let clean = CleanMaps::new(&network, 8, &images[..count], schedule.batch, 1 << 20);
-                let model = Golden::new(&network, &hw, &schedule, &noise, 3);
-                let from_clean = model.starting_from(Some(&clean)).batch(8, &images, Depth::Flips);
-                assert!(from_clean.outputs == again.outputs && from_clean.flips == flips, "{rates:?}, {count} images");
-                assert_eq!(from_clean.counters, again.counters);
-            }
-            assert_eq!((again.outputs.len(), &again.outputs[0]), (1, first.outputs.last().unwrap()));
-            assert_eq!(first.counters, again.counters);
-            let counted: u32 =
-                first.counters.iter().map(|(_, c)| Site::ALL.map(|site| c.flips(site)).iter().sum::<u32>()).sum();
-            assert_eq!(counted as usize, flips.len());
-        }
-    }
-
-    #[test]
-    fn batches_are_aligned_to_the_data_set() {
-        assert_eq!(aligned_batches(6..17, 8), vec![6..8, 8..16, 16..17]);
-    }
-}
+mod tests;

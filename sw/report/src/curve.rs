@@ -59,10 +59,10 @@ impl Point {
 pub fn curves(rows: &[Row]) -> Vec<Curve> {
     let groups = grouped(rows, |row| Setup::of(row));
     let mut curves: Vec<_> = groups.into_iter().map(|(setup, rows)| curve(setup, &rows)).collect();
-    let clean: Vec<_> = curves.iter().filter_map(|c| Some((c.setup.unmasked(), c.clean?))).collect();
+    let clean: Vec<_> = curves.iter().filter_map(|c| Some((c.setup.without_noise(), c.clean?))).collect();
     for curve in &mut curves {
-        // Nothing is drawn at rate 0, so a mask without a row of its own takes that of another.
-        let same = || clean.iter().find(|(setup, _)| *setup == curve.setup.unmasked());
+        // No noise is drawn at rate 0, so a mask without a row of its own takes that of another.
+        let same = || clean.iter().find(|(setup, _)| *setup == curve.setup.without_noise());
         curve.clean = curve.clean.or_else(|| Some(same()?.1));
         curve.midpoints = curve.clean.and_then(|clean| midpoints(clean, CHANCE, curve.noisy()));
     }

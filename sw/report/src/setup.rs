@@ -36,6 +36,8 @@ pub struct Setup {
     pub bit_mask: u8,
     /// Layers whose cells are at risk; bit 0 is the first.
     pub layer_mask: u32,
+    /// Faults of the cells at risk, as `key=value,...`.
+    pub cells: String,
 }
 
 impl Setup {
@@ -57,6 +59,7 @@ impl Setup {
             direction: row.direction().to_owned(),
             bit_mask: row.bit_mask,
             layer_mask: row.layer_mask,
+            cells: row.cells.clone(),
         }
     }
 
@@ -75,7 +78,12 @@ impl Setup {
         self.bit().is_some() || self.layer().is_some()
     }
 
-    /// Returns the setup whatever is at risk: without noise that changes nothing.
+    /// Returns what decides top-1 at rate 0: what is at risk only where cells themselves are faulty.
+    pub fn without_noise(&self) -> Self {
+        if self.cells.is_empty() { self.unmasked() } else { Self { direction: String::new(), ..self.clone() } }
+    }
+
+    /// Returns the setup whatever is at risk.
     pub fn unmasked(&self) -> Self {
         let (sites, direction) = (String::new(), String::new());
         Self { sites, direction, bit_mask: 0, layer_mask: 0, ..self.clone() }
@@ -92,6 +100,7 @@ impl Setup {
             self.sites.replace('+', " and "),
             format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
             self.direction.replace("->", " to "),
+            self.cells.replace(',', ", "),
             format!("{} {} to {}", self.data, self.first, u64::from(self.first) + self.images - 1),
             format!("batch {}", self.batch),
         ]
@@ -99,7 +108,7 @@ impl Setup {
 }
 
 /// Words that may tell setups apart.
-const WORDS: usize = 10;
+const WORDS: usize = 11;
 
 /// Names each setup as short as it can be told from the others: network and preset, and what else differs.
 pub fn labels(setups: &[&Setup]) -> Vec<String> {

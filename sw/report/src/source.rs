@@ -101,7 +101,7 @@ fn unfinished(source: &Source) -> Option<String> {
 fn point(row: &Row) -> String {
     let images = (row.first, row.images, row.batch);
     let masks = (&row.sites, row.bit_mask, row.layer_mask);
-    let noise = (row.p01_requested, row.p10_requested, row.seed, &row.draws);
+    let noise = (row.p01_requested, row.p10_requested, &row.cells, row.seed, &row.draws);
     format!("{:?}", (&row.model_sha256, &row.config_hash, &row.engine, &row.data, images, masks, noise))
 }
 

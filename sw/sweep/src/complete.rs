@@ -14,7 +14,7 @@ impl Results {
         let stop: Option<Stop> = serde_json::from_value(self.plan["stop"].clone()).ok().flatten();
         let seeds = self.plan["seeds"].as_array().map_or(0, Vec::len);
         let left_out = |cell: &[Row]| {
-            // Rate 0 has one seed, and a cell of one seed has no interval: it is never narrow.
+            // A cell of one seed, as rate 0 has without faults of cells, has no interval: it is never narrow.
             let top1: Vec<f64> = cell.iter().map(|row| row.top1).collect();
             stop.filter(|&stop| narrow(&top1, stop)).map_or(0, |_| seeds.saturating_sub(cell.len()))
         };

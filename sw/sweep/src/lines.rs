@@ -36,7 +36,11 @@ pub(crate) fn whole_rows(path: &Path, text: &str) -> Result<(Vec<Row>, u64), Swe
     let count = text.split_inclusive('\n').count();
     for (i, line) in text.split_inclusive('\n').enumerate() {
         let row = if i == 0 {
-            if line == header() { Ok(None) } else { Err("it is not the header of a sweep's rows".to_owned()) }
+            if line == header() {
+                Ok(None)
+            } else {
+                Err("it is not the header that this version gives a sweep's rows".to_owned())
+            }
         } else {
             row(line).map(Some)
         };

@@ -57,8 +57,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Adds the points of this setup, number `number`: cells at risk x directions x rates x seeds. At rate 0 nothing is drawn,
-    /// so that there is one point whatever the cells, the direction and the seed.
+    /// Adds the points of this setup, number `number`: cells at risk x their faults x directions x rates x seeds. At rate 0
+    /// without faults of cells nothing is drawn, so that there is one point whatever the cells, the direction and the seed.
     fn points(&self, spec: &Spec, number: usize, blank: &Row, points: &mut Vec<Point>) -> Result<(), SweepError> {
         let layers = self.schedule.layers.len();
         let wrong = |error: FaultError| match error {
@@ -67,21 +67,28 @@ impl Setup {
         };
         let risks = spec.at_risk(&self.hw, layers).map_err(wrong)?;
         let mut cell = points.last().map_or(0, |point| point.cell + 1);
-        let kinds =
-            risks.iter().flat_map(|&at_risk| spec.directions.iter().map(move |&direction| (at_risk, direction)));
-        for (i, (at_risk, direction)) in kinds.enumerate() {
+        let faults = risks.iter().flat_map(|&at_risk| spec.cells.iter().map(move |&cells| (at_risk, cells)));
+        let kinds = faults.flat_map(|(at_risk, cells)| {
+            spec.directions.iter().enumerate().map(move |(n, &direction)| (at_risk, cells, n, direction))
+        });
+        let mut clean = false;
+        for (at_risk, cells, n, direction) in kinds {
             for &ber in &spec.ber {
-                let (at_risk, seeds) = match ber {
-                    0.0 if i > 0 => continue,
-                    0.0 => (self.hw.at_risk_by_default(), &spec.seeds[..1]),
+                let any_fault = cells.kinds().next().is_some();
+                let (at_risk, seeds) = match (ber == 0.0, any_fault) {
+                    (true, false) if clean => continue,
+                    (true, false) => (self.hw.at_risk_by_default(), &spec.seeds[..1]),
+                    (true, true) if n > 0 => continue,
                     _ => (at_risk, &spec.seeds[..]),
                 };
+                clean |= ber == 0.0 && !any_fault;
                 let rates = direction.rates(ber);
                 let noise = self.hw.noise(rates, at_risk).map_err(|error| {
                     let key = if matches!(error, RateError::NoInjector { .. }) { "sites" } else { "ber" };
                     spec.wrong(key, &error)
                 })?;
-                let noise = Noise { draws: spec.draws, ..noise };
+                let noise = Noise { draws: spec.draws, cells, ..noise };
+                self.hw.check(&noise).map_err(|error| spec.wrong("cells", &error))?;
                 let row = Row {
                     ber_requested: ber,
                     p01_requested: rates.p01,
@@ -89,6 +96,7 @@ impl Setup {
                     sites: at_risk.sites().map(Site::name).collect::<Vec<_>>().join("+"),
                     bit_mask: at_risk.bits.into_iter().fold(0, |all, bits| all | bits),
                     layer_mask: at_risk.layers_of(layers),
+                    cells: cells.to_string(),
                     ..blank.clone()
                 };
                 points.extend(seeds.iter().map(|&seed| Point {
@@ -146,6 +154,11 @@ impl Point {
     /// Returns the layers at risk, as a mask.
     pub fn layer_mask(&self) -> u32 {
         self.row.layer_mask
+    }
+
+    /// Returns the faults of the cells, as `key=value,...`.
+    pub fn cells(&self) -> &str {
+        &self.row.cells
     }
 
     /// Returns its row, without results.
@@ -223,7 +236,7 @@ impl Plan {
         }
         let facts = json!({
             "version": version, "points": points.len(), "engines": spec.engines, "models": models, "presets": configurations,
-            "ber": spec.ber, "directions": spec.directions, "sites": spec.sites, "bits": spec.bits, "layers": spec.layers, "seeds": spec.seeds, "batch": spec.batch, "draws": spec.draws, "images_per_read": spec.images_per_read, "stop": spec.stop,
+            "ber": spec.ber, "directions": spec.directions, "sites": spec.sites, "bits": spec.bits, "layers": spec.layers, "cells": spec.cells, "seeds": spec.seeds, "batch": spec.batch, "draws": spec.draws, "images_per_read": spec.images_per_read, "stop": spec.stop,
             "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
         });

@@ -43,6 +43,8 @@ pub struct Row {
     pub bit_mask: u8,
     /// Layers at risk, as a mask; bit 0 is the first layer.
     pub layer_mask: u32,
+    /// Faults of the cells at risk, as `key=value,...`; empty where there are none.
+    pub cells: String,
     /// `exact` or `statistical`.
     pub draws: String,
     /// Code of the weight memory.
@@ -112,8 +114,8 @@ impl Row {
 
     /// Returns what tells its point from the others of its sweep.
     pub(crate) fn key(&self) -> Key {
-        let Self { model_sha256, config_hash, engine, sites, seed, bit_mask, layer_mask, .. } = self;
-        let names = [model_sha256.clone(), config_hash.clone(), engine.clone(), sites.clone()];
+        let Self { model_sha256, config_hash, engine, sites, cells, seed, bit_mask, layer_mask, .. } = self;
+        let names = [model_sha256.clone(), config_hash.clone(), engine.clone(), sites.clone(), cells.clone()];
         let rates = [self.p01_requested, self.p10_requested].map(f64::to_bits);
         (names, rates, *seed, *bit_mask, *layer_mask)
     }
@@ -134,8 +136,8 @@ impl Row {
     }
 }
 
-/// Model, configuration, engine and sites; rates, seed, bits and layers of a point.
-pub(crate) type Key = ([String; 4], [u64; 2], u64, u8, u32);
+/// Model, configuration, engine, sites and faults of cells; rates, seed, bits and layers of a point.
+pub(crate) type Key = ([String; 5], [u64; 2], u64, u8, u32);
 
 /// A bit-error rate as it was asked for.
 pub fn rate(ber: f64) -> String {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{AtRisk, Draws, FaultError, FaultSpec, Rates, Site};
+use hafnia_config::fault::{AtRisk, CellFaults, Draws, FaultError, FaultSpec, Rates, Site};
 use serde::{Deserialize, Serialize};
 use strsim::normalized_damerau_levenshtein as likeness;
 
@@ -13,7 +13,7 @@ use crate::SweepError;
 const LARGEST: u64 = 1 << 20;
 
 /// Its keys; those after the point belong to the table `stop`.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "models",
     "presets",
     "configs",
@@ -23,6 +23,7 @@ const KEYS: [&str; 19] = [
     "sites",
     "bits",
     "layers",
+    "cells",
     "seeds",
     "images",
     "data",
@@ -67,7 +68,10 @@ pub struct Spec {
     /// Layers that are at risk, lists or each layer alone; without it all of them.
     #[serde(default)]
     pub layers: Option<Choice<Vec<u32>>>,
-    /// Run seeds. Rate 0 draws nothing and takes the first one alone.
+    /// Faults of the cells at risk, a list of tables; without it none.
+    #[serde(default = "default_cells")]
+    pub cells: Vec<CellFaults>,
+    /// Run seeds. Rate 0 without faults of cells takes the first one alone.
     pub seeds: Vec<u64>,
     /// Number of the first test image, and how many.
     pub images: [u32; 2],
@@ -211,6 +215,10 @@ fn default_directions() -> Vec<Direction> {
     vec![Direction::Both]
 }
 
+fn default_cells() -> Vec<CellFaults> {
+    vec![CellFaults::default()]
+}
+
 fn default_engines() -> Vec<Engine> {
     vec![Engine::Golden]
 }
@@ -248,6 +256,7 @@ impl Spec {
             ("models", spec.models.is_empty()),
             ("presets", spec.presets.is_empty() && spec.configs.is_empty()),
             ("engines", spec.engines.is_empty()),
+            ("cells", spec.cells.is_empty()),
             ("ber", spec.ber.is_empty()),
             ("directions", spec.directions.is_empty()),
             ("sites", spec.sites.as_ref().is_some_and(|lists| lists.iter().any(Vec::is_empty) || lists.is_empty())),
@@ -345,6 +354,7 @@ impl Spec {
             ("sites", self.sites.as_ref().and_then(|lists| twice(lists))),
             ("bits", self.bits.as_ref().and_then(|bits| twice(bits.list()))),
             ("layers", self.layers.as_ref().and_then(|layers| twice(layers.list()))),
+            ("cells", twice(&self.cells.iter().map(ToString::to_string).collect::<Vec<_>>())),
             ("seeds", twice(&self.seeds)),
         ]
         .into_iter()
@@ -394,6 +404,9 @@ mod tests {
             (format!("{GOOD}engine = \"sim\""), ["`engine`", "did you mean `engines`"]),
             (format!("{GOOD}engines = [\"sim\", \"sim\"]"), ["`engines` has \"sim\" twice", "once"]),
             (format!("{GOOD}presets = []"), ["`presets` is empty", "at least one"]),
+            (format!("{GOOD}cells = []"), ["`cells` is empty", "at least one"]),
+            (format!("{GOOD}cells = [{{}}, {{ device_seed = 3 }}]"), ["`cells` has", "twice"]),
+            (format!("{GOOD}cells = [{{ stuck_at_1_fraction = 2 }}]"), ["`stuck_at_1_fraction`", "[0, 1]"]),
             (format!("{GOOD}rtl = \"a.v\"\npresets = [\"4x4\", \"8x8\"]"), ["`rtl`", "4x4, 8x8"]),
             (format!("{GOOD}bits = \"all\""), ["bits", "\"each\" or a list"]),
             (format!("{GOOD}layers = []"), ["`layers` is empty", "at least one"]),

@@ -51,7 +51,12 @@ impl AtRisk {
 
     /// Returns the bits of a byte that are at risk in `layer`, as a mask.
     pub const fn bits_in(&self, site: Site, layer: u32) -> u8 {
-        if layer > 31 || self.layers >> layer & 1 == 1 { self.bits[site as usize] } else { 0 }
+        if self.has_layer(layer) { self.bits[site as usize] } else { 0 }
+    }
+
+    /// Whether a layer is at risk.
+    pub const fn has_layer(&self, layer: u32) -> bool {
+        layer > 31 || self.layers >> layer & 1 == 1
     }
 }
 

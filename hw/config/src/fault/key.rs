@@ -1,16 +1,53 @@
 //! Where a stream of draws starts.
 
 use super::Site;
+use super::cell_hash::EPOCH_CLASSES;
 use super::generator::live_seed;
 
 /// Returns the seeding generator's start for one (run seed, site, layer, read group), Eqs. (8) and (9) of
 /// `docs/fault-model.md`: two outputs of SplitMix64 from a state mixed of them. Each word is a [`live_seed`].
 pub fn stream_key(seed: u64, site: Site, layer: u32, group: u32) -> [u32; 4] {
-    let place = (site as u64) << 40 | u64::from(layer) << 32 | u64::from(group);
-    let state = mix(seed.wrapping_add(WEYL)) ^ place;
-    let first = mix(state.wrapping_add(WEYL));
-    let second = mix(state.wrapping_add(WEYL.wrapping_mul(2)));
-    [first as u32, (first >> 32) as u32, second as u32, (second >> 32) as u32].map(live_seed)
+    words(state(seed, site as u64, layer, group)).map(live_seed)
+}
+
+/// Returns the key of what is fixed for a device: which cells are stuck or have a trap, and what each pulse does.
+pub fn device_key(device_seed: u64) -> [u32; 4] {
+    words(state(device_seed, DEVICE, 0, 0))
+}
+
+/// Returns the key of what traps do in a run.
+pub fn telegraph_key(run_seed: u64) -> [u32; 4] {
+    words(state(run_seed, TELEGRAPH, 0, 0))
+}
+
+/// Returns the draws, one for each class, of whether the traps of `layer` are drawn anew before the read `read`.
+pub(super) fn refresh_draws(run_seed: u64, layer: u32, read: u32) -> [u32; EPOCH_CLASSES] {
+    let state = state(run_seed, REFRESH, layer, read);
+    std::array::from_fn(|class| (output(state, class as u64 + 1) >> 32) as u32)
+}
+
+/// Returns the constant of two cells of a word: an output of SplitMix64 from state 0.
+pub(super) fn cell_constant(pair: u32) -> u64 {
+    output(0, u64::from(pair) + 1)
+}
+
+/// What a state is for, beside the sites of read noise.
+const REFRESH: u64 = 3;
+const DEVICE: u64 = 4;
+const TELEGRAPH: u64 = 5;
+
+fn state(seed: u64, domain: u64, layer: u32, read: u32) -> u64 {
+    mix(seed.wrapping_add(WEYL)) ^ (domain << 40 | u64::from(layer) << 32 | u64::from(read))
+}
+
+fn words(state: u64) -> [u32; 4] {
+    let (first, second) = (output(state, 1), output(state, 2));
+    [first as u32, (first >> 32) as u32, second as u32, (second >> 32) as u32]
+}
+
+/// Output number `n` of SplitMix64, the first being 1.
+const fn output(state: u64, n: u64) -> u64 {
+    mix(state.wrapping_add(WEYL.wrapping_mul(n)))
 }
 
 const WEYL: u64 = 0x9e37_79b9_7f4a_7c15;

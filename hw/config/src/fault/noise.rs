@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AtRisk, RateError, Rates, Site};
+use super::{AtRisk, CellFaults, Kind, RateError, Rates, Site};
 
-/// Cycles from the injector's input to its output.
+/// Cycles from the input of the read noise's draws to their output.
 pub const INJECTOR_LATENCY: u32 = 2;
+/// Cycles that faults of cells add to a read: their draws begin with the address.
+pub const CELL_LATENCY: u32 = 1;
+/// Cycles that write errors add to a write.
+pub const WRITE_LATENCY: u32 = 3;
 
 /// Noise of a run: what is at risk, and the thresholds of each site.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,12 +18,14 @@ pub struct Noise {
     pub at_risk: AtRisk,
     /// Rates asked for.
     pub rates: Rates,
-    /// Whether anything is injected. False where both rates are 0.
+    /// Whether reads draw noise. False where both rates are 0.
     pub enable: bool,
     /// Thresholds of the codewords of each site, in the order of [`Site::ALL`].
     pub thresholds: [Thresholds; 3],
-    /// How the flips are drawn.
+    /// How the flips of read noise are drawn.
     pub draws: Draws,
+    /// Faults of the cells.
+    pub cells: CellFaults,
 }
 
 /// How the golden model draws flips. The law is the same.
@@ -51,7 +57,19 @@ impl Noise {
     pub fn new(rates: Rates, at_risk: AtRisk, cells: [u32; 3]) -> Result<Self, RateError> {
         let [weights, biases, activations] = cells.map(|cells| Thresholds::new(rates, cells));
         let thresholds = [weights?, biases?, activations?];
-        Ok(Self { at_risk, rates, enable: rates.higher() > 0.0, thresholds, draws: Draws::Exact })
+        Ok(Self {
+            at_risk,
+            rates,
+            enable: rates.higher() > 0.0,
+            thresholds,
+            draws: Draws::Exact,
+            cells: CellFaults::default(),
+        })
+    }
+
+    /// Returns the kinds of fault that there are.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.enable.then_some(Kind::Read).into_iter().chain(self.cells.kinds())
     }
 
     /// Returns the thresholds of a site.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Site;
+use super::{Kind, Site};
 
 /// Probabilities that a read of a cell gives the other value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,14 +70,16 @@ pub enum RateError {
         /// The least lower rate.
         least: f64,
     },
-    /// The configuration has no injector at the site.
+    /// The configuration has no injector of the kind at the site.
     #[error(
-        "configuration `{config}` leaves the read noise of {site} out of the hardware, so no bit can flip there; put \"read\" \
-         into `injector.{site}`, or take {site} from the sites at risk"
+        "configuration `{config}` leaves faults of kind `{kind}` of {site} out of the hardware, so none can be injected \
+         there; put \"{kind}\" into `injector.{site}`, or take {site} from the sites at risk"
     )]
     NoInjector {
         /// The configuration.
         config: String,
+        /// The kind.
+        kind: Kind,
         /// The site.
         site: Site,
     },

@@ -51,11 +51,28 @@ impl std::str::FromStr for Site {
 pub enum Kind {
     /// F1: a read of a cell gives the other value, and leaves the cell as it is.
     Read,
+    /// F2: a trap in the cell makes a stored 0 be read as 1, at some times.
+    Telegraph,
+    /// F3: a pulse leaves a cell wrong, until the next one.
+    Write,
+    /// F4: a cell holds one value for ever.
+    Stuck,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Read];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Telegraph, Self::Write, Self::Stuck];
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Telegraph => "telegraph",
+            Self::Write => "write",
+            Self::Stuck => "stuck",
+        })
+    }
 }
 
 /// A set of [`Kind`]s, in files a list.
@@ -68,10 +85,22 @@ impl Kinds {
     pub const NONE: Self = Self(0);
     /// Read noise alone.
     pub const READ: Self = Self(1 << Kind::Read as u8);
+    /// All of them.
+    pub const ALL: Self = Self(0b1111);
 
     /// Whether `kind` is one of them.
     pub const fn has(self, kind: Kind) -> bool {
         self.0 >> kind as u8 & 1 == 1
+    }
+
+    /// Whether cells may be stuck or have a trap.
+    pub const fn of_cells(self) -> bool {
+        self.has(Kind::Telegraph) || self.has(Kind::Stuck)
+    }
+
+    /// Whether reads may be wrong.
+    pub const fn at_reads(self) -> bool {
+        self.has(Kind::Read) || self.of_cells()
     }
 
     /// Whether there is none.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{AtRisk, AtRiskError, RateError, Rates, Site};
+use super::{AtRisk, AtRiskError, CellFaults, RateError, Rates, Site};
 use crate::accel::Elaborated;
 use crate::device::{self, DeviceError};
 
@@ -30,6 +30,8 @@ pub struct FaultSpec {
     pub activations_bits: Option<u8>,
     /// Layers at risk; without it all.
     pub layers: Option<Vec<u32>>,
+    /// Faults of the cells.
+    pub cells: CellFaults,
 }
 
 /// A description of faults that cannot be had.

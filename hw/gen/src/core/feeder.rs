@@ -5,7 +5,6 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::accel::MEMORY_LATENCY;
-use hafnia_config::fault::Kind;
 use rust_hdl::core::prelude::*;
 
 use super::control::Control;
@@ -25,7 +24,7 @@ pub struct Feeder {
     pub control_i: Wire<In>,
     pub read_o: Wire<Out>,
     pub address_o: Wire<Out>,
-    /// High while a word that was read, and is no padding, leaves the memory.
+    /// High while a word is read that is no padding.
     pub word_o: Wire<Out>,
     /// Rows of that word in use.
     pub word_rows_o: Wire<Out>,
@@ -63,14 +62,14 @@ impl Feeder {
 
 fn text(hw: &Elaborated, control: u32) -> String {
     // The cycles of the map memory and its port, and one of blanking, are the feeder's own.
-    let port = if hw.config.injector.activations.has(Kind::Read) { hw.injector_latency } else { 0 };
+    let port = if hw.config.injector.activations.at_reads() { hw.injector_latency } else { 0 };
     let wait = hw.weight_latency + 1 - (MEMORY_LATENCY + port + 1);
     let width = 3 + hw.map_address_bits + hw.rows + control;
     let mut text = format!(
         "wire [{top}:0] command_0 = {{control_i, rows_i, address_i, padding_i, switch_i & valid_i, valid_i}};\n",
         top = width - 1
     );
-    let (word, total) = (wait + MEMORY_LATENCY, wait + MEMORY_LATENCY + port);
+    let total = wait + MEMORY_LATENCY + port;
     for n in 1..=total {
         text.push_str(&format!("reg [{}:0] command_{n};\n", width - 1));
     }
@@ -84,8 +83,8 @@ wire padding = command_{total}[2];
 wire [{rtop}:0] rows = command_{total}[{}:{}];
 assign read_o = command_{wait}[0];
 assign address_o = command_{wait}[{}:3];
-assign word_o = command_{word}[0] & ~command_{word}[2];
-assign word_rows_o = command_{word}[{}:{}];
+assign word_o = command_{wait}[0] & ~command_{wait}[2];
+assign word_rows_o = command_{wait}[{}:{}];
 assign x_o = x;
 assign switch_o = switch_q;
 assign control_o = control;

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
+use hafnia_config::fault::cell_hash::EPOCH_CLASSES;
 use hafnia_config::program::{DESCRIPTOR_WORDS, FIELDS};
 use hafnia_config::shape::LayerKind;
 use rust_hdl::core::prelude::*;
@@ -41,10 +42,10 @@ pub struct Sequencer {
     // Weights
     pub weight_ready_i: Wire<In>,
     pub weight_read_o: Wire<Out>,
+    /// In the model's image; where the weights are resident, in the memory too.
     pub weight_address_o: Wire<Out>,
     pub weight_row_o: Wire<Out>,
     pub weight_live_o: Wire<Out>,
-    pub weight_index_o: Wire<Out>,
     pub weight_cols_o: Wire<Out>,
     // Pixels
     pub pixel_valid_o: Wire<Out>,
@@ -67,6 +68,7 @@ pub struct Sequencer {
     // Counters and records
     pub layer_o: Wire<Out>,
     pub group_o: Wire<Out>,
+    pub epochs_o: Wire<Out>,
     pub count_clear_o: Wire<Out>,
     pub count_run_o: Wire<Out>,
     pub count_stall_o: Wire<Out>,
@@ -100,10 +102,9 @@ impl Sequencer {
             map_shift_o: Wire::new(1),
             weight_ready_i: Wire::new(1),
             weight_read_o: Wire::new(1),
-            weight_address_o: Wire::new(hw.weight_address_bits),
+            weight_address_o: Wire::new(32),
             weight_row_o: Wire::new(hw.rows),
             weight_live_o: Wire::new(hw.cols),
-            weight_index_o: Wire::new(32),
             weight_cols_o: Wire::new(8),
             pixel_valid_o: Wire::new(1),
             pixel_switch_o: Wire::new(1),
@@ -123,6 +124,7 @@ impl Sequencer {
             cols_last_o: Wire::new(8),
             layer_o: Wire::new(8),
             group_o: Wire::new(16),
+            epochs_o: Wire::new(16 * EPOCH_CLASSES as u32),
             count_clear_o: Wire::new(1),
             count_run_o: Wire::new(1),
             count_stall_o: Wire::new(1),
@@ -168,7 +170,7 @@ fn text(hw: &Elaborated) -> String {
     for n in 0..DESCRIPTOR_WORDS - 1 {
         shift.push_str(&format!("    d{n} <= d{};\n", n + 1));
     }
-    let (a, w) = (hw.map_address_bits, hw.weight_address_bits);
+    let a = hw.map_address_bits;
     let (acc, par) = (hw.accumulator_address_bits, hw.parameter_address_bits);
     let seed = if hw.seed_cycles > 0 { "inject_i ? SEED : RUN" } else { "RUN" };
     let values = [
@@ -176,8 +178,6 @@ fn text(hw: &Elaborated) -> String {
         ("SHIFT", shift),
         ("MAP", a.to_string()),
         ("MTOP", (a - 1).to_string()),
-        ("WEIGHT", w.to_string()),
-        ("WTOP", (w - 1).to_string()),
         ("ATOP", (acc - 1).to_string()),
         ("ACC", acc.to_string()),
         ("PTOP", (par - 1).to_string()),

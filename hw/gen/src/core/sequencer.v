@@ -28,6 +28,7 @@ assign folds_o = f_k_folds;
 assign cols_last_o = f_cols_last;
 assign layer_o = f_layer;
 assign group_o = f_group;
+assign epochs_o = {d31, d30, d29, d28, d27, d26, d25, d24};
 assign count_run_o = (state == SEED) | (state == RUN) | (state == DRAIN);
 assign count_select_o = timer[3:0];
 assign store_o = state == STORE;
@@ -50,8 +51,7 @@ reg [15:0] tile_c;
 reg [15:0] tile_k;
 reg [1:0] tile_r;
 reg [1:0] tile_s;
-reg [<WTOP>:0] tile_address;
-reg [31:0] tile_index;
+reg [31:0] tile_address; // in the model's image
 wire tile_last_c = tile_c + 16'd1 == f_c_folds;
 wire tile_last_k = tile_k + 16'd1 == f_k_folds;
 wire tile_last_tap = (tile_r == last_tap) & (tile_s == last_tap);
@@ -170,13 +170,11 @@ always @(posedge clk_i) begin
     tile_k <= 16'd0;
     tile_r <= first_tap;
     tile_s <= first_tap;
-    tile_address <= f_weight_base[<WTOP>:0];
-    tile_index <= 32'd0;
+    tile_address <= f_weight_base;
   end else begin
     if (load) begin
       tile_row <= tile_row + 8'd1;
-      tile_address <= tile_address + <WEIGHT>'d1;
-      tile_index <= tile_index + 32'd1;
+      tile_address <= tile_address + 32'd1;
     end
     if (load_last) begin
       loading <= 1'b0;
@@ -269,10 +267,9 @@ end
 
 // Registered commands to the weight memory and to the feeder.
 reg weight_read;
-reg [<WTOP>:0] weight_address;
+reg [31:0] weight_address;
 reg [<ROWSTOP>:0] weight_row;
 reg [<COLSTOP>:0] weight_live;
-reg [31:0] weight_index;
 reg [7:0] weight_cols;
 reg pixel_valid;
 reg pixel_switch;
@@ -288,7 +285,6 @@ assign weight_read_o = weight_read;
 assign weight_address_o = weight_address;
 assign weight_row_o = weight_row;
 assign weight_live_o = weight_live;
-assign weight_index_o = weight_index;
 assign weight_cols_o = weight_cols;
 assign pixel_valid_o = pixel_valid;
 assign pixel_switch_o = pixel_switch;
@@ -304,7 +300,6 @@ always @(posedge clk_i) begin
     weight_address <= tile_address;
     weight_row <= {<ONEHOT>};
     weight_live <= <COLMASK>;
-    weight_index <= tile_index;
     weight_cols <= tile_cols;
   end
   pixel_valid <= issue;

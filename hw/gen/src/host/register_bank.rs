@@ -4,10 +4,11 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Kind, Site};
-use hafnia_config::regs::{Access, Register, flips_offset, registers};
+use hafnia_config::regs::{Access, Register, bits_register, flips_offset, registers};
 use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
+use crate::inject::cell_bus::{self, CELL_BUS_BITS};
 use crate::inject::noise_bus::NoiseBus;
 use crate::mem::flip_record::{COUNT_BITS, COUNTS};
 use crate::wire::Wire;
@@ -38,6 +39,15 @@ pub struct RegisterBank {
     pub noise_weights_o: Wire<Out>,
     pub noise_biases_o: Wire<Out>,
     pub noise_activations_o: Wire<Out>,
+    /// Bits of each byte of each site that are at risk.
+    pub bits_weights_o: Wire<Out>,
+    pub bits_biases_o: Wire<Out>,
+    pub bits_activations_o: Wire<Out>,
+    /// Registers of the faults of cells, see [`cell_bus`].
+    pub cells_o: Wire<Out>,
+    /// What names the host's writes, and where the next one belongs.
+    pub write_epoch_o: Wire<Out>,
+    pub write_place_o: Wire<Out>,
     /// Flip counts of each site.
     pub flips_weights_i: Wire<In>,
     pub flips_biases_i: Wire<In>,
@@ -74,6 +84,12 @@ impl RegisterBank {
             noise_weights_o: noise(Site::Weights),
             noise_biases_o: noise(Site::Biases),
             noise_activations_o: noise(Site::Activations),
+            bits_weights_o: Wire::new(8),
+            bits_biases_o: Wire::new(8),
+            bits_activations_o: Wire::new(8),
+            cells_o: Wire::new(CELL_BUS_BITS),
+            write_epoch_o: Wire::new(32),
+            write_place_o: Wire::new(32),
             flips_weights_i: Wire::new(COUNTS * COUNT_BITS),
             flips_biases_i: Wire::new(COUNTS * COUNT_BITS),
             flips_activations_i: Wire::new(COUNTS * COUNT_BITS),
@@ -148,7 +164,7 @@ fn text(hw: &Elaborated) -> String {
 
 fn injector_outputs(hw: &Elaborated) -> String {
     let injector = &hw.config.injector;
-    let mut text = match injector.read_sites().next() {
+    let mut text = match injector.sites().next() {
         Some(_) => "assign inject_enable_o = inject_enable;\nassign inject_layers_o = inject_layers;\nassign flips_clear_o = flips_clear;\n".to_owned(),
         None => "assign inject_enable_o = 1'b0;\nassign inject_layers_o = 32'd0;\nassign flips_clear_o = 1'b0;\n".to_owned(),
     };
@@ -159,6 +175,13 @@ fn injector_outputs(hw: &Elaborated) -> String {
             false => format!("{}'d0", bus.width()),
         };
         text.push_str(&format!("assign noise_{site}_o = {registers};\n"));
+        let bits = if injector.at(site).is_empty() { "8'd0".to_owned() } else { bits_register(site).to_lowercase() };
+        text.push_str(&format!("assign bits_{site}_o = {bits};\n"));
+    }
+    text.push_str(&format!("assign cells_o = {};\n", cell_bus::joined(hw)));
+    for name in ["write_epoch", "write_place"] {
+        let register = if injector.has(Kind::Write) { name } else { "32'd0" };
+        text.push_str(&format!("assign {name}_o = {register};\n"));
     }
     text
 }

@@ -24,6 +24,8 @@ pub struct InjectorLane {
     pub enable_i: Wire<In>,
     /// Registers, see [`NoiseBus`].
     pub noise_i: Wire<In>,
+    /// Bits of each byte at risk.
+    pub bits_i: Wire<In>,
     pub seed_i: Wire<In>,
     pub seed_word_i: Wire<In>,
     pub seed_word_o: Wire<Out>,
@@ -44,6 +46,7 @@ impl InjectorLane {
             clk_i: Wire::new(1),
             enable_i: Wire::new(1),
             noise_i: Wire::new(NoiseBus::new(cells).width()),
+            bits_i: Wire::new(8),
             seed_i: Wire::new(1),
             seed_word_i: Wire::new(32),
             seed_word_o: Wire::new(32),
@@ -152,8 +155,8 @@ impl InjectorLane {
     fn registers(&self, generators: usize) -> String {
         // A port of one bit is a scalar and takes no index.
         let live: Vec<String> = match self._bytes {
-            1 => vec!["bits & {8{live_i}}".to_owned()],
-            bytes => (0..bytes).rev().map(|b| format!("bits & {{8{{live_i[{b}]}}}}")).collect(),
+            1 => vec!["bits_i & {8{live_i}}".to_owned()],
+            bytes => (0..bytes).rev().map(|b| format!("bits_i & {{8{{live_i[{b}]}}}}")).collect(),
         };
         let mut text = format!(
             "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold);\n  code <= code_i;\n  live <= {{{}}};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",

@@ -1,6 +1,11 @@
-//! The bit-flip injector: seeding generator, the two-level draw of one lane, and the bus of its registers.
+//! The injector: read noise (seeding generator, two-level draw of a lane), faults of cells at reads and writes, and the
+//! buses of their registers.
 
+pub mod cell_bus;
+pub mod cell_faults;
 pub mod lane;
 pub mod noise_bus;
 pub mod seeder;
 mod text;
+pub mod word_hash;
+pub mod write_faults;

@@ -3,16 +3,14 @@
 use hafnia_config::fault::{Thresholds, node_sizes};
 use hafnia_config::regs::SHARES;
 
-/// Places in the bus, lowest bit first: bits of a byte at risk, candidates that are thinned, the threshold of the word,
-/// `both` and `left` of each node size, and the thresholds of what is kept.
+/// Places in the bus, lowest bit first: candidates that are thinned, the threshold of the word, `both` and `left` of each node size, and the thresholds of what is kept.
 pub struct NoiseBus {
     sizes: Vec<u32>,
 }
 
-const BITS: u32 = 0;
-const WEAK: u32 = 8;
-const WORD: u32 = 10;
-const NODES: u32 = 42;
+const WEAK: u32 = 0;
+const WORD: u32 = 2;
+const NODES: u32 = 34;
 
 impl NoiseBus {
     /// Returns the bus for codewords of `cells` cells.
@@ -28,7 +26,7 @@ impl NoiseBus {
 
     /// Returns the expression that joins the registers of a site.
     pub fn joined(&self, site: &str) -> String {
-        let mut nets = vec![format!("inject_bits_{site}"), "inject_weak".to_owned(), format!("inject_word_{site}")];
+        let mut nets = vec!["inject_weak".to_owned(), format!("inject_word_{site}")];
         for size in &self.sizes {
             nets.extend([format!("inject_both_{size}"), format!("inject_left_{size}")]);
         }
@@ -39,13 +37,13 @@ impl NoiseBus {
         format!("{{{}}}", nets.join(", "))
     }
 
-    /// Returns declarations of the fields, cut out of the port `noise_i`: `bits`, `thinned`, `word_threshold`, `both_<size>`,
+    /// Returns declarations of the fields, cut out of the port `noise_i`: `thinned`, `word_threshold`, `both_<size>`,
     /// `left_<size>`, and `keep_<size>_<part>`.
     pub fn fields(&self) -> String {
         let field = |name: &str, low: u32, bits: u32| {
             format!("wire [{}:0] {name} = noise_i[{}:{low}];\n", bits - 1, low + bits - 1)
         };
-        let mut text = field("bits", BITS, 8) + &field("thinned", WEAK, 2) + &field("word_threshold", WORD, 32);
+        let mut text = field("thinned", WEAK, 2) + &field("word_threshold", WORD, 32);
         for (i, size) in (0..).zip(&self.sizes) {
             text += &field(&format!("both_{size}"), NODES + 64 * i, 32);
             text += &field(&format!("left_{size}"), NODES + 64 * i + 32, 32);
@@ -60,10 +58,10 @@ impl NoiseBus {
         text
     }
 
-    /// Returns what the bus carries, as little-endian 32-bit words, for these thresholds and bits of a byte at risk.
-    pub fn value(&self, thresholds: &Thresholds, bits: u8) -> Vec<u32> {
+    /// Returns what the bus carries, as little-endian 32-bit words, for these thresholds.
+    pub fn value(&self, thresholds: &Thresholds) -> Vec<u32> {
         let weak = thresholds.keep.map_or(0, |keep| 1 << u32::from(keep.weak));
-        let mut fields = vec![(u32::from(bits), WEAK - BITS), (weak, WORD - WEAK), (thresholds.word, NODES - WORD)];
+        let mut fields = vec![(weak, WORD - WEAK), (thresholds.word, NODES - WORD)];
         fields.extend(thresholds.nodes.iter().flat_map(|node| [(node.both, 32), (node.left, 32)]));
         for (size, parts) in self.kept() {
             let shares = thresholds.keep.map(|keep| if size == 2 { keep.pair } else { keep.triple });

@@ -100,25 +100,3 @@ impl Logic for FlipRecord {
         custom(&format!("flip_record_{bits}"), "The record of what an injector flipped.", text)
     }
 }
-
-/// Wires the record of a memory's words (index, word and flips, in this order) to its ports `flip_...`; without a record they
-/// are 0.
-pub fn wire_record(record: Option<&mut FlipRecord>, [index, word, flips]: [&str; 3], bits: u32) -> String {
-    let outputs =
-        [("valid", 1), ("index", 32), ("before", bits), ("mask", bits), ("count", 8), ("counts", COUNTS * COUNT_BITS)];
-    let Some(record) = record else {
-        return outputs.map(|(name, bits)| format!("assign flip_{name}_o = {bits}'d0;\n")).concat();
-    };
-    record.clk_i.connect();
-    record.rst_i.connect();
-    let mut text = outputs.map(|(name, _)| format!("assign flip_{name}_o = record_0_{name}_o;\n")).concat();
-    for (port, name, from) in [
-        (&mut record.clear_i, "clear_i", "flip_clear_i"),
-        (&mut record.index_i, "index_i", index),
-        (&mut record.word_i, "word_i", word),
-        (&mut record.flips_i, "flips_i", flips),
-    ] {
-        text.push_str(&port.drive(&format!("record_0_{name}"), from));
-    }
-    text
-}

@@ -24,12 +24,12 @@ impl<'t> GoldenPort<'t> {
         Self { flips: Vec::new(), stored: Vec::new(), port, site, stream }
     }
 
-    /// Reads the next word, of which the first `in_use` bytes may flip.
-    pub fn read(&mut self, stored: &[u8], in_use: usize) -> Vec<u8> {
+    /// Reads the next word, at `address`, of which the first `in_use` bytes may flip.
+    pub fn read(&mut self, address: u32, stored: &[u8], in_use: usize) -> Vec<u8> {
         let (mut read, word) = (stored.to_vec(), self.stored.len() as u32);
         let (site, Stream { layer, group, .. }) = (self.site, self.stream);
         if let Some(port) = &mut self.port {
-            port.read(&stored[..in_use], |bit, before| {
+            port.read(address, &stored[..in_use], |bit, before| {
                 read[bit as usize / 8] ^= 1 << (bit % 8);
                 self.flips.push(Flip { layer, group, site, word, bit, before });
             });

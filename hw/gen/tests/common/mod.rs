@@ -138,7 +138,8 @@ impl Bench {
     /// Drives the read noise of a site as the register bank does; `bits` are those of a byte that are at risk.
     pub fn set_noise(&mut self, thresholds: &Thresholds, bits: u8) {
         let widths = noise::fields(thresholds.cells).into_iter().map(|(_, width)| width);
-        self.set_words("noise_i", &noise::joined(noise::values(thresholds, bits).into_iter().zip(widths)));
+        self.set_words("noise_i", &noise::joined(noise::values(thresholds).into_iter().zip(widths)));
+        self.set("bits_i", bits.into());
     }
 
     /// Starts the generators of a memory from `key`: loads it and shifts the whole chain of `words` words.

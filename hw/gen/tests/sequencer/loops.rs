@@ -9,7 +9,6 @@ pub struct Read {
     pub address: u32,
     pub row: u32,
     pub live: u32,
-    pub index: u32,
     pub cols: u32,
 }
 
@@ -57,9 +56,8 @@ pub fn loops(hw: &Elaborated, d: &Descriptor) -> Trace {
             let rows = if c + 1 == d.c_folds { d.rows_last } else { hw.rows };
             for (&r, &s) in taps.iter().flat_map(|r| taps.iter().map(move |s| (r, s))) {
                 for row in 0..rows {
-                    let index = trace.reads.len() as u32;
-                    let address = d.weight_base + index;
-                    trace.reads.push((pass, Read { address, row: 1 << row, live: mask(cols), index, cols }));
+                    let address = d.weight_base + trace.reads.len() as u32;
+                    trace.reads.push((pass, Read { address, row: 1 << row, live: mask(cols), cols }));
                 }
                 let first = c == 0 && (r, s) == (taps[0], taps[0]);
                 let last = c + 1 == d.c_folds && (r, s) == (-taps[0], -taps[0]);

@@ -151,6 +151,7 @@ impl<'a> Machine<'a> {
         ]) {
             assert_eq!(self.bench.get_words(&format!("{site}_key_o")), key, "{site}");
         }
+        assert_eq!(self.bench.get_words("epochs_o"), d.encode()[24..]);
     }
 
     fn read(&mut self) -> Read {
@@ -158,7 +159,6 @@ impl<'a> Machine<'a> {
             address: self.get("weight_address_o"),
             row: self.get("weight_row_o"),
             live: self.get("weight_live_o"),
-            index: self.get("weight_index_o"),
             cols: self.get("weight_cols_o"),
         }
     }

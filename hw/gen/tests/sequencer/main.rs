@@ -32,7 +32,7 @@ fn random_descriptor(hw: &Elaborated, rng: &mut ChaCha8Rng) -> Descriptor {
         }
     };
     let (height, width, c_folds) = (side(rng), side(rng), rng.random_range(1..=3));
-    Descriptor {
+    let mut descriptor = Descriptor {
         layer: rng.random_range(0..256),
         pool: pool.into(),
         relu: (!head && rng.random()).into(),
@@ -69,7 +69,10 @@ fn random_descriptor(hw: &Elaborated, rng: &mut ChaCha8Rng) -> Descriptor {
         map_key1: rng.random(),
         map_key2: rng.random(),
         map_key3: rng.random(),
-    }
+        ..Descriptor::default()
+    };
+    descriptor.set_epochs(rng.random());
+    descriptor
 }
 
 /// Compares two lists of events and shows the first difference alone.

@@ -73,7 +73,8 @@ impl<'a> RtlDraws<'a> {
     fn lane(&self) -> Result<Dut, CosimError> {
         let mut lane = self.model.dut()?;
         let cells = self.shape.cells;
-        lane.poke("noise_i", &NoiseBus::new(cells as u32).value(&self.thresholds, 0xff))?;
+        lane.poke("noise_i", &NoiseBus::new(cells as u32).value(&self.thresholds))?;
+        lane.poke("bits_i", &[0xff])?;
         let code = |word: usize| u32::MAX >> (32 - (cells - 32 * word).min(32));
         let code: Vec<u32> = (0..cells.div_ceil(32)).map(|word| if self.stored { code(word) } else { 0 }).collect();
         lane.poke("code_i", &code)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hafnia_sweep::{Row, rate};
 
 /// What tells rows of one model on one preset apart, beside rate and seed.
-type Parts = [String; 9];
+type Parts = [String; 10];
 
 fn parts(row: &Row) -> Parts {
     [
@@ -15,6 +15,7 @@ fn parts(row: &Row) -> Parts {
         row.direction().to_owned(),
         format!("bits {:#04x}", row.bit_mask),
         format!("layers {:#x}", row.layer_mask),
+        row.cells.clone(),
         row.engine.clone(),
         row.draws.clone(),
         row.protection.clone(),
@@ -28,7 +29,7 @@ pub struct Curves {
     /// The curves, in the order of the plan.
     pub list: Vec<Curve>,
     /// Which parts a name needs.
-    told: [bool; 9],
+    told: [bool; 10],
 }
 
 /// One curve.
@@ -45,7 +46,7 @@ impl Curves {
         let mut rates: Vec<f64> = points.clone().map(|row| row.ber_requested).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
-        let (mut told, mut firsts) = ([false; 9], BTreeMap::new());
+        let (mut told, mut firsts) = ([false; 10], BTreeMap::new());
         for row in points.clone() {
             let first: &mut Parts = firsts.entry((&row.model, &row.preset)).or_insert_with(|| parts(row));
             for (told, (first, this)) in told.iter_mut().zip(first.iter().zip(parts(row))) {

@@ -58,6 +58,13 @@ impl Map {
         })
     }
 
+    /// Returns what up to eight channels hold, of which the first lies at a position.
+    pub(super) fn held(&self, at: usize, channels: u32) -> u64 {
+        let mut bytes = [OFFSET; 8];
+        bytes[..channels as usize].copy_from_slice(&self.bytes[at..at + channels as usize]);
+        u64::from_le_bytes(bytes.map(|byte| byte ^ OFFSET))
+    }
+
     /// Position of a pixel of the map, border not counted.
     pub(super) fn at(&self, image: usize, y: usize, x: usize) -> usize {
         self.border_at(image, y + 1, x + 1)

@@ -4,11 +4,14 @@
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
+use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
 
+use super::cells::{LaneHit, join, wrong_at};
 use super::draw::{Complete, draw};
 use super::kernel::LANES;
-use super::map::{Map, OFFSET};
+use super::map::Map;
+use super::map_cells::MapCells;
 use super::pack::PackedLayer;
 use super::read::{Found, Search};
 use super::skip::{BitsAtRisk, Candidate, Skips};
@@ -37,6 +40,21 @@ impl MapHit {
     }
 }
 
+impl LaneHit for MapHit {
+    fn place(&self) -> (u32, u32) {
+        (self.word, self.row)
+    }
+
+    fn cells(&self) -> u128 {
+        self.cells.into()
+    }
+
+    fn joined(self, other: Self) -> Option<Self> {
+        let cells = self.cells ^ other.cells;
+        (cells != 0).then_some(Self { cells, ..self })
+    }
+}
+
 /// The reads of a network's activations under one setting of noise.
 #[derive(Clone, Debug)]
 pub struct MapReader {
@@ -48,20 +66,28 @@ pub struct MapReader {
     layers: Vec<Layer>,
     found: Found,
     marks: Vec<Marks>,
+    cells: Option<MapCells>,
+    /// Hits of faulty cells.
+    faults: Vec<MapHit>,
 }
 
 #[derive(Clone, Debug)]
-struct Layer {
+pub(super) struct Layer {
     shape: LayerShape,
     rows: u32,
     cols: u32,
     c_folds: u32,
-    k_folds: u32,
+    pub(super) k_folds: u32,
     /// For each tap, the pixels under which it lies inside the map, in order.
     taps: Vec<Vec<(u16, u16)>>,
+    /// For each tap and pixel, its number among them; empty where no cell is faulty.
+    ranks: Vec<Vec<u32>>,
     /// By number of images less 1.
     searches: Vec<Option<Search>>,
 }
+
+/// The ifmaps, the first image of the group and the number of its images; and the hits of faulty cells.
+type Stored<'a> = (&'a Map, usize, usize, &'a [MapHit]);
 
 /// Where a word comes from.
 struct Place {
@@ -88,20 +114,49 @@ impl MapReader {
             layers: shapes.map(|shape| Layer::new(hw, shape)).collect(),
             found: Found::default(),
             marks: Vec::new(),
+            cells: None,
+            faults: Vec::new(),
         }
     }
 
-    /// Whether anything is drawn in a layer.
-    pub fn draws_in(&self, layer: u32) -> bool {
-        self.noise.bits_in(Site::Activations, layer) != 0
+    /// Puts the activations into the cells of a device. `seed` is the run seed.
+    pub fn on_cells(mut self, hw: &Elaborated, schedule: &Schedule, seed: u64) -> Self {
+        self.cells = MapCells::new(hw, schedule, &self.noise, seed);
+        if self.cells.is_some() {
+            self.layers.iter_mut().for_each(Layer::add_ranks);
+        }
+        self
+    }
+
+    /// Whether a read in a layer may be wrong.
+    pub fn flips_in(&self, layer: u32) -> bool {
+        (self.noise.enable || self.cells.is_some()) && self.noise.at_risk.bits_in(Site::Activations, layer) != 0
     }
 
     /// Reads the activations of `images` images from number `first` of `ifmaps` on: adds what is hit to `hits`, in read order.
     pub fn read(&mut self, stream: Stream, ifmaps: &Map, first: usize, images: usize, hits: &mut Vec<MapHit>) {
-        let bits = self.noise.bits_in(Site::Activations, stream.layer);
-        if self.noise.draws == Draws::Statistical {
-            return self.skip(stream, BitsAtRisk::new(bits), ifmaps, first, images, hits);
+        let start = hits.len();
+        let layer = &self.layers[stream.layer as usize];
+        let mut faults = std::mem::take(&mut self.faults);
+        faults.clear();
+        if let Some(cells) = &mut self.cells {
+            let bits = self.noise.at_risk.bits_in(Site::Activations, stream.layer);
+            cells.read(stream, layer, ifmaps, first..first + images, bits, &mut faults);
         }
+        let bits = self.noise.bits_in(Site::Activations, stream.layer);
+        let stored = (ifmaps, first, images, &faults[..]);
+        match self.noise.draws {
+            _ if bits == 0 => {}
+            Draws::Exact => self.draw(stream, bits, stored, hits),
+            Draws::Statistical => self.skip(stream, BitsAtRisk::new(bits), stored, hits),
+        }
+        join(hits, start, &faults);
+        self.faults = faults;
+    }
+
+    /// Draws as the hardware does.
+    fn draw(&mut self, stream: Stream, bits: u8, stored: Stored<'_>, hits: &mut Vec<MapHit>) {
+        let images = stored.2;
         let at_risk = u128::from_ne_bytes([bits; 16]);
         let (layer, tree) = (&mut self.layers[stream.layer as usize], &self.tree);
         let words = layer.words(images as u32);
@@ -116,7 +171,7 @@ impl MapReader {
             let row = l * self.lane_bytes;
             for (&word, marks) in words.zip(&self.marks) {
                 let marks = Marks { cells: marks.cells & at_risk, ..*marks };
-                hits.extend(layer.hit(word, row, marks, tree.keep(), (ifmaps, first, images)));
+                hits.extend(layer.hit(word, row, marks, tree.keep(), stored));
             }
         }
         if self.lanes > 1 {
@@ -125,15 +180,8 @@ impl MapReader {
     }
 
     /// The same by skipping from candidate to candidate.
-    fn skip(
-        &mut self,
-        stream: Stream,
-        bits: BitsAtRisk,
-        ifmaps: &Map,
-        first: usize,
-        images: usize,
-        hits: &mut Vec<MapHit>,
-    ) {
+    fn skip(&mut self, stream: Stream, bits: BitsAtRisk, stored: Stored<'_>, hits: &mut Vec<MapHit>) {
+        let images = stored.2;
         let layer = &self.layers[stream.layer as usize];
         let (pass, rows) = (u64::from(layer.pass(images as u32)), u64::from(layer.rows));
         let channels = u64::from(layer.shape.in_channels);
@@ -141,7 +189,7 @@ impl MapReader {
         let skips = Skips::new(stream, Site::Activations, &self.noise, bits.of(per_k_fold * u64::from(layer.k_folds)));
         let keep = self.tree.keep();
         let mut open: Option<(u32, u32, Marks)> = None;
-        let mut add = |(word, row, marks)| hits.extend(layer.hit(word, row, marks, keep, (ifmaps, first, images)));
+        let mut add = |(word, row, marks)| hits.extend(layer.hit(word, row, marks, keep, stored));
         for Candidate { cell, kept } in skips {
             let (byte, bit) = bits.place(cell);
             let (k_fold, rest) = (byte / per_k_fold, byte % per_k_fold);
@@ -220,8 +268,60 @@ impl Layer {
             c_folds: shape.in_channels.div_ceil(hw.rows),
             k_folds: shape.out_channels.div_ceil(hw.cols),
             taps: (0..side * side).map(inside).collect(),
+            ranks: Vec::new(),
             searches: Vec::new(),
         }
+    }
+
+    fn add_ranks(&mut self) {
+        let rank = |pixels: &Vec<(u16, u16)>| {
+            let mut ranks = vec![0; self.shape.pixels() as usize];
+            for (rank, &(y, x)) in (0..).zip(pixels) {
+                ranks[usize::from(y) * self.shape.width as usize + usize::from(x)] = rank;
+            }
+            ranks
+        };
+        self.ranks = self.taps.iter().map(rank).collect();
+    }
+
+    /// Returns input fold, row and column of a word of an image.
+    pub(super) fn stored_at(&self, word: u32) -> (u32, usize, usize) {
+        let (pixel, width) = (word % self.shape.pixels(), self.shape.width);
+        (word / self.shape.pixels(), (pixel / width) as usize, (pixel % width) as usize)
+    }
+
+    /// Returns the channel in a row of the array, and how many up to the eighth from there on are in use.
+    pub(super) fn live(&self, c_fold: u32, row: u32) -> (u32, u32) {
+        let channel = c_fold * self.rows + row;
+        (channel, self.rows.saturating_sub(row).min(self.shape.in_channels.saturating_sub(channel)).min(8))
+    }
+
+    /// Tells the reads, for the first output fold, of the word of an input fold, image of the group and pixel.
+    pub(super) fn reads_of(
+        &self,
+        c_fold: u32,
+        image: usize,
+        y: usize,
+        x: usize,
+        images: usize,
+        mut read: impl FnMut(u32),
+    ) {
+        let (height, width) = (self.shape.height as usize, self.shape.width as usize);
+        let side = if self.taps.len() == 9 { 3 } else { 1 };
+        let mut before = c_fold * self.pass(images as u32);
+        for (tap, pixels) in self.taps.iter().enumerate() {
+            // The pixel that it is used for.
+            let (to_y, to_x) = ((y + side / 2).wrapping_sub(tap / side), (x + side / 2).wrapping_sub(tap % side));
+            if to_y < height && to_x < width {
+                read(before + (image * pixels.len()) as u32 + self.ranks[tap][to_y * width + to_x]);
+            }
+            before += (images * pixels.len()) as u32;
+        }
+    }
+
+    /// Words read for an output fold.
+    pub(super) fn fold_words(&self, images: usize) -> u32 {
+        self.pass(images as u32) * self.c_folds
     }
 
     /// Words of a tile pass of all taps over so many images.
@@ -246,35 +346,27 @@ impl Layer {
         Place { fold, tap, image: rest / pixels.len(), y: y.into(), x: x.into() }
     }
 
-    /// Returns those candidates of a lane's word that flip, if any does; `maps` are the ifmaps, the first image of the group and
-    /// the number of its images.
+    /// Returns those candidates of a lane's word that flip, if any does.
     fn hit(
         &self,
         word: u32,
         row: u32,
         marks: Marks,
         keep: Option<Keep>,
-        (ifmaps, first, images): (&Map, usize, usize),
+        (ifmaps, first, images, faults): Stored<'_>,
     ) -> Option<MapHit> {
         let place = self.place(word, images);
         // Rows of the lane that hold a channel.
-        let channel = place.fold % self.c_folds * self.rows + row;
-        let live = self.rows.saturating_sub(row).min(self.shape.in_channels.saturating_sub(channel)).min(8);
+        let (channel, live) = self.live(place.fold % self.c_folds, row);
         let marks = Marks { cells: marks.cells & ((1 << (8 * live)) - 1), ..marks };
         if marks.cells == 0 {
             return None;
         }
-        let stored = self.held(ifmaps, &place, first, channel, live);
-        let cells = marks.flips(stored.into(), keep) as u64;
+        let stored = ifmaps.held(self.source(ifmaps, &place, first) + channel as usize, live);
+        // Candidates are thinned by what the cells give.
+        let given = u128::from(stored) ^ if keep.is_some() { wrong_at(faults, word, row) } else { 0 };
+        let cells = marks.flips(given, keep) as u64;
         (cells != 0).then_some(MapHit { word, row, cells, stored })
-    }
-
-    /// Returns what up to eight channels from `channel` on hold of the word of a place; `first` is the group's first image.
-    fn held(&self, ifmaps: &Map, place: &Place, first: usize, channel: u32, live: u32) -> u64 {
-        let at = self.source(ifmaps, place, first) + channel as usize;
-        let mut bytes = [OFFSET; 8];
-        bytes[..live as usize].copy_from_slice(&ifmaps.bytes[at..at + live as usize]);
-        u64::from_le_bytes(bytes.map(|byte| byte ^ OFFSET))
     }
 
     fn tile(&self, place: &Place, layer: &PackedLayer) -> Tile {

@@ -7,14 +7,18 @@
 //! the one int8 GEMM crate that came near in speed (`rten-gemm`) keeps its own opaque, and its AVX2 path saturates.
 
 mod bias_read;
+mod cell_draw;
+mod cells;
 mod draw;
 mod kernel;
 mod layer;
 mod map;
+mod map_cells;
 mod map_read;
 mod pack;
 mod read;
 mod skip;
+mod writes;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -33,6 +37,7 @@ pub use map::Map;
 pub use map_read::{Corrections, MapHit, MapReader};
 pub use pack::{PackedLayer, Undo};
 pub use read::{Hit, Reader};
+pub use writes::Writes;
 
 /// Hits between one whose weights are fetched into the cache and the one that is flipped.
 const AHEAD: usize = 12;
@@ -163,5 +168,9 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod cell_draw_tests;
+#[cfg(test)]
+mod telegraph_tests;
 #[cfg(test)]
 mod tests;

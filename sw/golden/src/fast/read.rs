@@ -7,8 +7,11 @@
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{CELL_GENERATOR, Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
+use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::LayerShape;
 
+use super::Engine;
+use super::cells::{FixedCells, LaneHit, SiteCells, join, wrong_at};
 use super::draw::{Complete, draw};
 use super::pack::PackedLayer;
 use super::skip::{BitsAtRisk, Candidate, Skips};
@@ -39,10 +42,12 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// Returns this word with those of its candidates that flip, if any does.
-    fn flipped(self, marks: Marks, stored: Option<&PackedLayer>, keep: Option<Keep>) -> Option<Self> {
+    /// Returns this word with those of its candidates that flip, if any does; `faults` are the hits of faulty cells.
+    fn flipped(self, marks: Marks, stored: Option<&PackedLayer>, keep: Option<Keep>, faults: &[Self]) -> Option<Self> {
         let stored = stored.map_or(0, |stored| stored.held(self.k, self.c, self.tap, marks.cells));
-        let cells = marks.flips(stored, keep);
+        // Candidates are thinned by what the cells give.
+        let given = stored ^ if keep.is_some() { wrong_at(faults, self.word, self.column) } else { 0 };
+        let cells = marks.flips(given, keep);
         (cells != 0).then_some(Self { cells, stored, ..self })
     }
 
@@ -54,6 +59,21 @@ impl Hit {
             cells &= cells - 1;
             Some(stream.flip(Site::Weights, word, 8 * column + cell, stored >> cell & 1 == 1))
         })
+    }
+}
+
+impl LaneHit for Hit {
+    fn place(&self) -> (u32, u32) {
+        (self.word, self.column)
+    }
+
+    fn cells(&self) -> u128 {
+        self.cells
+    }
+
+    fn joined(self, other: Self) -> Option<Self> {
+        let cells = self.cells ^ other.cells;
+        (cells != 0).then_some(Self { cells, stored: self.stored | other.stored, ..self })
     }
 }
 
@@ -70,6 +90,9 @@ pub struct Reader {
     found: Found,
     /// Candidates of the words found.
     marks: Vec<Marks>,
+    cells: Option<FixedCells>,
+    /// Hits of faulty cells.
+    faults: Vec<Hit>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,22 +129,73 @@ impl Reader {
         let layers = shapes.map(|shape| Layer::new(hw, shape)).collect();
         let Elaborated { lanes, lane_weights, cols, .. } = *hw;
         let complete = Complete::of(&tree);
-        let (noise, found) = (noise.clone(), Found::default());
-        Self { lanes, lane_weights, cols, noise, tree, complete, layers, found, marks: Vec::new() }
+        let (noise, found, marks) = (noise.clone(), Found::default(), Vec::new());
+        Self { lanes, lane_weights, cols, noise, tree, complete, layers, found, marks, cells: None, faults: Vec::new() }
+    }
+
+    /// Puts the weights into the cells of a device, as they are stored. `seed` is the run seed.
+    pub fn on_cells(mut self, hw: &Elaborated, schedule: &Schedule, stored: &Engine, seed: u64) -> Self {
+        let Some(cells) = SiteCells::new(hw, Site::Weights, &self.noise, seed) else { return self };
+        let mut cells = FixedCells::new(cells);
+        for (l, (layer, part)) in self.layers.iter().zip(&schedule.layers).enumerate() {
+            let bits = self.noise.at_risk.bits_in(Site::Weights, l as u32);
+            let at_risk = u128::from_ne_bytes([bits; 16]);
+            let words = if bits == 0 { 0 } else { part.weight_words };
+            cells.add_layer((0..words).map(|word| (word, part.weight_base + word)), |word, lane| {
+                let (place, in_use) = self.place(layer, word, lane);
+                let cells = in_use & at_risk & u128::from(u64::MAX);
+                (stored.layer(l).held(place.k, place.c, place.tap, cells) as u64, cells as u64)
+            });
+        }
+        self.cells = Some(cells);
+        self
+    }
+
+    /// Returns the place of a lane of a word, and its cells that are in use.
+    fn place(&self, layer: &Layer, word: u32, lane: u32) -> (Hit, u128) {
+        let (fold, rest) = (word / layer.fold.len() as u32, word as usize % layer.fold.len());
+        let column = lane * self.lane_weights;
+        let k = fold * self.cols + column;
+        // Weights of the lane that are real: columns of the array that have an output channel.
+        let live = self.cols.saturating_sub(column).min(layer.shape.out_channels.saturating_sub(k));
+        let in_use = (1 << (8 * live.min(self.lane_weights))) - 1;
+        let (c, tap) = layer.fold[rest];
+        (Hit { word, c, tap, k, column, cells: 0, stored: 0 }, in_use)
     }
 
     /// Reads the weights of a layer, `stored`, once, see [`crate::read::read_weights`]: adds what is hit to `hits`, in read
     /// order. What is stored there is looked up where the flips depend on it, or where `list` says that they will be listed.
     pub fn read(&mut self, stream: Stream, stored: &PackedLayer, list: bool, hits: &mut Vec<Hit>) {
+        let first = hits.len();
         let stored = Some(stored).filter(|_| list || self.tree.keep().is_some());
-        let (layer, tree) = (&self.layers[stream.layer as usize], &self.tree);
+        let mut faults = std::mem::take(&mut self.faults);
+        faults.clear();
+        self.read_cells(stream, stored, &mut faults);
         let bits = self.noise.bits_in(Site::Weights, stream.layer);
-        if bits == 0 {
-            return;
+        match self.noise.draws {
+            _ if bits == 0 => {}
+            Draws::Exact => self.draw(stream, bits, stored, &faults, hits),
+            Draws::Statistical => self.skip(stream, BitsAtRisk::new(bits), stored, &faults, hits),
         }
-        if self.noise.draws == Draws::Statistical {
-            return self.skip(stream, BitsAtRisk::new(bits), stored, hits);
-        }
+        join(hits, first, &faults);
+        self.faults = faults;
+    }
+
+    /// Adds the hits of faulty cells.
+    fn read_cells(&mut self, stream: Stream, stored: Option<&PackedLayer>, faults: &mut Vec<Hit>) {
+        let Some(mut cells) = self.cells.take() else { return };
+        let layer = &self.layers[stream.layer as usize];
+        cells.read(stream, |fault, cells| {
+            let (place, _) = self.place(layer, fault.word, fault.lane);
+            let stored = stored.map_or(0, |stored| stored.held(place.k, place.c, place.tap, cells.into()));
+            faults.push(Hit { cells: cells.into(), stored, ..place });
+        });
+        self.cells = Some(cells);
+    }
+
+    /// Draws as the hardware does.
+    fn draw(&mut self, stream: Stream, bits: u8, stored: Option<&PackedLayer>, faults: &[Hit], hits: &mut Vec<Hit>) {
+        let (layer, tree) = (&self.layers[stream.layer as usize], &self.tree);
         let at_risk = u128::from_ne_bytes([bits; 16]);
         let mut lanes = seeded_lanes(stream.key(Site::Weights), self.lanes, tree);
         let first = hits.len();
@@ -129,18 +203,11 @@ impl Reader {
             layer.search.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
             let words = self.found.words.iter().flatten();
             draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.marks);
-            let column = l * self.lane_weights;
             for (&word, &marks) in words.zip(&self.marks) {
-                let (fold, rest) = (word / layer.fold.len() as u32, word as usize % layer.fold.len());
-                let k = fold * self.cols + column;
-                // Weights of the lane that are real: columns of the array that have an output channel.
-                let live = self.cols.saturating_sub(column).min(layer.shape.out_channels.saturating_sub(k));
-                let in_use = if live < self.lane_weights { (1 << (8 * live)) - 1 } else { u128::MAX };
+                let (place, in_use) = self.place(layer, word, l);
                 let marks = Marks { cells: marks.cells & in_use & at_risk, ..marks };
                 if marks.cells != 0 {
-                    let (c, tap) = layer.fold[rest];
-                    let place = Hit { word, c, tap, k, column, cells: 0, stored: 0 };
-                    hits.extend(place.flipped(marks, stored, tree.keep()));
+                    hits.extend(place.flipped(marks, stored, tree.keep(), faults));
                 }
             }
         }
@@ -152,14 +219,21 @@ impl Reader {
 
 impl Reader {
     /// The same by skipping from candidate to candidate.
-    fn skip(&mut self, stream: Stream, bits: BitsAtRisk, stored: Option<&PackedLayer>, hits: &mut Vec<Hit>) {
+    fn skip(
+        &mut self,
+        stream: Stream,
+        bits: BitsAtRisk,
+        stored: Option<&PackedLayer>,
+        faults: &[Hit],
+        hits: &mut Vec<Hit>,
+    ) {
         let layer = &self.layers[stream.layer as usize];
         let (cols, kernels) = (self.cols, layer.shape.out_channels);
         let fold_words = layer.fold.len() as u32;
         let weights = u64::from(fold_words) * u64::from(kernels);
         let skips = Skips::new(stream, Site::Weights, &self.noise, bits.of(weights));
         let keep = self.tree.keep();
-        let mut add = |place: Hit, marks: Marks| hits.extend(place.flipped(marks, stored, keep));
+        let mut add = |place: Hit, marks: Marks| hits.extend(place.flipped(marks, stored, keep, faults));
         let mut open: Option<(Hit, Marks)> = None;
         for Candidate { cell, kept } in skips {
             let (weight, bit) = bits.place(cell);
@@ -365,7 +439,7 @@ mod tests {
                 for (number, (layer, packed)) in (0..).zip(layers.iter().zip(&packed)) {
                     for group in [0, 7] {
                         let stream = Stream { seed: 5, layer: number, group };
-                        let (_, want) = read_weights(&hw, &layer.weights, stream, &noise);
+                        let (_, want) = read_weights(&hw, &layer.weights, 0, stream, &noise);
                         let mut hits = Vec::new();
                         reader.read(stream, packed, true, &mut hits);
                         let flips: Vec<Flip> = hits.iter().flat_map(|hit| hit.flips(stream)).collect();

@@ -2,8 +2,10 @@
 
 use std::arch::x86_64::*;
 
+use hafnia_config::fault::cell_hash::{CELL_ROUNDS, ROTATIONS};
 use hafnia_config::fault::{CELL_GENERATOR, Share, Tausworthe};
 
+use super::cell_draw::PAIRS;
 use super::draw::{Complete, NODES};
 use super::kernel::{LANES, Sums, requantise_portable};
 use super::pack::Constants;
@@ -244,4 +246,29 @@ fn groups(words: &[u32; NODES]) -> [__m512i; GROUPS] {
         *group = load(words);
     }
     groups
+}
+
+/// The cells whose draws are less than each of some thresholds, see [`super::cell_draw::LaneCells::below`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi2")]
+pub(super) fn cells_below_avx512<const N: usize>(
+    constants: &[[u32; PAIRS]; 2],
+    [x, y]: [u32; 2],
+    thresholds: [u32; N],
+) -> [u64; N] {
+    let [c0, c1] = constants.each_ref().map(|constants| constants.as_chunks().0);
+    let (mut even, mut odd) = ([0; N], [0; N]);
+    for (group, (c0, c1)) in c0.iter().zip(c1).enumerate() {
+        let mut a = _mm512_xor_si512(load(c0), _mm512_set1_epi32(x as i32));
+        let mut b = _mm512_xor_si512(load(c1), _mm512_set1_epi32(y as i32));
+        for _ in 0..CELL_ROUNDS {
+            a = _mm512_add_epi32(_mm512_ror_epi32::<{ ROTATIONS.0 as i32 }>(a), b);
+            b = _mm512_xor_si512(_mm512_rol_epi32::<{ ROTATIONS.1 as i32 }>(b), a);
+        }
+        for (n, threshold) in thresholds.iter().enumerate() {
+            let limit = _mm512_set1_epi32(*threshold as i32);
+            even[n] |= u64::from(_mm512_cmplt_epu32_mask(a, limit)) << (16 * group);
+            odd[n] |= u64::from(_mm512_cmplt_epu32_mask(b, limit)) << (16 * group);
+        }
+    }
+    std::array::from_fn(|n| _pdep_u64(even[n], 0x5555_5555_5555_5555) | _pdep_u64(odd[n], 0xaaaa_aaaa_aaaa_aaaa))
 }

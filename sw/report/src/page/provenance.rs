@@ -1,6 +1,5 @@
 //! Where the figures come from and how to get them again.
 
-use hafnia_config::fault::Site;
 use hafnia_config::presets;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -166,7 +165,7 @@ fn preset(name: &str, hash: &str) -> Markup {
                     @for depth in [memory.weight_words, memory.map_words, memory.accumulator_words, memory.parameter_words,
                         memory.program_descriptors] { td { (count(depth.into())) } }
                     td { (hw.codeword_bits) " cells" }
-                    td { (hw.config.injector.read_sites().map(Site::name).collect::<Vec<_>>().join(", ")) }
+                    td { (hw.config.injector) }
                     td { (hw.config.clock_mhz) " MHz" }
                 }
                 None => { td.text colspan="9" { "not the preset of today" } }

@@ -1,0 +1,233 @@
+//! Noisy batches against the plain model.
+
+use std::collections::BTreeSet;
+
+use hafnia_config::fault::{AtRisk, CellFaults, Draws, Kinds, Rates, Telegraph};
+use hafnia_config::presets;
+use hafnia_config::shape::{LayerKind, LayerShape};
+use ndarray::Array4;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::cells::{Writes, first_words, in_memory, of_batch};
+use crate::network::{Layer, Scale};
+use crate::read::{read_activations, read_biases, read_weights};
+
+const SEED: u64 = 3;
+
+fn hardware(preset: &str) -> Elaborated {
+    let mut config = presets::find(preset).unwrap();
+    (config.injector.weights, config.injector.biases, config.injector.activations) =
+        (Kinds::ALL, Kinds::ALL, Kinds::ALL);
+    config.validate().unwrap()
+}
+
+fn network(rng: &mut ChaCha8Rng) -> Network {
+    let mut layer = |kind, c: u32, k: u32, side: u32, pool| {
+        let shape = LayerShape { kind, in_channels: c, out_channels: k, height: side, width: side, pool };
+        let taps = if kind == LayerKind::Conv3x3 { 3 } else { 1 };
+        let weights = Array4::from_shape_simple_fn((k as usize, c as usize, taps, taps), || rng.random());
+        let scale = vec![Scale { m: 40_000, s: 24 }; if taps == 3 { k as usize } else { 0 }];
+        let bias = Array1::from_shape_simple_fn(k as usize, || rng.random_range(-9000..9000));
+        Layer { shape, weights, bias, scale }
+    };
+    let layers = vec![
+        layer(LayerKind::Conv3x3, 3, 18, 16, true),
+        layer(LayerKind::Conv3x3, 18, 9, 8, true),
+        layer(LayerKind::Conv3x3, 9, 40, 4, false),
+        layer(LayerKind::Conv3x3, 40, 33, 4, true),
+        layer(LayerKind::Conv3x3, 33, 40, 2, true),
+        layer(LayerKind::Linear, 40, 10, 1, false),
+    ];
+    Network::new("random".into(), vec![[0; 256]; 3], layers).unwrap()
+}
+
+fn images(count: usize, rng: &mut ChaCha8Rng) -> Vec<Array3<i8>> {
+    (0..count).map(|_| Array3::from_shape_simple_fn((3, 16, 16), || rng.random())).collect()
+}
+
+/// What is run.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    network: &'a Network,
+    hw: &'a Elaborated,
+    schedule: &'a Schedule,
+    noise: &'a Noise,
+}
+
+impl<'a> Case<'a> {
+    fn golden(self) -> Golden<'a> {
+        Golden::new(self.network, self.hw, self.schedule, self.noise, SEED)
+    }
+}
+
+/// Runs a batch by the plain loops over everything as it was stored and read: outputs of every layer, and the flips.
+fn plain(case: Case<'_>, first: u32, images: &[Array3<i8>]) -> (Vec<Vec<LayerOutput>>, Vec<Flip>) {
+    let Case { network, hw, schedule, noise } = case;
+    let writes = Writes::new(noise, SEED);
+    let write = |map: &Array3<i8>, layer: u32, at: u32, epoch: u32| {
+        writes.as_ref().map_or(map.clone(), |writes| writes.map(hw, map, layer, at | in_memory(layer), epoch))
+    };
+    let network = writes.as_ref().map_or(network.clone(), |writes| writes.network(hw, schedule, network, 0));
+    let image = schedule.layers[0].source_image;
+    let slots = (0..).zip(images);
+    let mut maps: Vec<_> =
+        slots.map(|(slot, map)| write(map, 0, slot * image, of_batch(first, schedule.batch))).collect();
+    let (mut every, mut flips) = (Vec::new(), Vec::new());
+    let program = schedule.program(hw, first, images.len() as u32, SEED);
+    for (descriptors, layer) in program.chunk_by(|a, b| a.0 == b.0).zip(&network.layers) {
+        let (mut outputs, mut rest) = (Vec::new(), &maps[..]);
+        for (l, descriptor) in descriptors {
+            let (l, group) = (*l as u32, descriptor.group);
+            let stream = Stream { seed: SEED, layer: l, group };
+            let at = first_words(hw, descriptor);
+            let (weights, of_weights) = read_weights(hw, &layer.weights, at[0], stream, noise);
+            let (bias, of_biases) = read_biases(hw, &layer.bias, at[1], stream, noise);
+            let as_read = Layer { weights, bias, ..layer.clone() };
+            let (ifmaps, later) = rest.split_at(descriptor.images as usize);
+            let (given, of_maps) = read_activations(hw, &as_read, ifmaps, at[2], stream, noise);
+            flips.extend(of_weights.into_iter().chain(of_biases).chain(of_maps));
+            outputs.extend((0..).zip(given).map(|(image, output)| match output {
+                LayerOutput::Map(map) => {
+                    let at = descriptor.dest_base + image * descriptor.dest_image;
+                    LayerOutput::Map(write(&map, l + 1, at, group))
+                }
+                logits @ LayerOutput::Logits(_) => logits,
+            }));
+            rest = later;
+        }
+        let map = |output: &LayerOutput| match output {
+            LayerOutput::Map(map) => Some(map.clone()),
+            LayerOutput::Logits(_) => None,
+        };
+        maps = outputs.iter().filter_map(map).collect();
+        every.push(outputs);
+    }
+    (every, flips)
+}
+
+/// Checks every layer, flip and counter of a batch against the plain loops, at every depth.
+fn check(golden: &mut Golden<'_>, case: Case<'_>, first: u32, images: &[Array3<i8>]) {
+    let Noise { cells, rates, at_risk, .. } = case.noise;
+    let what = format!("{}, {cells:?}, {rates:?}, {at_risk:?}, image {first}", case.hw.config.name);
+    let (outputs, flips) = plain(case, first, images);
+    // Twice: the weights must be whole again after a batch.
+    let (whole, again) = (golden.batch(first, images, Depth::EveryLayer), golden.batch(first, images, Depth::Logits));
+    for (layer, (got, want)) in whole.outputs.iter().zip(&outputs).enumerate() {
+        assert!(got == want, "{what}, layer {layer}");
+    }
+    assert_eq!((whole.outputs.len(), again.outputs.len()), (outputs.len(), 1), "{what}");
+    assert!(whole.flips == flips && again.flips.is_empty(), "{what}");
+    assert!(again.outputs[0] == outputs[outputs.len() - 1], "{what}");
+    assert_eq!(whole.counters, again.counters, "{what}");
+    assert_eq!(whole.flip_counts, again.flip_counts, "{what}");
+    let mut counts = FlipCounts::default();
+    for flip in &flips {
+        counts.counts[flip.site as usize][flip.bit as usize % 8 + 8 * usize::from(flip.before)] += 1;
+    }
+    assert_eq!(whole.flip_counts, counts, "{what}");
+    let of_layers: u32 =
+        Site::ALL.iter().map(|&site| whole.counters.iter().map(|(_, c)| c.flips(site)).sum::<u32>()).sum();
+    assert_eq!(of_layers as usize, flips.len(), "{what}");
+    // From the clean maps of some of the batches, of this one, and of no whole one.
+    for count in [0, images.len() / 2, images.len()] {
+        let clean = CleanMaps::new(case.network, first, &images[..count], case.schedule.batch, 1 << 20);
+        let from_clean = case.golden().starting_from(Some(&clean)).batch(first, images, Depth::Flips);
+        assert!(from_clean.outputs == again.outputs && from_clean.flips == flips, "{what}, {count} clean images");
+        assert_eq!(from_clean.counters, again.counters, "{what}, {count} clean images");
+    }
+}
+
+/// Every layer, flip and counter of noisy batches, against the plain loops over plainly flipped weights.
+#[test]
+fn noisy_batches_equal_the_plain_model() {
+    let hw = hardware("4x4");
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let network = network(&mut rng);
+    let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap();
+    let images = images(5, &mut rng);
+    let even = [0.0, 2e-5, 1e-3, 0.5].map(Rates::from);
+    for rates in even.into_iter().chain([Rates { p01: 1e-3, p10: 0.05 }]) {
+        for at_risk in [AtRisk::PARAMETERS, AtRisk::EVERYTHING] {
+            let noise = hw.noise(rates, at_risk).unwrap();
+            let case = Case { network: &network, hw: &hw, schedule: &schedule, noise: &noise };
+            check(&mut case.golden(), case, 8, &images);
+        }
+    }
+}
+
+/// The same with each kind of fault of the cells alone and with all, few and many, with and without read noise; over several
+/// read groups and batches.
+#[test]
+fn batches_on_faulty_cells_equal_the_plain_model() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let network = network(&mut rng);
+    let images = images(5, &mut rng);
+    let telegraph =
+        |fraction, probability| Telegraph { fraction, probability, capture_reads: 3.0, emission_reads: 2.0 };
+    let (traps, some) = (telegraph(0.1, 0.7), telegraph(2e-3, 1.0));
+    let (stuck, write) = ([0.02, 0.03], Rates { p01: 0.01, p10: 0.03 });
+    let none = CellFaults::default();
+    let kinds = [
+        CellFaults { stuck, ..none },
+        CellFaults { stuck: [0.0, 1e-4], device_seed: Some(9), ..none },
+        CellFaults { telegraph: traps, ..none },
+        CellFaults { telegraph: some, device_seed: Some(9), ..none },
+        CellFaults { telegraph: telegraph(1.0, 1.0), ..none },
+        CellFaults { write, ..none },
+        CellFaults { write: Rates { p01: 1.0, p10: 0.0 }, ..none },
+        CellFaults { stuck, telegraph: traps, write, device_seed: Some(9) },
+        CellFaults { stuck: [1e-3, 1e-3], telegraph: some, write: 1e-3.into(), device_seed: None },
+    ];
+    let some_bits = AtRisk { bits: [0b1010_0110, 0x80, 0x41], layers: 0b11_0101 };
+    // All settings on one array, some on the others.
+    for (preset, first_setting) in [("4x4", 0), ("8x8", 7), ("16x16", 7)] {
+        let hw = hardware(preset);
+        let schedule = Schedule::new(&hw, &network.shapes(), Some(4)).unwrap();
+        for cells in kinds.into_iter().skip(first_setting) {
+            for (rates, at_risk) in [
+                (0.0.into(), AtRisk::EVERYTHING),
+                (0.0.into(), some_bits),
+                (1e-2.into(), AtRisk::EVERYTHING),
+                (Rates { p01: 0.02, p10: 0.3 }, some_bits),
+                (Rates { p01: 0.2, p10: 0.0 }, AtRisk::EVERYTHING),
+            ] {
+                let noise = Noise { cells, ..hw.noise(rates, at_risk).unwrap() };
+                let case = Case { network: &network, hw: &hw, schedule: &schedule, noise: &noise };
+                let mut golden = case.golden();
+                // Two whole batches, and one that begins and ends inside of a batch.
+                for (first, images) in [(8, &images[..4]), (13, &images[..3]), (40, &images[4..])] {
+                    check(&mut golden, case, first, images);
+                }
+            }
+        }
+    }
+}
+
+/// Read noise, however it is drawn, turns over what faulty cells give: in the first layer, whose images are given, the flips
+/// of both are those of either that are not of the other.
+#[test]
+fn flips_of_noise_and_of_cells_cancel_whatever_the_draws() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let (hw, network) = (hardware("8x8"), network(&mut rng));
+    let schedule = Schedule::new(&hw, &network.shapes(), Some(4)).unwrap();
+    let images = images(4, &mut rng);
+    let telegraph = Telegraph { fraction: 0.1, probability: 0.5, capture_reads: 2.0, emission_reads: 3.0 };
+    let faulty = CellFaults { stuck: [0.1, 0.2], telegraph, ..CellFaults::default() };
+    let flips = |rate: f64, cells, draws| -> BTreeSet<Flip> {
+        let noise = Noise { cells, draws, ..hw.noise(rate, AtRisk::EVERYTHING).unwrap() };
+        let flips = Golden::new(&network, &hw, &schedule, &noise, SEED).batch(0, &images, Depth::Flips).flips;
+        flips.into_iter().filter(|flip| flip.layer == 0).collect()
+    };
+    for draws in [Draws::Exact, Draws::Statistical] {
+        let (noise, cells) = (flips(0.1, CellFaults::default(), draws), flips(0.0, faulty, draws));
+        assert!(noise.intersection(&cells).count() > 100);
+        assert!(flips(0.1, faulty, draws).iter().eq(noise.symmetric_difference(&cells)), "{draws:?}");
+    }
+}
+
+#[test]
+fn batches_are_aligned_to_the_data_set() {
+    assert_eq!(aligned_batches(6..17, 8), vec![6..8, 8..16, 16..17]);
+}
