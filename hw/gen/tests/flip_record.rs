@@ -93,7 +93,7 @@ fn compare(rows: u32, cols: u32, site: Site, bytes: usize) {
 #[test]
 fn words_are_recorded_and_their_flips_counted_by_bit_and_direction() {
     compare(3, 2, Site::Weights, 2);
-    compare(3, 5, Site::Activations, 3);
+    compare(3, 5, Site::Activations, 8);
     compare(3, 5, Site::Biases, 4);
     compare(3, 5, Site::Weights, 5);
     compare(16, 2, Site::Activations, 16);

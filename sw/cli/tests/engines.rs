@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::{Path, PathBuf};
+
 use common::{folder, hafnia, json, model, stdout, text};
 use serde_json::Value;
 
@@ -62,11 +64,21 @@ fn cells_at_risk_are_the_same_on_both_engines() {
     }
 }
 
+/// Writes the configuration of preset 4x4 with these kinds of fault at every memory, and returns its path.
+fn small_array(folder: &Path, kinds: &str) -> PathBuf {
+    let config = folder.join("config.toml");
+    let preset = stdout(&["presets", "4x4"], 0);
+    let everywhere = preset.replace("[\"read\"]", kinds).replace("activations = []", &format!("activations = {kinds}"));
+    std::fs::write(&config, everywhere).expect("the folder is ours");
+    config
+}
+
 /// Stuck cells, traps and write errors at every memory, beside read noise: the same flips on either engine, and again with
 /// the device named.
 #[test]
 fn faults_of_cells_are_the_same_on_both_engines() {
     let (model, folder) = (model(), folder());
+    let config = small_array(folder.path(), "[\"read\", \"telegraph\", \"write\", \"stuck\"]");
     let cells = "stuck_at_0_fraction=0.01,stuck_at_1_fraction=0.02,telegraph_fraction=0.05,telegraph_capture_reads=3,\
                  telegraph_emission_reads=2,telegraph_p01_per_read=0.5,p10_per_write=0.01";
     let mut logs = Vec::new();
@@ -75,7 +87,7 @@ fn faults_of_cells_are_the_same_on_both_engines() {
     {
         let log = folder.path().join(engine);
         let more = ["--images", "3:9", "--ber", "1e-3", "--seed", "7", "--cells", &cells, "--flip-log", text(&log)];
-        let sites = ["--sites", "weights,biases,activations", "--preset", "8x8-faults"];
+        let sites = ["--sites", "weights,biases,activations", "--config", text(&config)];
         let row = json(&run(engine, &model, &[&sites[..], &more[..]].concat()), 0);
         assert_eq!((&row["cells"]["device_seed"], &row["cells"]["p10_per_write"]), (&7.into(), &0.01.into()));
         assert!(["weights", "biases", "activations"].iter().all(|site| row["sites"][site]["flips"].as_u64() > Some(0)));
@@ -127,12 +139,7 @@ fn verify_is_equal_for_every_rate_and_seed_asked_for() {
 #[test]
 fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
     let (model, folder) = (model(), folder());
-    // A small array with read noise at every memory.
-    stdout(&["generate", "--preset", "4x4", "-o", text(folder.path())], 0);
-    let config = folder.path().join("config.toml");
-    let preset = std::fs::read_to_string(&config).expect("it was generated");
-    let everywhere = preset.replace("activations = []", "activations = [\"read\"]");
-    std::fs::write(&config, everywhere).expect("the folder is ours");
+    let config = small_array(folder.path(), "[\"read\"]");
     let generated = folder.path().join("everywhere");
     stdout(&["generate", "--config", text(&config), "-o", text(&generated)], 0);
     let sound = std::fs::read_to_string(generated.join("hafnia_4x4.v")).expect("it was generated");
