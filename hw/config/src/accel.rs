@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fault::{self, AtRisk, Kind, Kinds, Noise, RateError, Rates, Site, node_sizes};
+use crate::fault::{self, AtRisk, CellFaults, Kind, Kinds, Noise, RateError, Rates, Site, node_sizes};
 use crate::protect::Code;
 use crate::shape::LayerKind;
 
@@ -120,6 +120,11 @@ impl InjectorConfig {
 
     fn sites_with(&self, is: impl Fn(Kinds) -> bool) -> impl Iterator<Item = Site> {
         Site::ALL.into_iter().filter(move |&site| is(self.at(site)))
+    }
+
+    /// Whether cells of any site may be stuck or have a trap.
+    pub fn of_cells(&self) -> bool {
+        self.sites_with(Kinds::of_cells).next().is_some()
     }
 
     /// Whether any site has faults of this kind.
@@ -347,6 +352,15 @@ impl Elaborated {
         Ok(())
     }
 
+    /// Returns `noise` with these faults of cells.
+    ///
+    /// # Errors
+    /// As [`Elaborated::check`].
+    pub fn with_cells(&self, noise: Noise, cells: CellFaults) -> Result<Noise, RateError> {
+        let noise = Noise { cells, ..noise };
+        self.check(&noise).map(|()| noise)
+    }
+
     /// Returns the codewords of a site.
     pub const fn port(&self, site: Site) -> Port {
         self.ports[site as usize]
@@ -375,8 +389,7 @@ impl Elaborated {
         let lanes = cols.div_ceil(lane_weights);
         let codeword_bits = config.protection.code.codeword_bits(8 * lane_weights);
         let injector = &config.injector;
-        let cells = [Kind::Stuck, Kind::Telegraph].into_iter().any(|kind| injector.has(kind));
-        let cell_latency = if cells { fault::CELL_LATENCY } else { 0 };
+        let cell_latency = if injector.of_cells() { fault::CELL_LATENCY } else { 0 };
         let injector_latency = cell_latency + if injector.has(Kind::Read) { fault::INJECTOR_LATENCY } else { 0 };
         let ports = [
             Port { lanes, lane_bytes: lane_weights, cells: codeword_bits },

@@ -110,12 +110,11 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
 /// The registers of faults of cells.
 fn cells(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
     let injector = &hw.config.injector;
-    let of_cells = injector.has(Kind::Stuck) || injector.has(Kind::Telegraph);
     let device = "Key of what is fixed for a device, equation (11) of `docs/fault-model.md`.";
     let run = "Key of what traps do in a run.";
     let keys = (0..4).flat_map(|n| {
         [
-            (format!("DEVICE_KEY_{n}"), 73 + n, of_cells || injector.has(Kind::Write), device),
+            (format!("DEVICE_KEY_{n}"), 73 + n, injector.of_cells() || injector.has(Kind::Write), device),
             (format!("TELEGRAPH_KEY_{n}"), 77 + n, injector.has(Kind::Telegraph), run),
         ]
     });

@@ -313,8 +313,7 @@ impl Top {
                     site: Site::Weights,
                 }
                 .wire(faults, "weight");
-                let at = "weight_faults_0_beside_o";
-                [format!("{at}[{address}]"), format!("{at}[{}:0]", address - 1), "weight_faults_0_data_o".to_owned()]
+                ports::written("weight", address)
             }
         };
         let weights = &mut self.weights;
@@ -358,8 +357,7 @@ impl Top {
                     site: Site::Biases,
                 }
                 .wire(faults, "bias");
-                let at = "bias_faults_0_beside_o";
-                [format!("{at}[{address}]"), format!("{at}[{}:0]", address - 1), "bias_faults_0_data_o".to_owned()]
+                ports::written("bias", address)
             }
         };
         let biases = &mut self.biases;

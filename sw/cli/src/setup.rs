@@ -200,9 +200,8 @@ impl Setup {
     /// Returns the noise that the flags ask for, at this bit-error rate where they leave it open.
     pub fn noise(&self, fault: &FaultArgs, ber: Option<f64>) -> Result<Noise, Failure> {
         let (rates, at_risk, cells) = fault.resolve(ber, &self.hw, self.schedule.layers.len())?;
-        let noise = Noise { draws: self.draws, cells, ..self.hw.noise(rates, at_risk)? };
-        self.hw.check(&noise)?;
-        Ok(noise)
+        let noise = Noise { draws: self.draws, ..self.hw.noise(rates, at_risk)? };
+        Ok(self.hw.with_cells(noise, cells)?)
     }
 
     /// Returns the images as a run takes them.

@@ -7,6 +7,7 @@ use hafnia_config::program::Descriptor;
 use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, flips_offset, noise_registers, registers};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::LayerKind;
+use hafnia_golden::cells::of_batch;
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::network::Network;
 use hafnia_golden::run::Depth;
@@ -214,7 +215,7 @@ impl<'a, T: Transport> Accel<'a, T> {
         }
         let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
         self.link.write(Region::Program.base(), &words)?;
-        self.name_writes((first / self.schedule.batch) & 0xff_ffff, 0)?;
+        self.name_writes(of_batch(first, self.schedule.batch), 0)?;
         for (i, image) in images.iter().enumerate() {
             let address = self.schedule.layers[0].source_image * i as u32 * self.hw.map_stride;
             self.link.write(Region::MapA.base() + address, &pack::map(self.hw, image))?;

@@ -96,9 +96,8 @@ impl Reads {
     /// Returns what there is. None where no cell of the site is at risk in the layer, or no cell is stuck or has a trap.
     pub fn new(site: Site, stream: Stream, noise: &Noise) -> Option<Self> {
         let Stream { seed, layer, group } = stream;
-        let any = noise.cells.kinds().any(|kind| matches!(kind, Kind::Stuck | Kind::Telegraph));
         let thresholds = noise.cells.thresholds();
-        (any && noise.at_risk.bits_in(site, layer) != 0).then(|| Self {
+        (noise.cells.at_reads() && noise.at_risk.bits_in(site, layer) != 0).then(|| Self {
             thresholds,
             device: device_key(noise.cells.device_seed(seed)),
             telegraph: telegraph_key(seed),

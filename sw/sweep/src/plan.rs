@@ -87,8 +87,8 @@ impl Setup {
                     let key = if matches!(error, RateError::NoInjector { .. }) { "sites" } else { "ber" };
                     spec.wrong(key, &error)
                 })?;
-                let noise = Noise { draws: spec.draws, cells, ..noise };
-                self.hw.check(&noise).map_err(|error| spec.wrong("cells", &error))?;
+                let noise = Noise { draws: spec.draws, ..noise };
+                let noise = self.hw.with_cells(noise, cells).map_err(|error| spec.wrong("cells", &error))?;
                 let row = Row {
                     ber_requested: ber,
                     p01_requested: rates.p01,

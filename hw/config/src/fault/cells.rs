@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Rates};
+use super::{Kind, Kinds, Rates};
 
 /// Faults of the cells of a device. In files a table of [`CellKeys`], in flags and rows the same joined by commas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -112,6 +112,11 @@ impl CellFaults {
             (Kind::Write, self.write.higher() > 0.0),
         ];
         kinds.into_iter().filter(|(_, is)| *is).map(|(kind, _)| kind)
+    }
+
+    /// Whether reads meet them: cells are stuck or have a trap.
+    pub fn at_reads(&self) -> bool {
+        Kinds::from(self.kinds().collect::<Vec<_>>()).of_cells()
     }
 
     /// Returns the device seed of a run.

@@ -115,6 +115,13 @@ impl Write<'_> {
     }
 }
 
+/// What the block `<name>_faults` lets through to a memory of words at addresses of `bits` bits: the write, its address and the
+/// word. Beside the word goes the write, and below it the address.
+pub fn written(name: &str, bits: u32) -> [String; 3] {
+    let at = format!("{name}_faults_0_beside_o");
+    [format!("{at}[{bits}]"), format!("{at}[{}:0]", bits - 1), format!("{name}_faults_0_data_o")]
+}
+
 /// The address of a word of the feature maps as the draws of cells see it.
 pub fn map_address(is_b: &str, address: &str, bits: u32) -> String {
     format!("{{{is_b}, {}}}", padded(address, bits, MAP_B.trailing_zeros()))

@@ -4,6 +4,8 @@ use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
 use hafnia_config::fault::cell_hash::{CELL_ROUNDS, ROTATIONS, pair_constant};
 
+use super::draw::has_wide_draw;
+
 /// Pairs of cells of the largest lane.
 pub(super) const PAIRS: usize = 32;
 
@@ -66,13 +68,6 @@ fn below<const N: usize>(constants: &[[u32; PAIRS]; 2], word: [u32; 2], threshol
         a.iter().zip(&b).rev().fold(0, |bits, draws| bits << 2 | pair(draws))
     };
     thresholds.map(bits)
-}
-
-fn has_wide_draw() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return super::x86::has_avx512() && std::arch::is_x86_feature_detected!("bmi2");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::cell_hash::{EPOCH_CLASSES, Purpose};
-use hafnia_config::fault::{CellThresholds, Epochs, Kind, Noise, Site, device_key, telegraph_key};
+use hafnia_config::fault::{CellThresholds, Epochs, Noise, Site, device_key, telegraph_key};
 
 use super::cell_draw::LaneCells;
 use crate::cells::{hash, in_layer};
@@ -49,9 +49,8 @@ pub(super) struct Run {
 impl SiteCells {
     /// Returns the draws. None where no cell of the site is at risk, or no cell is stuck or has a trap.
     pub fn new(hw: &Elaborated, site: Site, noise: &Noise, run_seed: u64) -> Option<Self> {
-        let any = noise.cells.kinds().any(|kind| matches!(kind, Kind::Stuck | Kind::Telegraph));
         let thresholds = noise.cells.thresholds();
-        (any && noise.at_risk.bits[site as usize] != 0).then(|| Self {
+        (noise.cells.at_reads() && noise.at_risk.bits[site as usize] != 0).then(|| Self {
             site,
             lanes: LaneCells::of(hw, site),
             thresholds,

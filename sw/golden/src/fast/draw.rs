@@ -64,7 +64,8 @@ pub(super) fn draw(complete: Option<&Complete>, lane: &mut Lane<'_>, count: usiz
     marks.extend((0..count).map(|_| lane.marks()));
 }
 
-fn has_wide_draw() -> bool {
+/// Whether this processor has what draws of many cells at once are compiled for.
+pub(super) fn has_wide_draw() -> bool {
     #[cfg(target_arch = "x86_64")]
     return super::x86::has_avx512() && std::arch::is_x86_feature_detected!("bmi2");
     #[cfg(not(target_arch = "x86_64"))]
