@@ -9,8 +9,8 @@ use crate::program::{DESCRIPTOR_WORDS, FIELDS};
 
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
-/// Value of the register VERSION: register map 3.0, major in the upper half.
-pub const VERSION_VALUE: u32 = 0x0003_0000;
+/// Value of the register VERSION: register map 3.1, major in the upper half.
+pub const VERSION_VALUE: u32 = 0x0003_0001;
 
 /// How the host may use a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +99,14 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
         register("WEIGHT_CLEAR", 8, Trigger, 1, 0, "Empties the ring of streamed weights."),
         register("WEIGHT_LEVEL", 9, ReadOnly, 20, 0, "Weight words in the ring, unread."),
         register("FINISHED", 10, ReadOnly, 8, 0, "Descriptors run to their end since the program was last started."),
+        register(
+            "STOP",
+            28,
+            Trigger,
+            1,
+            0,
+            "Ends the layer program wherever it is: it runs no longer than the array takes to drain, and the descriptor does not count as finished. What the memories then hold has no meaning.",
+        ),
     ];
     if hw.config.injector.sites().next().is_some() {
         list.extend(injector(hw, &register));

@@ -38,6 +38,7 @@ localparam [1:0] UNKNOWN = 0, READ_ONLY = 1, READ_WRITE = 2, TRIGGER = 3;
 wire [31:0] data;
 wire known;
 wire start;
+wire stop;
 wire weight_clear;
 wire [7:0] program_first;
 wire [7:0] program_count;
@@ -53,7 +54,7 @@ wire flips_clear;
 register_bank dut (
   .clk_i(clk_i), .rst_i(rst_i), .write_i(write_i), .offset_i(offset_i), .data_i(data_i), .data_o(data), .known_o(known),
   .status_i(status_i), .weight_level_i(weight_level_i), .descriptor_end_i(descriptor_end_i),
-  .start_o(start), .weight_clear_o(weight_clear),
+  .start_o(start), .stop_o(stop), .weight_clear_o(weight_clear),
   .program_first_o(program_first), .program_count_o(program_count), .weight_stream_o(weight_stream),
   .inject_enable_o(inject_enable), .inject_layers_o(inject_layers), .noise_weights_o(noise_weights),
   .noise_biases_o(noise_biases), .noise_activations_o(noise_activations), .flips_weights_i(flips_weights_i),
@@ -102,6 +103,7 @@ reg [31:0] seen_1;
 reg [31:0] seen_2;
 reg start_due;
 reg [7:0] ends;
+reg stop_due;
 reg weight_clear_due;
 reg flips_clear_due;
 always @(posedge clk_i) begin
@@ -114,6 +116,7 @@ always @(posedge clk_i) begin
   {asked_1, asked_2} <= {was_reset && offset_i == r, asked_1};
   {seen_1, seen_2} <= {seen, seen_1};
   start_due <= !rst_i && write_i && offset_i == START && data_i[0];
+  stop_due <= !rst_i && write_i && offset_i == STOP && data_i[0];
   weight_clear_due <= !rst_i && write_i && offset_i == WEIGHT_CLEAR && data_i[0];
   flips_clear_due <= !rst_i && write_i && offset_i == FLIPS_CLEAR && data_i[0];
 end
@@ -124,7 +127,7 @@ always @(*) begin
   if (asked_2) answered: assert (data == seen_2);
   if (was_reset) counted: assert (finished == ends);
   if (was_clocked)
-    pulsed: assert (start == start_due && weight_clear == weight_clear_due && flips_clear == flips_clear_due);
+    pulsed: assert (start == start_due && stop == stop_due && weight_clear == weight_clear_due && flips_clear == flips_clear_due);
 end
 
 always @(*) begin

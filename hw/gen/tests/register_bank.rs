@@ -76,8 +76,12 @@ impl Bank {
         ] {
             assert_eq!(self.bench.get(port) as u32, self.value(name), "{port}");
         }
-        for (port, name) in [("start_o", "START"), ("weight_clear_o", "WEIGHT_CLEAR"), ("flips_clear_o", "FLIPS_CLEAR")]
-        {
+        for (port, name) in [
+            ("start_o", "START"),
+            ("stop_o", "STOP"),
+            ("weight_clear_o", "WEIGHT_CLEAR"),
+            ("flips_clear_o", "FLIPS_CLEAR"),
+        ] {
             assert_eq!(self.bench.get(port) == 1, self.fired.as_deref() == Some(name), "{port}");
         }
         Site::ALL.into_iter().for_each(|site| self.check_noise(site));

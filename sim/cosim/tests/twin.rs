@@ -208,6 +208,66 @@ fn batch_of_one_equals_golden() {
     bench.assert_equal(1e-3, 1, &hardware(&bench.hw, Unknowns::Fast));
 }
 
+/// Whatever a descriptor holds, the bus answers while it runs, a stop ends it, and the next batch is that of the golden model.
+#[test]
+fn nonsense_descriptors_hang_nothing() {
+    let mut config = config(4, 4, 4);
+    config.name = "test_nonsense_program".into();
+    (config.injector.weights, config.injector.biases, config.injector.activations) =
+        (Kinds::ALL, Kinds::ALL, Kinds::ALL);
+    let network = random::network(&[conv(3, 7, 2, 2, true), head(7, 10)], 1);
+    let images = random::images(&network, 2, 3);
+    let bench = Bench::new(config.validate().expect("the configuration is legal"), network, 0, images);
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    let plan = bench.masked(0.1, 1, AtRisk::EVERYTHING);
+    let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.noise, plan.seed);
+    let want = golden.batch(0, &bench.images, Depth::EveryLayer);
+    let link = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
+    let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
+    accel.set_noise(plan.noise.clone(), plan.seed).expect("it has an injector");
+    let register = |name: &str| {
+        let of_name = registers(&bench.hw).into_iter().find(|r| r.name == name).expect("a register");
+        Region::Registers.base() + of_name.offset
+    };
+    let sound = bench.schedule.program(&bench.hw, 0, 2, plan.seed);
+    let mut value = 1u32;
+    let mut running = 0;
+    for round in 0..40 {
+        let mut words = sound[round % 2].1.encode();
+        for word in &mut words {
+            value = value.wrapping_mul(0x9e37_79b9).rotate_left(7) ^ 0x5555;
+            // All words, or some of them, and large and small numbers.
+            if round % 4 < 2 || value.is_multiple_of(5) {
+                *word = value.rotate_right(9) >> (value % 32);
+            }
+        }
+        let link = accel.link();
+        link.write(Region::Program.base(), &words).expect("the bus answers");
+        // Once a descriptor waits for weights that nobody streams.
+        for (name, word) in
+            [("PROGRAM_FIRST", 0), ("PROGRAM_COUNT", 1), ("WEIGHT_STREAM", u32::from(round % 8 == 7)), ("START", 1)]
+        {
+            link.write(register(name), &[word]).expect("the bus answers");
+        }
+        let mut status = [1];
+        for _ in 0..200 {
+            link.read(register("STATUS"), &mut status).expect("the bus answers");
+        }
+        running += status[0];
+        link.write(register("STOP"), &[1]).expect("the bus answers");
+        for _ in 0..20 {
+            link.read(register("STATUS"), &mut status).expect("the bus answers");
+        }
+        assert_eq!(status, [0], "round {round}");
+        link.write(register("WEIGHT_STREAM"), &[0]).expect("the bus answers");
+        link.take_flips();
+        // Weights and parameters are as they were; registers and program are written anew.
+        let got = accel.batch(0, &bench.images, Depth::EveryLayer).expect("the program ends");
+        assert!(got.outputs == want.outputs && got.flips == want.flips, "round {round}");
+    }
+    assert!(running > 10, "{running} of the programs still ran when they were stopped");
+}
+
 /// Whatever the registers of the noise hold: flips are drawn or not, and the program takes as long as it does.
 #[test]
 fn nonsense_in_the_noise_registers_hangs_nothing() {

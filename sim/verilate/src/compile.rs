@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::cache::{Cache, key_of};
 use crate::process::{Job, run, side_by_side};
 use crate::toolchain::{GET_COMPILER, GET_VERILATOR, Toolchain};
-use crate::{Design, Error, Port, Trace, Unknowns, Variant};
+use crate::{Design, Effort, Error, Port, Trace, Unknowns, Variant};
 
 const SHIM: &str = include_str!("../shim/shim.cpp");
 
@@ -17,6 +17,8 @@ pub(crate) const LIBRARY: &str = "model.so";
 /// Optimisation of what runs every cycle. Measured on arrays of 8x8 and 16x16: `-O1` runs 16% slower, `-Os` at 0.4 of the
 /// speed, `-O3` and `-march=native` no faster.
 const FAST: &str = "-O2";
+/// The same for a short run.
+const QUICK: &str = "-O1";
 /// Optimisation of what runs once: constructors, reset, the list of traced signals.
 const SLOW: &str = "-O0";
 
@@ -57,8 +59,9 @@ pub(crate) struct Recipe<'a> {
 impl Recipe<'_> {
     /// The cache key: everything that the library depends on.
     pub(crate) fn key(&self) -> String {
-        let fixed = [&VERILATOR_FLAGS[..], &COMPILER_FLAGS, &LINKER_FLAGS, &[FAST, SLOW]].concat().join(" ");
-        let flags = [self.verilator_flags(), self.compiler_flags()].concat().join(" ");
+        let fixed = [&VERILATOR_FLAGS[..], &COMPILER_FLAGS, &LINKER_FLAGS, &[SLOW]].concat().join(" ");
+        let flags =
+            [self.verilator_flags(), self.compiler_flags(), vec![self.optimisation().to_owned()]].concat().join(" ");
         key_of(&[&self.versions(), &fixed, &flags, SHIM, &self.design.ports_header(), &self.design.verilog])
     }
 
@@ -67,6 +70,14 @@ impl Recipe<'_> {
         let (verilator, compiler) = (tools.verilator.display(), tools.compiler.display());
         let include = tools.include.display();
         format!("{verilator} {}\n{include}\n{compiler} {}", tools.verilator_version, tools.compiler_version)
+    }
+
+    /// Optimisation of what runs every cycle.
+    fn optimisation(&self) -> &'static str {
+        match self.variant.effort {
+            Effort::Full => FAST,
+            Effort::Quick => QUICK,
+        }
     }
 
     fn verilator_flags(&self) -> Vec<String> {
@@ -130,7 +141,7 @@ impl Recipe<'_> {
         work: &'a Path,
     ) -> Result<Vec<Job<'a, PathBuf>>, Error> {
         let mut jobs: Vec<Job<'a, PathBuf>> = Vec::new();
-        for (index, group) in groups(work, self.jobs)?.into_iter().enumerate() {
+        for (index, group) in groups(work, self.jobs, self.optimisation())?.into_iter().enumerate() {
             let source = work.join(format!("group{index}.cpp"));
             write(&source, &group.includes)?;
             jobs.push(Box::new(move || self.compile(&source, work, group.optimisation, folder)));
@@ -232,12 +243,12 @@ const WORTH_A_COMPILER_BYTES: u64 = 60_000;
 
 /// Deals the files out, largest first, to as many groups as there are jobs and source for them. The files that run once
 /// make a group of their own when they are large.
-fn groups(work: &Path, jobs: usize) -> Result<Vec<Group>, Error> {
+fn groups(work: &Path, jobs: usize, optimisation: &'static str) -> Result<Vec<Group>, Error> {
     let empty = |optimisation| Group { includes: String::new(), optimisation, bytes: 0 };
     let (slow, fast): (Vec<_>, Vec<_>) = generated_sources(work)?.into_iter().partition(|(name, _)| runs_once(name));
     let total = |sources: &[(PathBuf, u64)]| sources.iter().map(|(_, bytes)| bytes).sum::<u64>();
     let count = jobs.min(1 + (total(&fast) / WORTH_A_COMPILER_BYTES) as usize).max(1);
-    let mut groups: Vec<Group> = (0..count).map(|_| empty(FAST)).collect();
+    let mut groups: Vec<Group> = (0..count).map(|_| empty(optimisation)).collect();
     let own_group = total(&slow) > WORTH_A_COMPILER_BYTES;
     for source in fast.iter().chain(slow.iter().filter(|_| !own_group)) {
         groups.iter_mut().min_by_key(|group| group.bytes).expect("there is at least one group").add(source);

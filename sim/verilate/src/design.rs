@@ -76,6 +76,16 @@ pub enum Unknowns {
     },
 }
 
+/// What a library is built for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Effort {
+    /// Long runs: optimised fully.
+    #[default]
+    Full,
+    /// Short runs, which take less time than the build: built in half the time, and slower.
+    Quick,
+}
+
 /// Which library of a design is wanted. Each is built and cached by itself, when it is first asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Variant {
@@ -83,6 +93,8 @@ pub struct Variant {
     pub trace: Trace,
     /// Start values.
     pub unknowns: Unknowns,
+    /// Time of the build against that of the run.
+    pub effort: Effort,
 }
 
 impl Variant {

@@ -275,6 +275,9 @@ impl<'a, T: Transport> Accel<'a, T> {
             stuck = Some(format!("idle, and {finished} of {all} descriptors finished"));
         }
         if let Some(status) = stuck {
+            // So that the next program can run.
+            self.write_register("STOP", 1)?;
+            self.link.take_flips();
             return Err(DriverError::Unfinished { layer: part[0].0, status });
         }
         if let (Some(begin), Some(end)) = (begin, self.link.cycle()) {

@@ -23,6 +23,8 @@ pub struct Sequencer {
     pub clk_i: Wire<In>,
     pub rst_i: Wire<In>,
     pub start_i: Wire<In>,
+    /// Ends the program: high for one cycle.
+    pub stop_i: Wire<In>,
     pub first_i: Wire<In>,
     pub count_i: Wire<In>,
     pub inject_i: Wire<In>,
@@ -86,6 +88,7 @@ impl Sequencer {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
             start_i: Wire::new(1),
+            stop_i: Wire::new(1),
             first_i: Wire::new(8),
             count_i: Wire::new(8),
             inject_i: Wire::new(1),

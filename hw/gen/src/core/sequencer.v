@@ -8,6 +8,7 @@ reg [2:0] state;
 reg [15:0] timer;
 reg [7:0] index;
 reg [7:0] left;
+reg stopping; // the array drains, then the program is over
 <FIELDS>
 assign busy_o = state != IDLE;
 assign program_read_o = state == FETCH;
@@ -120,6 +121,7 @@ always @(posedge clk_i) begin
   case (state)
     IDLE: begin
       timer <= 16'd0;
+      stopping <= 1'b0;
       if (start_i & (count_i != 8'd0)) begin
         state <= FETCH;
         index <= first_i;
@@ -140,7 +142,7 @@ always @(posedge clk_i) begin
     end
     DRAIN: if (timer == 16'd<DRAIN_LAST>) begin
       timer <= 16'd0;
-      state <= STORE;
+      state <= stopping ? IDLE : STORE;
     end
     STORE: if (timer == 16'd15) begin
       timer <= 16'd0;
@@ -150,6 +152,11 @@ always @(posedge clk_i) begin
     end
     default: state <= IDLE;
   endcase
+  if (stop_i & (state != IDLE)) begin
+    timer <= 16'd0;
+    stopping <= 1'b1;
+    state <= DRAIN;
+  end
   if (rst_i) state <= IDLE;
 end
 
@@ -194,7 +201,7 @@ always @(posedge clk_i) begin
 end
 
 always @(posedge clk_i) begin
-  if (begin_layer | rst_i) begin // after reset no pass is under way, or its pixels would be written
+  if (begin_layer | stop_i | rst_i) begin // after a stop no pass is under way, or its pixels would be written
     pass_busy <= 1'b0;
     pixels_done <= 1'b0;
     passes_done <= 1'b0;

@@ -29,6 +29,7 @@ pub struct RegisterBank {
     /// High for one cycle at the end of each descriptor.
     pub descriptor_end_i: Wire<In>,
     pub start_o: Wire<Out>,
+    pub stop_o: Wire<Out>,
     pub weight_clear_o: Wire<Out>,
     pub program_first_o: Wire<Out>,
     pub program_count_o: Wire<Out>,
@@ -75,6 +76,7 @@ impl RegisterBank {
             weight_level_i: Wire::new(20),
             descriptor_end_i: Wire::new(1),
             start_o: Wire::new(1),
+            stop_o: Wire::new(1),
             weight_clear_o: Wire::new(1),
             program_first_o: Wire::new(8),
             program_count_o: Wire::new(8),
@@ -147,7 +149,7 @@ fn text(hw: &Elaborated) -> String {
         }
     }
     let start = list.iter().find(|r| r.name == "START").map_or(0, |r| r.offset);
-    let exported = ["start", "weight_clear", "program_first", "program_count", "weight_stream"];
+    let exported = ["start", "stop", "weight_clear", "program_first", "program_count", "weight_stream"];
     let mut outputs: String = exported.iter().map(|n| format!("assign {n}_o = {n};\n")).collect();
     outputs.push_str(&injector_outputs(hw));
     format!(

@@ -14,7 +14,7 @@ use hafnia_config::accel::{InjectorConfig, Port as SitePort};
 use hafnia_config::fault::{Kinds, Site, Thresholds, node_sizes};
 use hafnia_config::{Elaborated, presets};
 use hafnia_gen::{Generated, generate};
-use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Port, Unknowns, Variant};
+use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Effort, Port, Unknowns, Variant};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -111,7 +111,8 @@ impl Bench {
             waivers: DEFAULT_WAIVERS.map(str::to_owned).to_vec(),
         };
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("verilated");
-        let variant = Variant { unknowns: Unknowns::Randomise { seed }, ..Variant::default() };
+        let unknowns = Unknowns::Randomise { seed };
+        let variant = Variant { unknowns, effort: Effort::Quick, ..Variant::default() };
         let model = Builder::new().folder(folder).jobs(1).build(&design, variant);
         let dut = model.and_then(|model| model.dut()).unwrap_or_else(|error| panic!("{error}"));
         Self { dut }

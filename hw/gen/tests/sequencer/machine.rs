@@ -54,8 +54,14 @@ impl<'a> Machine<'a> {
 
     /// Puts the descriptors at `first` and starts them.
     pub fn start(&mut self, first: usize, list: &[Descriptor], inject: bool) {
-        for (n, d) in list.iter().enumerate() {
-            self.program[WORDS * (first + n)..][..WORDS].copy_from_slice(&d.encode());
+        let words: Vec<[u32; WORDS]> = list.iter().map(Descriptor::encode).collect();
+        self.start_words(first, &words, inject);
+    }
+
+    /// Puts descriptors, word by word, at `first` and starts them.
+    pub fn start_words(&mut self, first: usize, list: &[[u32; WORDS]], inject: bool) {
+        for (n, words) in list.iter().enumerate() {
+            self.program[WORDS * (first + n)..][..WORDS].copy_from_slice(words);
         }
         self.bench.set("first_i", first as u64);
         self.bench.set("count_i", list.len() as u64);

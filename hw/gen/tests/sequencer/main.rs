@@ -255,6 +255,39 @@ fn acts(bench: &mut Bench, cycles: u32) -> bool {
     })
 }
 
+/// Whatever a descriptor holds, a stop ends its run: nothing leaves the sequencer from then on, nothing is stored, and the next
+/// program runs as if it were the first.
+#[test]
+fn a_stop_ends_any_descriptor_once_the_array_has_drained() {
+    let hw = array(3, 5, 2);
+    let mut machine = Machine::new(&hw);
+    let mut rng = rng(5);
+    for _ in 0..60 {
+        let nonsense = std::array::from_fn(|_| rng.random::<u32>() >> rng.random_range(0..32));
+        machine.start_words(0, &[nonsense], false);
+        for _ in 0..rng.random_range(1..400) {
+            machine.bench.set("weight_ready_i", rng.random_range(0..2));
+            machine.step();
+        }
+        machine.bench.set("stop_i", 1);
+        machine.step();
+        machine.bench.set("stop_i", 0);
+        let mut drained = 0;
+        while machine.bench.get("busy_o") == 1 {
+            // Commands are registered, so that one may leave yet.
+            for port in ["weight_read_o", "pixel_valid_o", "store_o"] {
+                assert!(machine.bench.get(port) == 0 || drained == 0 && port != "store_o", "{port}, {drained}");
+            }
+            drained += 1;
+            assert!(drained <= hw.drain_cycles(), "still running after {drained} cycles");
+            machine.step();
+        }
+        let d = random_descriptor(&hw, &mut rng);
+        let trace = machine.run(1, &[d], 1.0, false).remove(0);
+        check(&hw, &d, &trace);
+    }
+}
+
 #[test]
 fn reset_ends_a_run_wherever_it_is() {
     let hw = array(3, 5, 2);

@@ -14,7 +14,7 @@ use hafnia_config::{Elaborated, presets};
 use hafnia_cosim::{BatchReport, Engine, Found, Hardware, Ifmaps, Plan, Totals, design, run};
 use hafnia_golden::network::Network;
 use hafnia_quantize::read_model;
-use hafnia_verilate::{Builder, Unknowns, Variant};
+use hafnia_verilate::{Builder, Effort, Unknowns, Variant};
 use ndarray::Array3;
 
 /// A builder with the cache that these tests share; one compiler each, because the tests run side by side.
@@ -24,7 +24,7 @@ pub fn builder() -> Builder<'static> {
 
 /// The generated hardware, built.
 pub fn hardware(hw: &Elaborated, unknowns: Unknowns) -> Hardware {
-    let built = builder().build(&design(hw), Variant { unknowns, ..Variant::default() });
+    let built = builder().build(&design(hw), Variant { unknowns, effort: Effort::Quick, ..Variant::default() });
     built.unwrap_or_else(|error| panic!("{error}")).into()
 }
 
@@ -44,7 +44,7 @@ pub fn config(rows: u32, cols: u32, lane_weights: u32) -> AccelConfig {
             map_words: 512,
             accumulator_words: 128,
             parameter_words: 64,
-            program_descriptors: 32,
+            program_descriptors: 64,
         },
         protection: ProtectionConfig { code: Code::None, weights_per_codeword: lane_weights },
         injector: InjectorConfig { weights: Kinds::READ, biases: Kinds::READ, activations: Kinds::READ },

@@ -52,7 +52,9 @@ pub fn shared_folder() -> PathBuf {
 
 /// Builds a variant of the toy in the shared cache.
 pub fn model(width_bits: u32, trace: Trace, unknowns: Unknowns) -> Model {
-    let built = Builder::new().folder(shared_folder()).build(&toy(width_bits), Variant { trace, unknowns });
+    let built = Builder::new()
+        .folder(shared_folder())
+        .build(&toy(width_bits), Variant { trace, unknowns, ..Variant::default() });
     built.unwrap_or_else(|error| panic!("{error}"))
 }
 

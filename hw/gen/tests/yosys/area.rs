@@ -3,11 +3,9 @@
 //! Without flattening each distinct module is synthesised once, so 8x8 takes a minute; the counts are those of the whole
 //! hierarchy. Flattened, the LUT4 are some 13% fewer, and DSP and block RAM the same.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{preset, run, tool, written};
+use crate::common::{preset, run, tool, written};
 use hafnia_config::Elaborated;
 use hafnia_config::area::Recorded;
 use serde_json::Value;

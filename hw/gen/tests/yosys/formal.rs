@@ -6,13 +6,11 @@
 //! rules out what matters. As a negative control each property must fail, with a counterexample, on a copy of the
 //! Verilog with one fault.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use common::{array, injecting, noise, preset, run, tool, written};
+use crate::common::{array, injecting, noise, preset, run, tool, written};
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Site, node_sizes};
 use hafnia_config::program::DESCRIPTOR_WORDS;
