@@ -62,6 +62,16 @@ impl FlipCounts {
         }
     }
 
+    /// Counts the flip of one bit of a byte that holds `stored`.
+    pub fn add_one(&mut self, site: Site, bit: u32, stored: u8) {
+        self.counts[site as usize][(bit % 8 + 8 * u32::from(stored >> (bit % 8) & 1)) as usize] += 1;
+    }
+
+    /// Returns the number of all.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum()
+    }
+
     /// Adds the counts of another run.
     pub fn merge(&mut self, other: &Self) {
         for (sum, count) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {

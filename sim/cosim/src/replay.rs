@@ -7,8 +7,7 @@ use hafnia_config::accel::MEMORY_LATENCY;
 use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
 use hafnia_config::schedule::emit_interval;
-use hafnia_config::shape::LayerKind;
-use hafnia_golden::read::pixel_order;
+use hafnia_golden::read::{lies_inside, pixel_order};
 use hafnia_verilate::{Builder, Design, Variant};
 
 use crate::compare::Difference;
@@ -207,19 +206,15 @@ impl<'a> Timing<'a> {
     fn activation_read(&self, word: u32) -> u64 {
         let (hw, part) = (self.plan.hw, &self.plan.schedule.layers[self.layer]);
         let starts = self.plan.schedule.pass_starts(hw, self.layer, self.images);
-        let (side, pixels) = (if part.shape.kind == LayerKind::Conv3x3 { 3 } else { 1 }, pixel_order(&part.shape));
-        let is_read = |tap: usize, &(y, x): &(usize, usize)| {
-            let (r, s) = (tap / side, tap % side);
-            let inside = |at: usize, tap: usize, size: u32| (1..=size as usize).contains(&(at + tap + 1 - side / 2));
-            inside(y, r, part.shape.height) && inside(x, s, part.shape.width)
-        };
+        let (taps, pixels) = (part.shape.kind.taps() as usize, pixel_order(&part.shape));
         let mut left = word as usize;
         for (pass, start) in starts.iter().enumerate() {
-            let tap = pass % (side * side);
-            let reads: Vec<usize> = (0..pixels.len()).filter(|&n| is_read(tap, &pixels[n])).collect();
+            let tap = pass % taps;
+            let is_read = |n: &usize| lies_inside(&part.shape, tap, pixels[*n]);
+            let reads: Vec<usize> = (0..pixels.len()).filter(is_read).collect();
             if left < reads.len() * self.images as usize {
                 let position = left / reads.len() * pixels.len() + reads[left % reads.len()];
-                let last_of_fold = (pass + 1) % (side * side * part.c_folds as usize) == 0;
+                let last_of_fold = (pass + 1) % (taps * part.c_folds as usize) == 0;
                 let interval = if last_of_fold { emit_interval(hw, &part.shape) } else { 1 };
                 return self.begin + start + position as u64 * u64::from(interval);
             }

@@ -9,7 +9,7 @@ use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::prefix::CleanMaps;
-use hafnia_golden::run::{Golden, aligned_batches};
+use hafnia_golden::run::{BatchResult, Golden, aligned_batches};
 use hafnia_verilate::Model;
 use ndarray::{Array1, Array3};
 use rayon::prelude::*;
@@ -131,14 +131,14 @@ pub fn run_batches(
     let Ifmaps { first, images, clean } = ifmaps;
     let traced = matches!(engine, Engine::Sim(hardware) | Engine::Both(hardware) if hardware.trace.is_some());
     let jobs = if traced { 1 } else { jobs.clamp(1, batches.len().max(1)) };
-    let mut workers = (0..jobs).map(|_| Worker::new(plan, engine, clean)).collect::<Result<Vec<_>, _>>()?;
+    let golden = matches!(engine, Engine::Golden(_) | Engine::Both(_))
+        .then(|| Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed).starting_from(clean));
+    let mut workers = (0..jobs).map(|_| Worker::new(plan, engine, golden.clone())).collect::<Result<Vec<_>, _>>()?;
     // Logits are small and soon there, so that a worker is given many batches at a time.
     let share = if matches!(engine, Engine::Golden(Depth::Logits)) { 16 } else { 1 };
     let part = |range: &Range<u32>| &images[(range.start - first) as usize..(range.end - first) as usize];
     for wave in batches.chunks(jobs * share) {
-        let work = |(worker, ranges): (&mut Worker<'_>, &[Range<u32>])| -> Result<Vec<_>, CosimError> {
-            ranges.iter().map(|range| worker.batch(range.start, part(range))).collect()
-        };
+        let work = |(worker, ranges): (&mut Worker<'_>, &[Range<u32>])| worker.batches(ranges, part);
         let shares = wave.par_chunks(wave.len().div_ceil(jobs));
         let reports: Result<Vec<_>, _> = workers.par_iter_mut().zip(shares).map(work).collect();
         for report in reports?.into_iter().flatten() {
@@ -167,14 +167,12 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(plan: &'a Plan<'a>, engine: Engine<'a>, clean: Option<&'a CleanMaps>) -> Result<Self, CosimError> {
-        let (golden, hardware, depth) = match engine {
-            Engine::Golden(depth) => (true, None, depth),
-            Engine::Sim(hardware) => (false, Some(hardware), Depth::Logits),
-            Engine::Both(hardware) => (true, Some(hardware), Depth::EveryLayer),
+    fn new(plan: &'a Plan<'a>, engine: Engine<'a>, golden: Option<Golden<'a>>) -> Result<Self, CosimError> {
+        let (hardware, depth) = match engine {
+            Engine::Golden(depth) => (None, depth),
+            Engine::Sim(hardware) => (Some(hardware), Depth::Logits),
+            Engine::Both(hardware) => (Some(hardware), Depth::EveryLayer),
         };
-        let model = || Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed);
-        let golden = golden.then(|| model().starting_from(clean));
         let mut worker = Self { golden, accel: None, depth, loaded: 0, trace: None };
         if let Some(hardware) = hardware {
             let transport = SimTransport::new(hardware.model.dut()?)?;
@@ -200,40 +198,69 @@ impl<'a> Worker<'a> {
         Ok(Some((trace, dut.cycle() - self.loaded)))
     }
 
-    fn batch(&mut self, first: u32, images: &[Array3<i8>]) -> Result<BatchReport, CosimError> {
-        let depth = self.depth;
-        let want = self.golden.as_mut().map(|golden| golden.batch(first, images, depth));
+    fn batches<'i>(
+        &mut self,
+        ranges: &[Range<u32>],
+        images: impl Fn(&Range<u32>) -> &'i [Array3<i8>],
+    ) -> Result<Vec<BatchReport>, CosimError> {
+        let (depth, mut reports) = (self.depth, Vec::new());
         let Some(accel) = &mut self.accel else {
-            let want = want.expect("an engine computes");
-            return Ok(report(first, want.outputs, want.flips, want.counters, want.flip_counts));
-        };
-        let got = match (accel.batch(first, images, depth), &want) {
-            (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
-                let now = accel.link().dut.cycle() - self.loaded;
-                let found = Found { difference: Difference::Unfinished { layer, status }, cycles: (now, now) };
-                return Ok(BatchReport {
-                    first,
-                    images: images.len() as u32,
-                    difference: Some(found),
-                    ..BatchReport::default()
-                });
+            let golden = self.golden.as_mut().expect("an engine computes");
+            for run in ranges.chunk_by(|a, b| a.end == b.start) {
+                let all = run[0].start..run[run.len() - 1].end;
+                let results = golden.batches(all.start, images(&all), depth);
+                reports.extend(run.iter().zip(results).map(
+                    |(range, BatchResult { outputs, flips, counters, flip_counts })| {
+                        report(range.start, outputs, flips, counters, flip_counts)
+                    },
+                ));
             }
-            (got, _) => got?,
+            return Ok(reports);
         };
-        let (mut compared, mut found) = (0, None);
-        if let Some(want) = &want {
-            compared = values(&got);
-            found = compare(&got, want, false).map(|difference| {
-                let (begin, end) = got.cycles.get(difference.layer()).copied().unwrap_or_default();
-                Found { difference, cycles: (begin - self.loaded, end - self.loaded) }
+        for range in ranges {
+            let images = images(range);
+            let want = self.golden.as_mut().map(|golden| golden.batch(range.start, images, depth));
+            reports.push(simulated(accel, range.start, images, depth, want, self.loaded)?);
+        }
+        Ok(reports)
+    }
+}
+
+/// Runs a batch on the simulated hardware, and compares it with what the golden model gave, if that was run.
+fn simulated(
+    accel: &mut Accel<'_, SimTransport>,
+    first: u32,
+    images: &[Array3<i8>],
+    depth: Depth,
+    want: Option<BatchResult>,
+    loaded: u64,
+) -> Result<BatchReport, CosimError> {
+    let got = match (accel.batch(first, images, depth), &want) {
+        (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
+            let now = accel.link().dut.cycle() - loaded;
+            let found = Found { difference: Difference::Unfinished { layer, status }, cycles: (now, now) };
+            return Ok(BatchReport {
+                first,
+                images: images.len() as u32,
+                difference: Some(found),
+                ..BatchReport::default()
             });
         }
-        Ok(BatchReport {
-            compared,
-            difference: found,
-            ..report(first, got.outputs, got.flips, got.counters, got.flip_counts)
-        })
+        (got, _) => got?,
+    };
+    let (mut compared, mut found) = (0, None);
+    if let Some(want) = &want {
+        compared = values(&got);
+        found = compare(&got, want, false).map(|difference| {
+            let (begin, end) = got.cycles.get(difference.layer()).copied().unwrap_or_default();
+            Found { difference, cycles: (begin - loaded, end - loaded) }
+        });
     }
+    Ok(BatchReport {
+        compared,
+        difference: found,
+        ..report(first, got.outputs, got.flips, got.counters, got.flip_counts)
+    })
 }
 
 fn report(

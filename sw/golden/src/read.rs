@@ -9,7 +9,7 @@
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Noise, Site, stream_key};
 use hafnia_config::flip::Flip;
-use hafnia_config::shape::LayerShape;
+use hafnia_config::shape::{LayerKind, LayerShape};
 use ndarray::{Array1, Array3, Array4, s};
 
 use crate::clean::{LayerOutput, finish};
@@ -112,6 +112,14 @@ pub fn pixel_order(shape: &LayerShape) -> Vec<(usize, usize)> {
     let windows = (0..height).step_by(side).flat_map(|y| (0..width).step_by(side).map(move |x| (y, x)));
     let corners = move |(y, x)| (0..side).flat_map(move |dy| (0..side).map(move |dx| (y + dy, x + dx)));
     windows.flat_map(corners).collect()
+}
+
+/// Whether a tap of the kernel, row-major, lies inside the map where the kernel's middle lies on a pixel: else it is padding,
+/// and nothing is read.
+pub fn lies_inside(shape: &LayerShape, tap: usize, (y, x): (usize, usize)) -> bool {
+    let side = if shape.kind == LayerKind::Conv3x3 { 3 } else { 1 };
+    let inside = |at: usize, tap: usize, size: u32| (at + tap).wrapping_sub(side / 2) < size as usize;
+    inside(y, tap / side, shape.height) && inside(x, tap % side, shape.width)
 }
 
 /// Runs a layer over the ifmaps `[C, H, W]` of a read group, stored one after the other from address `first` on, each

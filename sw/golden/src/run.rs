@@ -13,12 +13,19 @@ use ndarray::{Array1, Array3};
 
 use crate::cells::{in_memory, of_batch};
 use crate::clean::LayerOutput;
-use crate::fast::{BiasHit, BiasReader, Corrections, Engine, Hit, Map, MapHit, MapReader, Reader, Undo, Writes};
+use crate::fast::{BiasHit, BiasReader, Corrections, Engine, Hit, Map, MapHit, MapReader, Read, Reader, Writes, Wrong};
 use crate::network::Network;
-use crate::prefix::CleanMaps;
+use crate::prefix::{CleanBatch, CleanMaps};
 use crate::read::Stream;
 
+/// Images whose batches go through the layers together.
+const TOGETHER: usize = 8;
+
+/// Share of the cells that may flip up to which flips take less room than weights, so that batches go together.
+const FEW_FLIPS: f64 = 1e-3;
+
 /// The golden model of one network on one configuration under one setting of noise.
+#[derive(Clone)]
 pub struct Golden<'a> {
     /// As stored.
     network: Cow<'a, Network>,
@@ -32,21 +39,44 @@ pub struct Golden<'a> {
     hw: &'a Elaborated,
     schedule: &'a Schedule,
     seed: u64,
+    /// Hardware batches that go through the layers together.
+    batches_together: usize,
     clean: Option<&'a CleanMaps>,
     hits: Vec<Hit>,
     bias_hits: Vec<BiasHit>,
     map_hits: Vec<MapHit>,
-    undo: Vec<Undo>,
     corrections: Corrections,
 }
 
-/// A read group: its number, its images, and the places of its hits in the lists of [`Golden`].
+/// A hardware batch under way.
+struct Batch<'a> {
+    /// Its images among those that go together.
+    images: Range<usize>,
+    program: Vec<(usize, Descriptor)>,
+    /// The undisturbed run, as long as no layer had a flip and its ofmaps are at hand.
+    clean: Option<&'a CleanBatch>,
+    logits: Vec<Vec<i32>>,
+    result: BatchResult,
+}
+
+/// A read group: its batch, its number, its images among those that go together, and the places of its hits in the lists of
+/// [`Golden`].
 struct Group {
+    batch: usize,
+    /// Number of its counters among those of the batch.
+    counters: usize,
     number: u32,
     images: Range<usize>,
     hits: Range<usize>,
     bias_hits: Range<usize>,
     map_hits: Range<usize>,
+}
+
+impl Group {
+    /// Whether its reads are right.
+    fn is_sound(&self) -> bool {
+        self.hits.is_empty() && self.bias_hits.is_empty() && self.map_hits.is_empty()
+    }
 }
 
 /// How much of a batch is wanted.
@@ -79,6 +109,9 @@ impl<'a> Golden<'a> {
     pub fn new(network: &'a Network, hw: &'a Elaborated, schedule: &'a Schedule, noise: &Noise, seed: u64) -> Self {
         let shapes = || schedule.layers.iter().map(|part| part.shape);
         let writes = Writes::new(hw, noise, seed);
+        let read = if noise.enable { noise.rates.higher() } else { 0.0 };
+        let few = writes.is_none() && noise.cells.share().max(read) <= FEW_FLIPS;
+        let batches_together = if few { (TOGETHER / schedule.batch as usize).max(1) } else { 1 };
         let stored = |writes: &Writes| Cow::Owned(writes.network(hw, schedule, network));
         let network = writes.as_ref().map_or(Cow::Borrowed(network), stored);
         let engine = Engine::new(&network);
@@ -97,11 +130,11 @@ impl<'a> Golden<'a> {
             hw,
             schedule,
             seed,
+            batches_together,
             clean: None,
             hits: Vec::new(),
             bias_hits: Vec::new(),
             map_hits: Vec::new(),
-            undo: Vec::new(),
             corrections: Corrections::default(),
         }
     }
@@ -115,37 +148,78 @@ impl<'a> Golden<'a> {
     /// Runs images that lie in one hardware batch. `first` is the data set's number of the first image; images are
     /// quantised ifmaps `[C, H, W]`.
     pub fn batch(&mut self, first: u32, images: &[Array3<i8>], depth: Depth) -> BatchResult {
-        let mut result = BatchResult::default();
-        let program = self.schedule.program(self.hw, first, images.len() as u32, self.seed);
+        let range = first..first + images.len() as u32;
+        self.together(&[range], images, depth).pop().expect("a batch has a result")
+    }
+
+    /// Runs the hardware batches that images lie in, as [`Golden::batch`] does one after the other.
+    pub fn batches(&mut self, first: u32, images: &[Array3<i8>], depth: Depth) -> Vec<BatchResult> {
+        let batches = aligned_batches(first..first + images.len() as u32, self.schedule.batch);
+        let mut results = Vec::with_capacity(batches.len());
+        for batches in batches.chunks(self.batches_together) {
+            let (start, end) = (batches[0].start - first, batches[batches.len() - 1].end - first);
+            results.extend(self.together(batches, &images[start as usize..end as usize], depth));
+        }
+        results
+    }
+
+    /// Runs some batches that lie one after the other, layer by layer.
+    fn together(&mut self, batches: &[Range<u32>], images: &[Array3<i8>], depth: Depth) -> Vec<BatchResult> {
+        let first = batches[0].start;
         let clean = self.clean.filter(|_| depth != Depth::EveryLayer && self.writes.is_none());
-        let cached = clean.and_then(|clean| clean.batch(first, images.len()));
-        // None as long as no layer had a flip and its ofmaps are at hand.
-        let mut ifmaps = cached.is_none().then(|| self.written(first, images));
-        for (layer, descriptors) in program.chunk_by(|a, b| a.0 == b.0).enumerate() {
-            let clean = cached.map(|clean| &clean.maps[layer]);
-            let now = ifmaps.as_ref().or(clean).expect("the cache has every layer");
-            let groups = self.read(layer, descriptors, now, depth, &mut result);
-            let still = self.hits.is_empty() && self.bias_hits.is_empty() && self.map_hits.is_empty();
-            if ifmaps.is_none() && still {
-                continue;
+        let batch = |range: &Range<u32>| Batch {
+            images: (range.start - first) as usize..(range.end - first) as usize,
+            program: self.schedule.program(self.hw, range.start, range.len() as u32, self.seed),
+            clean: clean.and_then(|clean| clean.batch(range.start, range.len())),
+            logits: Vec::new(),
+            result: BatchResult::default(),
+        };
+        let mut batches: Vec<Batch<'a>> = batches.iter().map(batch).collect();
+        // The ifmaps of the batches that are no longer undisturbed.
+        let disturbed = batches.iter().any(|batch| batch.clean.is_none());
+        let mut ifmaps = disturbed.then(|| self.written(first, images));
+        for layer in 0..self.schedule.layers.len() {
+            self.hits.clear();
+            self.bias_hits.clear();
+            self.map_hits.clear();
+            let mut groups = Vec::new();
+            for (b, batch) in batches.iter_mut().enumerate() {
+                let (maps, at) = match batch.clean {
+                    Some(clean) => (&clean.maps[layer], 0),
+                    None => (ifmaps.as_ref().expect("of disturbed batches"), batch.images.start),
+                };
+                let first = groups.len();
+                self.read(layer, b, batch, (maps, at), depth, &mut groups);
+                if batch.clean.is_some() && groups[first..].iter().all(Group::is_sound) {
+                    groups.truncate(first);
+                } else if let Some(clean) = batch.clean.take() {
+                    let maps = &clean.maps[layer];
+                    let room = ifmaps.get_or_insert_with(|| self.engine.ifmaps(layer, maps, images.len()));
+                    room.copy(batch.images.start, maps);
+                }
             }
-            let (ofmaps, logits) = self.compute(layer, now, &groups, &mut result.flip_counts);
-            match ofmaps {
-                Some(ofmaps) => {
-                    if depth == Depth::EveryLayer {
-                        let maps = (0..images.len()).map(|image| LayerOutput::Map(ofmaps.image(image)));
+            let Some(now) = ifmaps.as_ref().filter(|_| !groups.is_empty()) else { continue };
+            if let Some(ofmaps) = self.compute(layer, now, &groups, &mut batches) {
+                if depth == Depth::EveryLayer {
+                    for Batch { images, result, .. } in &mut batches {
+                        let maps = images.clone().map(|image| LayerOutput::Map(ofmaps.image(image)));
                         result.outputs.push(maps.collect());
                     }
-                    let done = ifmaps.replace(ofmaps);
-                    self.engine.keep(layer, done);
                 }
-                None => result.outputs.push(outputs(logits)),
+                let done = ifmaps.replace(ofmaps);
+                self.engine.keep(layer, done);
             }
         }
-        if let Some(clean) = cached.filter(|_| result.outputs.is_empty()) {
-            result.outputs.push(outputs(clean.logits.clone()));
-        }
-        result
+        let result = |batch: Batch<'_>| {
+            let Batch { clean, logits, mut result, .. } = batch;
+            let logits = clean.map_or(logits, |clean| clean.logits.clone());
+            if !logits.is_empty() {
+                let logits = logits.into_iter().map(|logits| LayerOutput::Logits(Array1::from(logits)));
+                result.outputs.push(logits.collect());
+            }
+            result
+        };
+        batches.into_iter().map(result).collect()
     }
 
     /// Returns images as stored; the first has the number `first`.
@@ -157,29 +231,27 @@ impl<'a> Golden<'a> {
         maps
     }
 
-    /// Reads a layer's weights, biases and activations for each of its descriptors and counts; fills the lists of hits.
+    /// Reads a layer's weights, biases and activations for each descriptor of a batch, whose ifmaps begin at image `at` of
+    /// `maps`, and counts; fills the lists of hits.
     fn read(
         &mut self,
         layer: usize,
-        descriptors: &[(usize, Descriptor)],
-        ifmaps: &Map,
+        number: usize,
+        batch: &mut Batch<'_>,
+        (maps, at): (&Map, usize),
         depth: Depth,
-        result: &mut BatchResult,
-    ) -> Vec<Group> {
-        self.hits.clear();
-        self.bias_hits.clear();
-        self.map_hits.clear();
+        groups: &mut Vec<Group>,
+    ) {
+        let Batch { program, result, .. } = batch;
         let mut images = 0;
-        let mut read = |(_, descriptor): &(usize, Descriptor)| {
+        for (_, descriptor) in program.iter().filter(|(of, _)| *of == layer) {
             let stream = Stream { seed: self.seed, layer: layer as u32, group: descriptor.group };
             let (first, first_bias, first_map) = (self.hits.len(), self.bias_hits.len(), self.map_hits.len());
             self.reader.read(stream, self.engine.layer(layer), depth != Depth::Logits, &mut self.hits);
-            let hits = first..self.hits.len();
             if depth != Depth::Logits {
-                result.flips.extend(self.hits[hits.clone()].iter().flat_map(|hit| hit.flips(stream)));
+                result.flips.extend(self.hits[first..].iter().flat_map(|hit| hit.flips(stream)));
             }
             let mut counters = self.expected[layer][descriptor.images as usize - 1];
-            counters.flips_weights = self.hits[hits.clone()].iter().map(|hit| hit.cells.count_ones()).sum();
             self.bias_reader.read(stream, &self.network.layers[layer].bias, &mut self.bias_hits);
             for hit in &self.bias_hits[first_bias..] {
                 counters.flips_biases += hit.cells.count_ones();
@@ -191,7 +263,7 @@ impl<'a> Golden<'a> {
             let group = images..images + descriptor.images as usize;
             images = group.end;
             if self.map_reader.flips_in(stream.layer) {
-                self.map_reader.read(stream, ifmaps, group.start, group.len(), &mut self.map_hits);
+                self.map_reader.read(stream, maps, at, group.clone(), &mut self.map_hits);
             }
             for hit in &self.map_hits[first_map..] {
                 counters.flips_activations += hit.cells.count_ones();
@@ -201,60 +273,65 @@ impl<'a> Golden<'a> {
                 }
             }
             result.counters.push((layer, counters));
-            Group {
+            groups.push(Group {
+                batch: number,
+                counters: result.counters.len() - 1,
                 number: descriptor.group,
-                images: group,
-                hits,
+                images: batch.images.start + group.start..batch.images.start + group.end,
+                hits: first..self.hits.len(),
                 bias_hits: first_bias..self.bias_hits.len(),
                 map_hits: first_map..self.map_hits.len(),
-            }
-        };
-        descriptors.iter().map(&mut read).collect()
-    }
-
-    /// Runs a layer, everything as read: ofmaps of a convolution, logits of the head. Counts the flips of weights.
-    fn compute(
-        &mut self,
-        layer: usize,
-        ifmaps: &Map,
-        groups: &[Group],
-        counts: &mut FlipCounts,
-    ) -> (Option<Map>, Vec<Vec<i32>>) {
-        let engine = &mut self.engine;
-        let images = groups.last().map_or(0, |group| group.images.end);
-        let mut ofmaps = engine.is_convolution(layer).then(|| engine.ofmaps(layer, images));
-        let mut logits = Vec::new();
-        for group in groups {
-            let (hits, bias_hits) = (&self.hits[group.hits.clone()], &self.bias_hits[group.bias_hits.clone()]);
-            self.undo.clear();
-            engine.flip(layer, hits, &mut self.undo, counts);
-            bias_hits.iter().for_each(|hit| engine.add_to_bias(layer, hit.k as usize, hit.difference()));
-            let map_hits = &self.map_hits[group.map_hits.clone()];
-            let corrections = (!map_hits.is_empty()).then(|| {
-                let (count, sums) = (group.images.len(), &mut self.corrections);
-                self.map_reader.correct(layer, engine.layer(layer), count, map_hits, sums);
-                &self.corrections
             });
-            match &mut ofmaps {
-                Some(ofmaps) => {
-                    engine.conv(layer, ifmaps, group.images.clone(), corrections, ofmaps);
-                    if let Some(writes) = &self.writes {
-                        let reader = layer as u32 + 1;
-                        writes.maps(ofmaps, group.images.clone(), reader, in_memory(reader), group.number);
-                    }
-                }
-                None => logits.extend(engine.head(ifmaps, group.images.clone(), corrections)),
-            }
-            // The store is unchanged by a read.
-            engine.restore(layer, &self.undo);
-            bias_hits.iter().for_each(|hit| engine.add_to_bias(layer, hit.k as usize, hit.difference().wrapping_neg()));
         }
-        (ofmaps, logits)
     }
-}
 
-fn outputs(logits: Vec<Vec<i32>>) -> Vec<LayerOutput> {
-    logits.into_iter().map(|logits| LayerOutput::Logits(Array1::from(logits))).collect()
+    /// Runs a layer, everything as read: ofmaps of a convolution; the head's logits go to the batches. Counts the flips of
+    /// weights.
+    fn compute(&mut self, layer: usize, ifmaps: &Map, groups: &[Group], batches: &mut [Batch<'_>]) -> Option<Map> {
+        let engine = &mut self.engine;
+        let (hits, bias_hits) = (&self.hits, &self.bias_hits);
+        let read = |group: &Group| Read {
+            images: group.images.clone(),
+            wrong: Wrong { hits: &hits[group.hits.clone()], bias_hits: &bias_hits[group.bias_hits.clone()] },
+            counts: FlipCounts::default(),
+        };
+        let mut reads: Vec<Read<'_>> = groups.iter().map(read).collect();
+        let mut ofmaps = engine.is_convolution(layer).then(|| engine.ofmaps(layer, ifmaps.images()));
+        match &mut ofmaps {
+            Some(ofmaps) if self.map_hits.is_empty() => {
+                engine.conv_reads(layer, self.hw.cols, &mut reads, ifmaps, ofmaps);
+            }
+            _ => {
+                for (read, group) in reads.iter_mut().zip(groups) {
+                    engine.disturb(layer, read);
+                    let map_hits = &self.map_hits[group.map_hits.clone()];
+                    let corrections = (!map_hits.is_empty()).then(|| {
+                        let (count, sums) = (group.images.len(), &mut self.corrections);
+                        self.map_reader.correct(layer, engine.layer(layer), count, map_hits, sums);
+                        &self.corrections
+                    });
+                    match &mut ofmaps {
+                        Some(ofmaps) => engine.conv(layer, ifmaps, group.images.clone(), corrections, ofmaps),
+                        None => {
+                            let logits = engine.head(ifmaps, group.images.clone(), corrections);
+                            batches[group.batch].logits.extend(logits);
+                        }
+                    }
+                    engine.restore(layer);
+                }
+            }
+        }
+        for (read, group) in reads.iter().zip(groups) {
+            let result = &mut batches[group.batch].result;
+            result.counters[group.counters].1.flips_weights = read.counts.total() as u32;
+            result.flip_counts.merge(&read.counts);
+            if let (Some(writes), Some(ofmaps)) = (&self.writes, &mut ofmaps) {
+                let reader = layer as u32 + 1;
+                writes.maps(ofmaps, group.images.clone(), reader, in_memory(reader), group.number);
+            }
+        }
+        ofmaps
+    }
 }
 
 /// Splits a range of image numbers into the hardware batches it touches, aligned to multiples of `batch`.

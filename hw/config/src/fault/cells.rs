@@ -119,6 +119,11 @@ impl CellFaults {
         Kinds::from(self.kinds().collect::<Vec<_>>()).of_cells()
     }
 
+    /// Returns the share of the cells that are stuck or have a trap.
+    pub fn share(&self) -> f64 {
+        self.stuck.iter().sum::<f64>() + self.telegraph.fraction
+    }
+
     /// Returns the device seed of a run.
     pub fn device_seed(&self, run_seed: u64) -> u64 {
         self.device_seed.unwrap_or(run_seed)

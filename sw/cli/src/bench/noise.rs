@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
-use hafnia_config::fault::AtRisk;
+use hafnia_config::fault::{AtRisk, Draws, Noise};
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::Plan;
 use hafnia_cosim::bench::{Clean, Noisy, shared_reads};
@@ -110,13 +111,14 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     // A process for each thread: together they are faster than one process with as many.
     let start = |_| PYTORCH.start(&args.model, file.path(), images.len(), 1);
     let mut peers: Vec<_> = (0..threads).filter_map(|peer| start(peer).transpose()).collect::<Result<_, _>>()?;
+    let costs = costs(args, network, &images)?;
     let rows = rows(args, console, network, &images, &mut peers)?;
     let (golden_top1, peer) = clean(network, &images, test.labels(), peers)?;
     console.result(
-        &text(&network.name, threads, args, golden_top1, peer.as_ref(), &rows),
+        &text(&network.name, threads, args, golden_top1, peer.as_ref(), &costs, &rows),
         &json!({
             "network": network.name, "data": data.name(), "images": args.images, "threads": threads,
-            "repeats": args.repeats, "golden_top1": golden_top1, "peer": peer, "rows": rows,
+            "repeats": args.repeats, "golden_top1": golden_top1, "peer": peer, "costs": costs, "rows": rows,
         }),
     )?;
     Ok(Status::Done)
@@ -164,18 +166,51 @@ fn row(
             theirs.push(Peer::run(peers)?.div_f64(together.into()));
         }
     }
-    let peer = (!peers.is_empty()).then(|| {
-        let ratios = ratios(&theirs, &ours);
-        Beside {
-            masks,
-            sites,
-            images_a_read: peer_shared,
-            ber_measured: read.iter().map(|read| read.flipped).sum::<f64>() / read.len() as f64,
-            images_per_second: 1.0 / median(&theirs),
-            golden_over_peer: [ratios[0], ratios[ratios.len() / 2], ratios[ratios.len() - 1]],
-        }
+    let peer = (!peers.is_empty()).then(|| Beside {
+        masks,
+        sites,
+        images_a_read: peer_shared,
+        ber_measured: read.iter().map(|read| read.flipped).sum::<f64>() / read.len() as f64,
+        images_per_second: 1.0 / median(&theirs),
+        golden_over_peer: spread(&theirs, &ours),
     });
     Ok(Row { ber, images_a_read: shared, golden_images_per_second: 1.0 / median(&ours), peer })
+}
+
+/// What noise costs the golden model, a read for every image.
+#[derive(Serialize)]
+struct Cost {
+    ber: f64,
+    draws: Draws,
+    images_per_second: f64,
+    /// Least, median and greatest of its time / that of a clean pass, pair by pair.
+    over_clean: [f64; 3],
+}
+
+/// Measures clean passes and noisy ones in turn.
+fn costs(args: &Args, network: &Network, images: &[Array3<i8>]) -> Result<Vec<Cost>, Failure> {
+    let hw = shared_reads();
+    let schedule = Schedule::new(&hw, &network.shapes(), Some(1))?;
+    let clean = Clean::new(network);
+    let mut costs = Vec::new();
+    for &ber in &args.ber {
+        for draws in [Draws::Exact, Draws::Statistical] {
+            let noise = Noise { draws, ..hw.noise(ber, AtRisk::WEIGHTS)? };
+            let plan = Plan { hw: &hw, network, schedule: &schedule, noise, seed: 1 };
+            let noisy = Noisy::new(&plan);
+            let pair = |_| (noisy.run(images), clean.run(images).1);
+            let (noisy, clean): (Vec<_>, Vec<_>) = (0..args.repeats).map(pair).unzip();
+            let images_per_second = images.len() as f64 / median(&noisy);
+            costs.push(Cost { ber, draws, images_per_second, over_clean: spread(&noisy, &clean) });
+        }
+    }
+    Ok(costs)
+}
+
+/// Least, median and greatest of the ratios, pair by pair.
+fn spread(over: &[Duration], under: &[Duration]) -> [f64; 3] {
+    let ratios = ratios(over, under);
+    [ratios[0], ratios[ratios.len() / 2], ratios[ratios.len() - 1]]
 }
 
 /// What a peer answers when it is told what to read: images of a run, flips / bits of one read of the weights.
@@ -221,6 +256,7 @@ fn text(
     args: &Args,
     golden_top1: f64,
     peer: Option<&CleanPeer>,
+    costs: &[Cost],
     rows: &[Row],
 ) -> String {
     let mut text = format!(
@@ -229,6 +265,13 @@ fn text(
         args.images,
         100.0 * golden_top1
     );
+    let mut costs_text = "\nBER    draws        golden images/s  time / clean pass (least to greatest)\n".to_owned();
+    for Cost { ber, draws, images_per_second, over_clean: [least, median, greatest] } in costs {
+        let (ber, draws) = (format!("{ber:e}"), draws.name());
+        let line =
+            format!("{ber:<7}{draws:<12}{images_per_second:>16.1}{median:>11.2} ({least:.2} to {greatest:.2})\n");
+        costs_text.push_str(&line);
+    }
     text.push_str(&match peer {
         Some(peer) => format!(
             ", PyTorch {} {:.1}%, same class on {:.1}%\n\
@@ -244,7 +287,7 @@ fn text(
         ),
         None => format!("\n{}\nBER    images a read  golden images/s\n", PYTORCH.missing()),
     });
-    rows.iter().fold(text, |text, row| text + &line(row))
+    rows.iter().fold(text, |text, row| text + &line(row)) + &costs_text
 }
 
 fn line(row: &Row) -> String {

@@ -2,26 +2,33 @@
 
 use std::ops::Range;
 
+use super::corrections::Corrections;
 use super::kernel::{Isa, LANES, Sums};
 use super::map::{GROUP, Map};
-use super::map_read::Corrections;
 use super::pack::PackedLayer;
 
 /// Pixels of the smallest tile, and of a pooling window.
 const WINDOW: usize = 4;
 
-/// Tiles that meet a block of weights one after the other: the block is then in the second-level cache.
-const TILES: usize = 4;
+/// Bytes of the tiles that meet a block of weights one after the other: tiles and block are then in the second-level cache.
+pub(super) const AT_ONCE: usize = 1 << 19;
 
 /// Buffers that keep their room between calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    tiles: [Tile; TILES],
+    pub tiles: Tiles,
     sums: Vec<Sums>,
 }
 
+/// Tiles that keep their room when they are cleared.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tiles {
+    tiles: Vec<Tile>,
+    count: usize,
+}
+
 /// Image, row and column.
-type Place = (usize, usize, usize);
+pub(super) type Place = (usize, usize, usize);
 
 /// Some pixels with all that lies under the kernel.
 #[derive(Clone, Debug, Default)]
@@ -35,15 +42,25 @@ struct Tile {
 }
 
 /// The order of the pixels of a layer: images one after the other; in each, pooling windows or single pixels row by row.
-struct Order {
+#[derive(Clone, Copy)]
+pub(super) struct Order {
     height: usize,
     width: usize,
     pool: bool,
 }
 
 impl Order {
+    pub fn new(layer: &PackedLayer, ifmaps: &Map) -> Self {
+        Self { height: ifmaps.height, width: ifmaps.width, pool: layer.shape.pool }
+    }
+
+    /// Pixels of an image.
+    pub fn plane(&self) -> usize {
+        self.height * self.width
+    }
+
     fn place(&self, pixel: usize) -> Place {
-        let (image, within) = (pixel / (self.height * self.width), pixel % (self.height * self.width));
+        let (image, within) = (pixel / self.plane(), pixel % self.plane());
         if !self.pool {
             return (image, within / self.width, within % self.width);
         }
@@ -91,6 +108,47 @@ fn interleave(pixels: [&[[u8; GROUP]]; WINDOW], steps: &mut [[u8; GROUP]], first
     }
 }
 
+impl Tiles {
+    pub fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Adds the tiles of these pixels and returns their numbers.
+    pub fn add(&mut self, layer: &PackedLayer, ifmaps: &Map, order: &Order, pixels: Range<usize>) -> Range<usize> {
+        let (first, mut next) = (self.count, pixels.start);
+        while next < pixels.end {
+            if self.count == self.tiles.len() {
+                self.tiles.push(Tile::default());
+            }
+            next = self.tiles[self.count].gather(layer, ifmaps, order, next, pixels.end);
+            self.count += 1;
+        }
+        first..self.count
+    }
+}
+
+/// Ofmaps under way.
+pub(super) struct Pooling<'a> {
+    pub isa: Isa,
+    pub order: Order,
+    pub ofmaps: &'a mut Map,
+}
+
+impl Pooling<'_> {
+    /// Pools and requantises the sums of a tile's real pixels with a vector of output channels.
+    pub fn take(&mut self, layer: &PackedLayer, vector: usize, places: &[Place], sums: &[Sums]) {
+        let (per_output, shrink) = if self.order.pool { (WINDOW, 2) } else { (1, 1) };
+        let first = vector * LANES;
+        let count = LANES.min(self.ofmaps.channels.saturating_sub(first));
+        for (places, sums) in places.chunks(per_output).zip(sums.chunks(per_output * layer.vectors)) {
+            let bytes = self.isa.requantise(sums, layer.vectors, &layer.constants[vector]);
+            let (image, y, x) = places[0];
+            let at = self.ofmaps.at(image, y / shrink, x / shrink) + first;
+            self.ofmaps.bytes[at..at + count].copy_from_slice(&bytes[..count]);
+        }
+    }
+}
+
 /// See [`super::Engine::conv`].
 pub(super) fn conv(
     isa: Isa,
@@ -101,21 +159,12 @@ pub(super) fn conv(
     ofmaps: &mut Map,
     scratch: &mut Scratch,
 ) {
-    let order = Order { height: ifmaps.height, width: ifmaps.width, pool: layer.shape.pool };
-    let per_output = if order.pool { WINDOW } else { 1 };
-    let shrink = if order.pool { 2 } else { 1 };
-    let channels = ofmaps.channels;
+    let order = Order::new(layer, ifmaps);
     let start = range.start;
+    let mut pooling = Pooling { isa, order, ofmaps };
     each_tile(isa, layer, ifmaps, &order, range, scratch, |vector, places, sums| {
         correct(corrections, vector, start, places, sums, layer.vectors);
-        let first = vector * LANES;
-        let count = LANES.min(channels.saturating_sub(first));
-        for (places, sums) in places.chunks(per_output).zip(sums.chunks(per_output * layer.vectors)) {
-            let bytes = isa.requantise(sums, layer.vectors, &layer.constants[vector]);
-            let (image, y, x) = places[0];
-            let at = ofmaps.at(image, y / shrink, x / shrink) + first;
-            ofmaps.bytes[at..at + count].copy_from_slice(&bytes[..count]);
-        }
+        pooling.take(layer, vector, places, sums);
     });
 }
 
@@ -131,7 +180,7 @@ pub(super) fn head(
     let classes = layer.shape.out_channels as usize;
     let start = range.start;
     let mut logits = vec![vec![0; classes]; range.len()];
-    let order = Order { height: ifmaps.height, width: ifmaps.width, pool: false };
+    let order = Order::new(layer, ifmaps);
     each_tile(isa, layer, ifmaps, &order, range, scratch, |vector, places, sums| {
         correct(corrections, vector, start, places, sums, layer.vectors);
         let first = vector * LANES;
@@ -173,24 +222,34 @@ fn each_tile(
     scratch: &mut Scratch,
     mut take: impl FnMut(usize, &[Place], &mut [Sums]),
 ) {
-    let Scratch { tiles, sums } = scratch;
-    let plane = order.height * order.width;
-    let vectors = layer.vectors;
-    let block = layer.depth * vectors * LANES * GROUP;
-    let (mut next, end) = (range.start * plane, range.end * plane);
-    while next < end {
-        let mut count = 0;
-        while next < end && count < TILES {
-            next = tiles[count].gather(layer, ifmaps, order, next, end);
-            count += 1;
+    let plane = order.plane();
+    let together = (AT_ONCE / (layer.depth * GROUP)).next_multiple_of(24);
+    let end = range.end * plane;
+    for first in (range.start * plane..end).step_by(together) {
+        scratch.tiles.clear();
+        let tiles = scratch.tiles.add(layer, ifmaps, order, first..end.min(first + together));
+        for block in 0..layer.blocks() {
+            scratch.meet(isa, layer, block, tiles.clone(), &mut take);
         }
-        for (b, weights) in layer.bytes.chunks_exact(block).enumerate() {
-            for tile in &tiles[..count] {
-                sums.resize(tile.size * vectors, [0; LANES]);
-                isa.tile(tile.size, vectors, &tile.bytes, weights, sums);
-                for v in 0..vectors {
-                    take(b * vectors + v, &tile.places, &mut sums[v..tile.places.len() * vectors]);
-                }
+    }
+}
+
+impl Scratch {
+    /// Computes the sums of some tiles with a block of weights and hands them to `take`, see [`each_tile`].
+    pub fn meet(
+        &mut self,
+        isa: Isa,
+        layer: &PackedLayer,
+        block: usize,
+        tiles: Range<usize>,
+        take: &mut impl FnMut(usize, &[Place], &mut [Sums]),
+    ) {
+        let vectors = layer.vectors;
+        for tile in &self.tiles.tiles[tiles] {
+            self.sums.resize(tile.size * vectors, [0; LANES]);
+            isa.tile(tile.size, vectors, &tile.bytes, layer.block(block), &mut self.sums);
+            for v in 0..vectors {
+                take(block * vectors + v, &tile.places, &mut self.sums[v..tile.places.len() * vectors]);
             }
         }
     }

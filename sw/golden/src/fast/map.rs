@@ -51,6 +51,12 @@ impl Map {
         maps
     }
 
+    /// Copies maps of the same shape into the places of the images from number `first` on.
+    pub fn copy(&mut self, first: usize, maps: &Self) {
+        let at = self.bytes.len() / self.images() * first;
+        self.bytes[at..at + maps.bytes.len()].copy_from_slice(&maps.bytes);
+    }
+
     /// Returns the map `[C, H, W]` of one image.
     pub fn image(&self, image: usize) -> Array3<i8> {
         Array3::from_shape_fn((self.channels, self.height, self.width), |(c, y, x)| {

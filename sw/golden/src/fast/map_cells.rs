@@ -54,13 +54,13 @@ impl MapCells {
         Some(Self { cells, memories, image_words, lane_bytes, wrong: Vec::new(), reads: Vec::new() })
     }
 
-    /// Adds to `hits`, in read order, the reads of a layer's run that meet faulty cells: of the images `images` of `ifmaps`,
-    /// of the bits `bits` of a byte.
+    /// Adds to `hits`, in read order, the reads of a layer's run that meet faulty cells, of the bits `bits` of a byte: of the images
+    /// `images` of a batch, which begins at image `first` of `ifmaps`.
     pub fn read(
         &mut self,
         stream: Stream,
         layer: &Layer,
-        ifmaps: &Map,
+        (ifmaps, first): (&Map, usize),
         images: Range<usize>,
         bits: u8,
         hits: &mut Vec<MapHit>,
@@ -79,7 +79,7 @@ impl MapCells {
             if live == 0 {
                 continue;
             }
-            let stored = ifmaps.held(ifmaps.at(image, y, x) + channel as usize, live);
+            let stored = ifmaps.held(ifmaps.at(first + image, y, x) + channel as usize, live);
             let in_use = at_risk & u64::MAX >> (64 - 8 * live);
             let (always, traps) = faulty.wrong(stored, in_use);
             let charged = self.cells.charged(&run, word | in_memory(memory), lane, traps);

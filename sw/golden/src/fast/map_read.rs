@@ -1,22 +1,25 @@
 //! The reads of activations of [`crate::read::read_activations`], fast: which of them are wrong, and what that adds to the
 //! sums of the layer.
 
+use std::ops::Range;
+
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
 use hafnia_config::schedule::Schedule;
-use hafnia_config::shape::{LayerKind, LayerShape};
+use hafnia_config::shape::LayerShape;
 
 use super::cells::{LaneHit, join, wrong_at};
+use super::corrections::Corrections;
 use super::draw::{Complete, draw};
 use super::kernel::LANES;
 use super::map::Map;
 use super::map_cells::MapCells;
 use super::pack::PackedLayer;
-use super::read::{Found, Search};
+use super::search::{Found, Search};
 use super::skip::{BitsAtRisk, Candidate, Skips};
 use crate::injector::{Marks, Tree, seeded_lanes};
-use crate::read::{Stream, pixel_order};
+use crate::read::{Stream, lies_inside, pixel_order};
 
 /// One lane of a word that is read wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,18 +136,19 @@ impl MapReader {
         (self.noise.enable || self.cells.is_some()) && self.noise.at_risk.bits_in(Site::Activations, layer) != 0
     }
 
-    /// Reads the activations of `images` images from number `first` of `ifmaps` on: adds what is hit to `hits`, in read order.
-    pub fn read(&mut self, stream: Stream, ifmaps: &Map, first: usize, images: usize, hits: &mut Vec<MapHit>) {
+    /// Reads the activations of the images `images` of a hardware batch, which begins at image `first` of `ifmaps`: adds what is
+    /// hit to `hits`, in read order.
+    pub fn read(&mut self, stream: Stream, ifmaps: &Map, first: usize, images: Range<usize>, hits: &mut Vec<MapHit>) {
         let start = hits.len();
         let layer = &self.layers[stream.layer as usize];
         let mut faults = std::mem::take(&mut self.faults);
         faults.clear();
         if let Some(cells) = &mut self.cells {
             let bits = self.noise.at_risk.bits_in(Site::Activations, stream.layer);
-            cells.read(stream, layer, ifmaps, first..first + images, bits, &mut faults);
+            cells.read(stream, layer, (ifmaps, first), images.clone(), bits, &mut faults);
         }
         let bits = self.noise.bits_in(Site::Activations, stream.layer);
-        let stored = (ifmaps, first, images, &faults[..]);
+        let stored = (ifmaps, first + images.start, images.len(), &faults[..]);
         match self.noise.draws {
             _ if bits == 0 => {}
             Draws::Exact => self.draw(stream, bits, stored, hits),
@@ -252,14 +256,9 @@ struct Tile {
 
 impl Layer {
     fn new(hw: &Elaborated, shape: LayerShape) -> Self {
-        let side: usize = if shape.kind == LayerKind::Conv3x3 { 3 } else { 1 };
-        let (height, width) = (shape.height as usize, shape.width as usize);
         let inside = |tap: usize| {
-            let (r, c) = (tap / side, tap % side);
-            let is_inside = move |&(y, x): &(usize, usize)| {
-                (y + r).wrapping_sub(side / 2) < height && (x + c).wrapping_sub(side / 2) < width
-            };
-            pixel_order(&shape).into_iter().filter(is_inside).map(|(y, x)| (y as u16, x as u16)).collect()
+            let pixels = pixel_order(&shape).into_iter().filter(|&pixel| lies_inside(&shape, tap, pixel));
+            pixels.map(|(y, x)| (y as u16, x as u16)).collect()
         };
         Self {
             shape,
@@ -267,7 +266,7 @@ impl Layer {
             cols: hw.cols,
             c_folds: shape.in_channels.div_ceil(hw.rows),
             k_folds: shape.out_channels.div_ceil(hw.cols),
-            taps: (0..side * side).map(inside).collect(),
+            taps: (0..shape.kind.taps() as usize).map(inside).collect(),
             ranks: Vec::new(),
             searches: Vec::new(),
         }
@@ -389,35 +388,5 @@ impl Layer {
         let (y, x) = (place.y + place.tap / side, place.x + place.tap % side);
         let border = if side == 3 { 0 } else { 1 };
         ifmaps.border_at(first + place.image, y + border, x + border)
-    }
-}
-
-/// What is added to the sums of a layer, by image, pixel and output channel.
-#[derive(Clone, Debug, Default)]
-pub struct Corrections {
-    values: Vec<i32>,
-    /// Values of a pixel.
-    stride: usize,
-    width: usize,
-    plane: usize,
-}
-
-impl Corrections {
-    fn reset(&mut self, channels: usize, height: usize, width: usize, images: usize) {
-        self.stride = channels.next_multiple_of(LANES);
-        (self.width, self.plane) = (width, height * width);
-        self.values.clear();
-        self.values.resize(images * self.plane * self.stride, 0);
-    }
-
-    fn at(&self, image: usize, y: usize, x: usize) -> usize {
-        (image * self.plane + y * self.width + x) * self.stride
-    }
-
-    /// Returns those of a pixel, for [`LANES`] output channels.
-    pub(super) fn of(&self, image: usize, y: usize, x: usize, vector: usize) -> Option<&[i32; LANES]> {
-        let at = self.at(image, y, x) + vector * LANES;
-        // The last block of output channels may be wider than the layer.
-        if (vector + 1) * LANES > self.stride { None } else { self.values[at..].first_chunk() }
     }
 }

@@ -9,6 +9,7 @@
 mod bias_read;
 mod cell_draw;
 mod cells;
+mod corrections;
 mod draw;
 mod kernel;
 mod layer;
@@ -17,6 +18,8 @@ mod map_cells;
 mod map_read;
 mod pack;
 mod read;
+mod reads;
+mod search;
 mod skip;
 mod writes;
 #[cfg(target_arch = "x86_64")]
@@ -25,22 +28,21 @@ mod x86;
 use std::ops::Range;
 use std::sync::Arc;
 
-use hafnia_config::flip::FlipCounts;
 use hafnia_config::shape::LayerKind;
 use ndarray::Array3;
 
 use crate::network::{Layer, Network};
 pub use bias_read::{BiasHit, BiasReader};
+pub use corrections::Corrections;
 pub use kernel::Isa;
 use layer::Scratch;
 pub use map::Map;
-pub use map_read::{Corrections, MapHit, MapReader};
-pub use pack::{PackedLayer, Undo};
+pub use map_read::{MapHit, MapReader};
+pub use pack::PackedLayer;
+use pack::Undo;
 pub use read::{Hit, Reader};
+pub use reads::{Read, Wrong};
 pub use writes::Writes;
-
-/// Hits between one whose weights are fetched into the cache and the one that is flipped.
-const AHEAD: usize = 12;
 
 /// A network in the layout of the kernels. Clones share the weights until one of them flips a bit.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Engine {
     isa: Isa,
     layers: Vec<Arc<PackedLayer>>,
     scratch: Scratch,
+    /// What takes back that a read is wrong.
+    undo: Undo,
     /// Ofmaps of the last batch, by layer.
     spare: Vec<Option<Map>>,
 }
@@ -69,7 +73,7 @@ impl Engine {
 
     fn of(isa: Isa, layers: &[Layer]) -> Self {
         let layers: Vec<_> = layers.iter().map(|layer| Arc::new(PackedLayer::new(layer))).collect();
-        Self { isa, scratch: Scratch::default(), spare: vec![None; layers.len()], layers }
+        Self { isa, scratch: Scratch::default(), undo: Undo::default(), spare: vec![None; layers.len()], layers }
     }
 
     /// Returns a layer's packed weights.
@@ -82,28 +86,24 @@ impl Engine {
         self.layers[layer].shape.kind == LayerKind::Conv3x3
     }
 
-    /// Flips bits of a layer's weights, see [`PackedLayer::flip`].
-    pub fn flip(&mut self, layer: usize, hits: &[Hit], undo: &mut Vec<Undo>, counts: &mut FlipCounts) {
-        if !hits.is_empty() {
-            let layer = Arc::make_mut(&mut self.layers[layer]);
-            for (i, hit) in hits.iter().enumerate() {
-                // Flips lie far apart: without this each waits for its weight.
-                hits.get(i + AHEAD).into_iter().for_each(|hit| layer.prefetch(hit));
-                layer.flip(hit, undo, counts);
-            }
-        }
+    /// Makes a layer's weights and biases what they are read as; [`Engine::restore`] takes it back.
+    pub fn disturb(&mut self, layer: usize, read: &mut Read<'_>) {
+        let layer = Arc::make_mut(&mut self.layers[layer]);
+        let all = 0..layer.constants.len();
+        read.wrong.disturb(layer, all, &mut self.undo, &mut read.counts);
     }
 
-    /// Takes flips of a layer's weights back.
-    pub fn restore(&mut self, layer: usize, undo: &[Undo]) {
-        if !undo.is_empty() {
-            Arc::make_mut(&mut self.layers[layer]).restore(undo);
-        }
+    /// Takes [`Engine::disturb`] back: the store is unchanged by a read.
+    pub fn restore(&mut self, layer: usize) {
+        Arc::make_mut(&mut self.layers[layer]).restore(&self.undo);
     }
 
-    /// Adds to the bias of an output channel, two's complement.
-    pub fn add_to_bias(&mut self, layer: usize, k: usize, difference: i32) {
-        Arc::make_mut(&mut self.layers[layer]).add_to_bias(k, difference);
+    /// Returns room for the ifmaps of `layer` over `images` images; they have the shape of `like`.
+    pub fn ifmaps(&mut self, layer: usize, like: &Map, images: usize) -> Map {
+        match layer.checked_sub(1) {
+            Some(before) => self.ofmaps(before, images),
+            None => Map::new(images, like.channels, like.height, like.width),
+        }
     }
 
     /// Returns room for the ofmaps of `layer` over `images` images: what [`Engine::keep`] left, or new.
@@ -135,6 +135,26 @@ impl Engine {
         ofmaps: &mut Map,
     ) {
         layer::conv(self.isa, &self.layers[layer], ifmaps, range, corrections, ofmaps, &mut self.scratch);
+    }
+
+    /// Runs a convolution over the images of each read, as it was read, into the same places of `ofmaps`. A word of weights
+    /// holds `cols` output channels. Images lie in the order of the reads, of which there is one at least; where nothing is wrong
+    /// with any, those between them may be run too.
+    pub fn conv_reads(&mut self, layer: usize, cols: u32, reads: &mut [Read<'_>], ifmaps: &Map, ofmaps: &mut Map) {
+        if reads.iter().all(|read| read.wrong.is_nothing()) {
+            let images = reads[0].images.start..reads[reads.len() - 1].images.end;
+            return self.conv(layer, ifmaps, images, None, ofmaps);
+        }
+        if reads::go_together(reads, ifmaps.height * ifmaps.width) {
+            let packed = Arc::make_mut(&mut self.layers[layer]);
+            let Self { isa, scratch, undo, .. } = self;
+            return reads::conv(*isa, packed, cols as usize, reads, (ifmaps, ofmaps), scratch, undo);
+        }
+        for read in reads {
+            self.disturb(layer, read);
+            self.conv(layer, ifmaps, read.images.clone(), None, ofmaps);
+            self.restore(layer);
+        }
     }
 
     /// Runs the head over the images `range` and returns their logits, Eq. (Q5); `corrections` as in [`Engine::conv`].

@@ -1,5 +1,7 @@
 //! Weights in the order in which the kernels read them, and what belongs to each output channel.
 
+use std::ops::Range;
+
 use hafnia_config::fault::Site;
 use hafnia_config::flip::FlipCounts;
 use hafnia_config::shape::{LayerKind, LayerShape};
@@ -32,12 +34,13 @@ pub struct PackedLayer {
     pub(super) constants: Vec<Constants>,
 }
 
-/// A weight before a bit of it was flipped.
-#[derive(Clone, Copy, Debug)]
-pub struct Undo {
-    at: u32,
-    k: u32,
-    before: i8,
+/// What a layer held before bits were flipped.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Undo {
+    weights: Vec<(u32, i8)>,
+    /// First vector of output channels, and where the sums of it and of those after it start.
+    first: usize,
+    starts: Vec<[i32; LANES]>,
 }
 
 impl PackedLayer {
@@ -93,22 +96,43 @@ impl PackedLayer {
         *start = start.wrapping_add(difference);
     }
 
-    /// Flips the bits that a read flips, adds to `undo` what [`PackedLayer::restore`] takes back, and counts in `counts`.
-    pub fn flip(&mut self, hit: &Hit, undo: &mut Vec<Undo>, counts: &mut FlipCounts) {
+    /// Begins what [`PackedLayer::restore`] takes back: changes in these vectors of output channels.
+    pub(super) fn begin(&self, vectors: Range<usize>, undo: &mut Undo) {
+        undo.weights.clear();
+        undo.first = vectors.start;
+        undo.starts.clear();
+        undo.starts.extend(self.constants[vectors].iter().map(|constants| constants.start));
+    }
+
+    /// Flips the bits that a read flips, adds to `undo` what was there, and counts in `counts`.
+    pub(super) fn flip(&mut self, hit: &Hit, undo: &mut Undo, counts: &mut FlipCounts) {
         let step = self.step(hit.c.into(), hit.tap.into());
+        // At low rates one, as a rule.
+        if let Some(cell) = hit.only_cell() {
+            let before = self.change(hit, step, cell / 8, 1 << (cell % 8), undo);
+            return counts.add_one(Site::Weights, cell, before);
+        }
         let (mut cells, mut stored) = (hit.cells, 0);
         while cells != 0 {
             let weight = cells.trailing_zeros() / 8;
             let flips = (cells >> (8 * weight)) as u8;
             cells &= !(0xff << (8 * weight));
-            let k = (hit.k + weight) as usize;
-            let at = self.at(k, step) + usize::from(hit.c) % GROUP;
-            let before = self.bytes[at];
-            stored |= u128::from(before as u8) << (8 * weight);
-            undo.push(Undo { at: at as u32, k: k as u32, before });
-            self.set(at, k, before ^ flips as i8);
+            stored |= u128::from(self.change(hit, step, weight, flips, undo)) << (8 * weight);
         }
         counts.add(Site::Weights, hit.cells, stored);
+    }
+
+    /// Flips bits of a weight of a word and returns what it held.
+    fn change(&mut self, hit: &Hit, step: usize, weight: u32, flips: u8, undo: &mut Undo) -> u8 {
+        let k = (hit.k + weight) as usize;
+        let at = self.at(k, step) + usize::from(hit.c) % GROUP;
+        let before = self.bytes[at];
+        let after = before ^ flips as i8;
+        undo.weights.push((at as u32, before));
+        self.bytes[at] = after;
+        let start = &mut self.constants[k / LANES].start[k % LANES];
+        *start = start.wrapping_sub(i32::from(OFFSET) * (i32::from(after) - i32::from(before)));
+        before as u8
     }
 
     /// Begins to fetch the weights of a hit into the cache.
@@ -121,17 +145,14 @@ impl PackedLayer {
         let _ = self.bytes[at];
     }
 
-    /// Takes flips back.
-    pub fn restore(&mut self, undo: &[Undo]) {
-        for &Undo { at, k, before } in undo.iter().rev() {
-            self.set(at as usize, k as usize, before);
+    /// Takes back what was changed since [`PackedLayer::begin`], biases too.
+    pub(super) fn restore(&mut self, undo: &Undo) {
+        for &(at, before) in undo.weights.iter().rev() {
+            self.bytes[at as usize] = before;
         }
-    }
-
-    fn set(&mut self, at: usize, k: usize, value: i8) {
-        let before = std::mem::replace(&mut self.bytes[at], value);
-        let start = &mut self.constants[k / LANES].start[k % LANES];
-        *start = start.wrapping_sub(i32::from(OFFSET) * (i32::from(value) - i32::from(before)));
+        for (constants, start) in self.constants[undo.first..].iter_mut().zip(&undo.starts) {
+            constants.start = *start;
+        }
     }
 
     /// Position of a weight.
@@ -149,6 +170,17 @@ impl PackedLayer {
         // One vector or two, so the width is a power of two; a division would take longer than the rest.
         let (block, wide) = ((k / LANES) >> (self.vectors - 1), self.vectors * LANES);
         ((block * self.depth + step) * wide + (k & (wide - 1))) * GROUP
+    }
+
+    /// Blocks of output channels.
+    pub(super) fn blocks(&self) -> usize {
+        self.constants.len() / self.vectors
+    }
+
+    /// The weights of a block.
+    pub(super) fn block(&self, block: usize) -> &[i8] {
+        let size = self.depth * self.vectors * LANES * GROUP;
+        &self.bytes[block * size..(block + 1) * size]
     }
 
     /// Taps of the kernel, in each direction.

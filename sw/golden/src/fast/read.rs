@@ -1,11 +1,9 @@
 //! The reads of [`crate::read`], fast: the same draws, many at a time.
 //!
-//! The first level draws once for each word, and few words hold a flip. The generator is linear over GF(2), so a matrix
-//! takes it any number of draws ahead: the words of a layer are cut into sixteen stretches, whose generators advance side
-//! by side. Words that hold a flip go through the second level one by one, in order, see [`super::draw`].
+//! Words that hold a flip, see [`super::search`], go through the second level one by one, in order, see [`super::draw`].
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{CELL_GENERATOR, Draws, Keep, Noise, Site};
+use hafnia_config::fault::{Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::LayerShape;
@@ -14,13 +12,10 @@ use super::Engine;
 use super::cells::{FixedCells, LaneHit, SiteCells, join, wrong_at};
 use super::draw::{Complete, draw};
 use super::pack::PackedLayer;
+use super::search::{Found, Search};
 use super::skip::{BitsAtRisk, Candidate, Skips};
-use crate::generator::step;
 use crate::injector::{Marks, Tree, seeded_lanes};
 use crate::read::{Stream, weight_words};
-
-/// Stretches that advance side by side.
-pub(super) const STRETCHES: usize = 16;
 
 /// What one lane of a weight word is read with: at least one flip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +44,12 @@ impl Hit {
         let given = stored ^ if keep.is_some() { wrong_at(faults, self.word, self.column) } else { 0 };
         let cells = marks.flips(given, keep);
         (cells != 0).then_some(Self { cells, stored, ..self })
+    }
+
+    /// Returns the flipped cell, if it is one of the first 64 and the only one.
+    pub(super) fn only_cell(&self) -> Option<u32> {
+        let low = self.cells as u64;
+        (low.is_power_of_two() && self.cells >> 64 == 0).then(|| low.trailing_zeros())
     }
 
     /// Lists the flips in read order.
@@ -103,25 +104,6 @@ struct Layer {
     search: Search,
 }
 
-/// The search for the words of a run that hold a candidate.
-#[derive(Clone, Debug)]
-pub(super) struct Search {
-    /// Words.
-    words: u32,
-    /// Words of a stretch.
-    stretch: u32,
-    jump: Jump,
-}
-
-/// What the first level found; buffers that keep their room between reads.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Found {
-    /// For each draw, the stretches that it hit.
-    draws: Vec<u16>,
-    /// For each stretch, the words hit.
-    pub words: [Vec<u32>; STRETCHES],
-}
-
 impl Reader {
     /// Prepares the reads of layers of these shapes.
     pub fn new(hw: &Elaborated, shapes: impl Iterator<Item = LayerShape>, noise: &Noise) -> Self {
@@ -153,7 +135,8 @@ impl Reader {
 
     /// Returns the place of a lane of a word, and its cells that are in use.
     fn place(&self, layer: &Layer, word: u32, lane: u32) -> (Hit, u128) {
-        let (fold, rest) = (word / layer.fold.len() as u32, word as usize % layer.fold.len());
+        let fold = word / layer.fold.len() as u32;
+        let rest = word as usize - fold as usize * layer.fold.len();
         let column = lane * self.lane_weights;
         let k = fold * self.cols + column;
         // Weights of the lane that are real: columns of the array that have an output channel.
@@ -230,32 +213,48 @@ impl Reader {
         let layer = &self.layers[stream.layer as usize];
         let (cols, kernels) = (self.cols, layer.shape.out_channels);
         let fold_words = layer.fold.len() as u32;
-        let weights = u64::from(fold_words) * u64::from(kernels);
-        let skips = Skips::new(stream, Site::Weights, &self.noise, bits.of(weights));
+        let skips = Skips::new(stream, Site::Weights, &self.noise, bits.of(u64::from(fold_words) * u64::from(kernels)));
         let keep = self.tree.keep();
-        let mut add = |place: Hit, marks: Marks| hits.extend(place.flipped(marks, stored, keep, faults));
-        let mut open: Option<(Hit, Marks)> = None;
+        let start = hits.len();
+        self.marks.clear();
+        // The output fold, its first weight, and its columns that have an output channel: all, but in the last one.
+        let (mut fold, mut first_weight, mut live) = (0, 0, cols.min(kernels));
         for Candidate { cell, kept } in skips {
             let (weight, bit) = bits.place(cell);
-            let weight = weight as u32;
-            // Every output fold but the last has weights in all columns.
-            let fold = weight / (fold_words * cols);
-            let (live, rest) = (cols.min(kernels - fold * cols), weight - fold * fold_words * cols);
-            let (in_fold, column) = (rest / live, rest % live);
-            let word = fold * fold_words + in_fold;
-            let first = column / self.lane_weights * self.lane_weights;
-            if open.is_none_or(|(hit, _)| (hit.word, hit.column) != (word, first)) {
-                open.take().into_iter().for_each(|(hit, marks)| add(hit, marks));
-                let (c, tap) = layer.fold[in_fold as usize];
-                let k = fold * cols + first;
-                open = Some((Hit { word, c, tap, k, column: first, cells: 0, stored: 0 }, Marks::default()));
+            let mut rest = weight as u32 - first_weight;
+            while rest >= fold_words * live {
+                rest -= fold_words * live;
+                first_weight += fold_words * live;
+                fold += 1;
+                live = cols.min(kernels - fold * cols);
             }
-            let (_, marks) = open.as_mut().expect("a word is open");
-            let place = 8 * (column - first) + bit;
-            marks.cells |= 1 << place;
-            marks.kept |= u128::from(kept) << place;
+            // A division takes longer than the rest.
+            let (in_fold, of_word) = match live.is_power_of_two() {
+                true => (rest >> live.trailing_zeros(), rest & (live - 1)),
+                false => (rest / live, rest % live),
+            };
+            let column = if self.lanes == 1 { 0 } else { of_word / self.lane_weights * self.lane_weights };
+            let word = fold * fold_words + in_fold;
+            let cells = 1 << (8 * (of_word - column) + bit);
+            match hits[start..].last_mut() {
+                Some(hit) if (hit.word, hit.column) == (word, column) => hit.cells |= cells,
+                _ => {
+                    let (c, tap) = layer.fold[in_fold as usize];
+                    hits.push(Hit { word, c, tap, k: fold * cols + column, column, cells, stored: 0 });
+                    self.marks.extend(keep.map(|_| Marks::default()));
+                }
+            }
+            if let Some(marks) = self.marks.last_mut().filter(|_| kept) {
+                marks.kept |= cells;
+            }
         }
-        open.into_iter().for_each(|(hit, marks)| add(hit, marks));
+        if stored.is_some() {
+            let candidates = hits.split_off(start);
+            for (n, hit) in candidates.into_iter().enumerate() {
+                let kept = self.marks.get(n).map_or(hit.cells, |marks| marks.kept);
+                hits.extend(hit.flipped(Marks { cells: hit.cells, kept }, stored, keep, faults));
+            }
+        }
     }
 }
 
@@ -271,95 +270,6 @@ impl Layer {
     }
 }
 
-impl Search {
-    /// Prepares the search through `words` words.
-    pub fn new(words: u32) -> Self {
-        let stretch = words.div_ceil(STRETCHES as u32);
-        Self { words, stretch, jump: Jump::new(stretch) }
-    }
-
-    /// Finds the words whose first-level draw is at most `threshold`, in order, for a generator with these registers.
-    pub fn find(&self, registers: [u32; 3], threshold: u32, found: &mut Found) {
-        let mut states = [[0; STRETCHES]; 3];
-        let mut at = registers;
-        for stretch in 0..STRETCHES {
-            states.iter_mut().zip(at).for_each(|(states, register)| states[stretch] = register);
-            at = self.jump.apply(at);
-        }
-        found.draws.resize(self.stretch as usize, 0);
-        #[cfg(target_arch = "x86_64")]
-        if super::x86::has_avx512() {
-            // SAFETY: the processor has what the function is compiled for.
-            unsafe { super::x86::find_avx512(&states, threshold, &mut found.draws) };
-            return found.sort(self.stretch, self.words);
-        }
-        find(&mut states, threshold, &mut found.draws);
-        found.sort(self.stretch, self.words);
-    }
-}
-
-impl Found {
-    /// Lists the hits in the order of their words; word `all` and those after it do not exist.
-    fn sort(&mut self, stretch: u32, all: u32) {
-        self.words.iter_mut().for_each(Vec::clear);
-        for (word, &hits) in (0..).zip(&self.draws).filter(|(_, hits)| **hits != 0) {
-            let mut hits = hits;
-            while hits != 0 {
-                let number = hits.trailing_zeros() * stretch + word;
-                if number < all {
-                    self.words[hits.trailing_zeros() as usize].push(number);
-                }
-                hits &= hits - 1;
-            }
-        }
-    }
-}
-
-/// Draws from the generators of all stretches, once for each entry of `hits`, whose bit `i` tells whether the draw of
-/// stretch `i` is at most `threshold`.
-fn find(states: &mut [[u32; STRETCHES]; 3], threshold: u32, hits: &mut [u16]) {
-    for hits in hits {
-        let hit = |i: usize| u16::from(states[0][i] ^ states[1][i] ^ states[2][i] <= threshold) << i;
-        *hits = (0..STRETCHES).map(hit).fold(0, |hits, hit| hits | hit);
-        for (states, component) in states.iter_mut().zip(&CELL_GENERATOR) {
-            states.iter_mut().for_each(|z| *z = step(*z, component));
-        }
-    }
-}
-
-/// A number of draws ahead, as a matrix over GF(2) for each component: column `i` is where bit `i` goes.
-#[derive(Clone, Debug)]
-struct Jump([[u32; 32]; 3]);
-
-impl Jump {
-    /// By repeated squaring.
-    fn new(draws: u32) -> Self {
-        let mut jump = Self([std::array::from_fn(|i| 1 << i); 3]);
-        let mut square = Self(CELL_GENERATOR.map(|component| std::array::from_fn(|i| step(1 << i, &component))));
-        let mut left = draws;
-        while left > 0 {
-            if left & 1 == 1 {
-                jump = jump.then(&square);
-            }
-            square = square.then(&square);
-            left >>= 1;
-        }
-        jump
-    }
-
-    fn then(&self, next: &Self) -> Self {
-        Self(std::array::from_fn(|m| self.0[m].map(|column| image(&next.0[m], column))))
-    }
-
-    fn apply(&self, registers: [u32; 3]) -> [u32; 3] {
-        std::array::from_fn(|m| image(&self.0[m], registers[m]))
-    }
-}
-
-fn image(matrix: &[u32; 32], vector: u32) -> u32 {
-    matrix.iter().enumerate().fold(0, |sum, (i, column)| sum ^ if vector >> i & 1 == 1 { *column } else { 0 })
-}
-
 #[cfg(test)]
 mod tests {
     use hafnia_config::accel::ArrayConfig;
@@ -371,44 +281,8 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::generator::CellGenerator;
     use crate::network::Layer;
     use crate::read::read_weights;
-
-    #[test]
-    fn a_jump_equals_as_many_draws() {
-        let start = [0x8ffb_9a8f, 0xad37_76fd, 0x2619_b965];
-        let mut generator = CellGenerator::new(start);
-        for draws in 0..300 {
-            assert_eq!(Jump::new(draws).apply(start), generator.registers(), "{draws} draws");
-            generator.draw();
-        }
-    }
-
-    /// The plain search against the generator itself, and the search of the processor against the plain one.
-    #[test]
-    fn every_search_finds_the_same_draws() {
-        let start: [[u32; STRETCHES]; 3] = std::array::from_fn(|i| {
-            std::array::from_fn(|s| 0x9e37_79b9_u32.wrapping_mul((1 + i * STRETCHES + s) as u32))
-        });
-        for threshold in [0, 1 << 20, 1 << 28, u32::MAX] {
-            let (mut plain, mut states) = (vec![0; 500], start);
-            find(&mut states, threshold, &mut plain);
-            for stretch in 0..STRETCHES {
-                let mut generator = CellGenerator::new(start.map(|component| component[stretch]));
-                for (n, hits) in plain.iter().enumerate() {
-                    assert_eq!(hits >> stretch & 1 == 1, generator.draw() <= threshold, "stretch {stretch}, draw {n}");
-                }
-            }
-            #[cfg(target_arch = "x86_64")]
-            if super::super::x86::has_avx512() {
-                let mut fast = vec![0; 500];
-                // SAFETY: the processor has what the function is compiled for.
-                unsafe { super::super::x86::find_avx512(&start, threshold, &mut fast) };
-                assert_eq!(fast, plain, "threshold {threshold}");
-            }
-        }
-    }
 
     /// Flips against [`crate::read::read_weights`], for layers of fewer and more words than stretches, with one rate for
     /// both directions and with two.

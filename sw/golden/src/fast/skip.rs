@@ -56,6 +56,7 @@ impl Skips {
 impl Iterator for Skips {
     type Item = Candidate;
 
+    #[inline]
     fn next(&mut self) -> Option<Candidate> {
         let wait: f64 = Exp1.sample(&mut self.rng);
         // One beyond all cells is cut by the conversion.

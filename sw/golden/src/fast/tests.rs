@@ -1,3 +1,4 @@
+use hafnia_config::flip::FlipCounts;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use ndarray::{Array1, Array4};
 use rand::{Rng, SeedableRng};
@@ -109,7 +110,8 @@ fn flipped_bits_equal_flipped_weights_and_flip_back() {
             Hit { word: 0, c, tap, k, column: 0, cells: (cells & live).into(), stored: 0 }
         };
         let hits: Vec<Hit> = (0..500).map(|_| hit()).collect();
-        let (mut undo, mut counts) = (Vec::new(), FlipCounts::default());
+        let (mut undo, mut counts) = (Undo::default(), FlipCounts::default());
+        packed.begin(0..packed.constants.len(), &mut undo);
         for hit in &hits {
             let side = if taps == 9 { 3 } else { 1 };
             for cell in (0..64).filter(|cell| hit.cells >> cell & 1 == 1) {

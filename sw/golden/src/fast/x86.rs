@@ -9,7 +9,7 @@ use super::cell_draw::PAIRS;
 use super::draw::{Complete, NODES};
 use super::kernel::{LANES, Sums, requantise_portable};
 use super::pack::Constants;
-use super::read::STRETCHES;
+use super::search::STRETCHES;
 use crate::injector::Marks;
 
 /// Whether the processor has everything that the AVX-512 functions are compiled for.
@@ -37,37 +37,51 @@ pub(super) unsafe fn tile_avx512(
     // SAFETY: the caller promises the lengths.
     unsafe {
         match (pixels, vectors) {
-            (4, 1) => fixed_avx512::<4, 1>(depth, tile, weights, sums),
-            (4, 2) => fixed_avx512::<4, 2>(depth, tile, weights, sums),
-            (12, 2) => fixed_avx512::<12, 2>(depth, tile, weights, sums),
-            (24, 1) => fixed_avx512::<24, 1>(depth, tile, weights, sums),
+            (4, 1) => fixed_avx512::<4, 1, 4>(depth, tile, weights, sums),
+            (4, 2) => fixed_avx512::<4, 2, 2>(depth, tile, weights, sums),
+            (12, 2) => fixed_avx512::<12, 2, 1>(depth, tile, weights, sums),
+            (24, 1) => fixed_avx512::<24, 1, 1>(depth, tile, weights, sums),
             _ => unreachable!("tiles have 4, 12 or 24 pixels"),
         }
     }
 }
 
+/// `U` sums are kept of each pixel and output channel, so that no product waits for the one before.
+///
 /// # Safety
 /// As [`tile_avx512`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn fixed_avx512<const P: usize, const V: usize>(depth: usize, tile: &[u8], weights: &[i8], sums: &mut [Sums]) {
-    let mut acc = [[_mm512_setzero_si512(); V]; P];
+unsafe fn fixed_avx512<const P: usize, const V: usize, const U: usize>(
+    depth: usize,
+    tile: &[u8],
+    weights: &[i8],
+    sums: &mut [Sums],
+) {
+    let mut acc = [[[_mm512_setzero_si512(); V]; P]; U];
     let (tile, weights) = (tile.as_ptr(), weights.as_ptr());
-    for step in 0..depth {
-        // SAFETY: step < depth, and the caller promises the lengths.
-        unsafe {
-            let w: [__m512i; V] =
-                std::array::from_fn(|v| _mm512_loadu_si512(weights.add((step * V + v) * 4 * LANES).cast()));
-            for (p, acc) in acc.iter_mut().enumerate() {
-                let x = _mm512_set1_epi32(tile.add((step * P + p) * 4).cast::<i32>().read_unaligned());
-                for (acc, w) in acc.iter_mut().zip(w) {
-                    *acc = _mm512_dpbusd_epi32(*acc, x, w);
+    for first in (0..depth).step_by(U) {
+        for (u, acc) in acc.iter_mut().enumerate() {
+            let step = first + u;
+            if step == depth {
+                break;
+            }
+            // SAFETY: step < depth, and the caller promises the lengths.
+            unsafe {
+                let w: [__m512i; V] =
+                    std::array::from_fn(|v| _mm512_loadu_si512(weights.add((step * V + v) * 4 * LANES).cast()));
+                for (p, acc) in acc.iter_mut().enumerate() {
+                    let x = _mm512_set1_epi32(tile.add((step * P + p) * 4).cast::<i32>().read_unaligned());
+                    for (acc, w) in acc.iter_mut().zip(w) {
+                        *acc = _mm512_dpbusd_epi32(*acc, x, w);
+                    }
                 }
             }
         }
     }
-    for (sums, acc) in sums.iter_mut().zip(acc.iter().flatten()) {
+    for (n, sums) in sums.iter_mut().enumerate() {
+        let sum = acc.iter().fold(_mm512_setzero_si512(), |sum, acc| _mm512_add_epi32(sum, acc.as_flattened()[n]));
         // SAFETY: a `Sums` has the size of the register.
-        unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), *acc) };
+        unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), sum) };
     }
 }
 
@@ -154,13 +168,17 @@ fn advanced([z0, z1, z2]: [__m512i; 3]) -> [__m512i; 3] {
 
 /// [`super::read::find`]: a draw of all stretches is one register.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) fn find_avx512(states: &[[u32; STRETCHES]; 3], threshold: u32, hits: &mut [u16]) {
+pub(super) fn find_avx512(states: &[[u32; STRETCHES]; 3], threshold: u32, hits: &mut [(u32, u16)]) -> usize {
     let mut z = [load(&states[0]), load(&states[1]), load(&states[2])];
     let limit = _mm512_set1_epi32(threshold as i32);
-    for hits in hits {
-        *hits = _mm512_cmple_epu32_mask(_mm512_ternarylogic_epi32::<0x96>(z[0], z[1], z[2]), limit);
+    let mut count = 0;
+    for draw in 0..hits.len() as u32 - 1 {
+        let mask = _mm512_cmple_epu32_mask(_mm512_ternarylogic_epi32::<0x96>(z[0], z[1], z[2]), limit);
+        hits[count] = (draw, mask);
+        count += usize::from(mask != 0);
         z = advanced(z);
     }
+    count
 }
 
 #[target_feature(enable = "avx512f")]

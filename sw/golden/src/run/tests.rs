@@ -130,6 +130,20 @@ fn check(golden: &mut Golden<'_>, case: Case<'_>, first: u32, images: &[Array3<i
     let of_layers: u32 =
         Site::ALL.iter().map(|&site| whole.counters.iter().map(|(_, c)| c.flips(site)).sum::<u32>()).sum();
     assert_eq!(of_layers as usize, flips.len(), "{what}");
+    // Batches of one image, which go through the layers together; before, between and after them others.
+    let alone = Schedule::new(case.hw, &case.network.shapes(), Some(1)).unwrap();
+    let alone = Case { schedule: &alone, ..case };
+    let together = alone.golden().batches(first, images, Depth::Flips);
+    for (number, (image, together)) in images.iter().zip(together).enumerate() {
+        let image = std::slice::from_ref(image);
+        let want = alone.golden().batch(first + number as u32, image, Depth::Flips);
+        assert!(together.outputs == want.outputs && together.flips == want.flips, "{what}, {number} alone");
+        assert_eq!(
+            (together.counters, together.flip_counts),
+            (want.counters, want.flip_counts),
+            "{what}, {number} alone"
+        );
+    }
     // From the clean maps of some of the batches, of this one, and of no whole one.
     for count in [0, images.len() / 2, images.len()] {
         let clean = CleanMaps::new(case.network, first, &images[..count], case.schedule.batch, 1 << 20);
