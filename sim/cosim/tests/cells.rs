@@ -123,6 +123,41 @@ fn write_errors_of_weights_streamed_over_the_bus_equal_golden() {
     assert_eq!(hafnia_cosim::compare(&got, &want, true), None);
 }
 
+/// From layer 32 on every layer is at risk, whatever the mask says.
+#[test]
+fn more_layers_than_the_mask_has_bits_equal_golden() {
+    let mut shapes = vec![conv(3, 2, 2, 2, false)];
+    shapes.extend([conv(2, 2, 2, 2, false); 33]);
+    shapes.extend([conv(2, 2, 2, 2, true), head(2, 3)]);
+    let network = random::network(&shapes, 1);
+    let images = random::images(&network, 3, 2);
+    let bench = Bench::new(faulty(2048, Kinds::ALL), network, 5, images);
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    for layers in [0, 0x8000_0001] {
+        let at_risk = AtRisk { layers, ..AtRisk::EVERYTHING };
+        let totals = assert_equal(&bench, &plan(&bench, 0.02, ALL, at_risk, 3), &hardware);
+        assert!(totals.all().0 > 0);
+    }
+}
+
+/// The noise of a device may be set again and again; what was written under another setting is written anew.
+#[test]
+fn noise_that_is_set_again_is_that_of_the_last_setting() {
+    let bench = bench(faulty(2048, Kinds::ALL));
+    let hardware = hardware(&bench.hw, Unknowns::Fast);
+    let link = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
+    let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
+    let clean = CellFaults::default();
+    for (rate, cells, seed) in [(1e-2, ALL, 1), (0.0, WRITES, 2), (0.0, clean, 3), (1e-2, ALL, 1), (0.0, clean, 1)] {
+        let plan = plan(&bench, rate, cells, AtRisk::EVERYTHING, seed);
+        accel.set_noise(plan.noise.clone(), seed).expect("it has every kind");
+        let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.noise, seed);
+        let got = accel.batch(4, &bench.images[..2], Depth::EveryLayer).expect("it runs");
+        let want = golden.batch(4, &bench.images[..2], Depth::EveryLayer);
+        assert_eq!(hafnia_cosim::compare(&got, &want, true), None, "{rate}, {cells:?}, seed {seed}");
+    }
+}
+
 /// The device decides which cells fail and what a pulse does; the run decides what traps do.
 #[test]
 fn a_device_keeps_its_faults_from_run_to_run() {

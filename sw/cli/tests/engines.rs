@@ -136,8 +136,10 @@ fn verify_is_equal_for_every_rate_and_seed_asked_for() {
 
 /// Faults of the pool, a counter, a generator, the draws and the sequencer, as a user meets them: exit code 1, the
 /// difference named, and a command that shows it again with a waveform of the cycles around it.
+///
+/// It takes longest, so that its name begins with the first letter: tests start in the order of their names.
 #[test]
-fn verify_of_faulty_verilog_ends_with_1_and_a_command_that_replays_it() {
+fn a_fault_in_the_verilog_ends_verify_with_1_and_a_command_that_replays_it() {
     let (model, folder) = (model(), folder());
     let config = small_array(folder.path(), "[\"read\"]");
     let generated = folder.path().join("everywhere");
