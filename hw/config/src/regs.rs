@@ -105,7 +105,7 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
             Trigger,
             1,
             0,
-            "Ends the layer program wherever it is: it runs no longer than the array takes to drain, and the descriptor does not count as finished. What the memories then hold has no meaning.",
+            "Ends the layer program wherever it is: it runs no longer than the array takes to drain, and the descriptor does not count as finished. What the maps and accumulators then hold has no meaning; the ring of streamed weights keeps what was not read, see WEIGHT_CLEAR.",
         ),
     ];
     if hw.config.injector.sites().next().is_some() {

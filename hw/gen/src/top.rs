@@ -370,7 +370,7 @@ impl Top {
             (&mut biases.write_i, "write_i", write.as_str()),
             (&mut biases.write_address_i, "write_address_i", write_address),
             (&mut biases.write_data_i, "write_data_i", write_data),
-            (&mut biases.clear_i, "clear_i", "sequencer_write_start_o | registers_stop_o"),
+            (&mut biases.clear_i, "clear_i", "sequencer_write_start_o | ~sequencer_busy_o"),
             (&mut biases.start_i, "start_i", "fold_start"),
             (&mut biases.fold_i, "fold_i", &fold),
             (&mut biases.cols_i, "cols_i", "sequencer_pixel_col_count_o"),

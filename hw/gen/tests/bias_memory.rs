@@ -138,6 +138,29 @@ fn biases_come_before_the_first_pixel() {
     }
 }
 
+/// While no program runs, nothing is read but the first bias of a fold whose start was under way, however many columns it claims.
+#[test]
+fn nothing_goes_on_reading_while_no_program_runs() {
+    let hw = small(3, 16, &[Site::Biases]);
+    let mut memory = Memory::new(&hw);
+    for cols in [0, 16, 40, 255] {
+        for cycles in 0..40 {
+            memory.bench.set("clear_i", 0);
+            memory.drive(Some(&Fold { start: 0, fold: 3, cols }));
+            memory.bench.step();
+            memory.drive(None);
+            memory.bench.steps(cycles);
+            memory.bench.set("clear_i", 1);
+            memory.bench.step();
+            let reads = (0..60).filter(|_| {
+                memory.bench.step();
+                memory.bench.get("read_o") == 1
+            });
+            assert!(reads.count() <= 1, "{cols} columns, stopped after {cycles} cycles");
+        }
+    }
+}
+
 #[test]
 fn reset_ends_the_reads_of_a_fold() {
     let hw = small(3, 16, &[Site::Biases]);

@@ -209,6 +209,7 @@ impl<'a> Worker<'a> {
             for run in ranges.chunk_by(|a, b| a.end == b.start) {
                 let all = run[0].start..run[run.len() - 1].end;
                 let results = golden.batches(all.start, images(&all), depth);
+                assert_eq!(results.len(), run.len(), "ranges are hardware batches");
                 reports.extend(run.iter().zip(results).map(
                     |(range, BatchResult { outputs, flips, counters, flip_counts })| {
                         report(range.start, outputs, flips, counters, flip_counts)

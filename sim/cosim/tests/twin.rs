@@ -5,11 +5,12 @@ mod common;
 use common::{Bench, config, conv, hardware, head, preset};
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{AtRisk, Kinds, Rates, Site};
+use hafnia_config::flip::Flip;
 use hafnia_config::regs::{Access, Region, registers};
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::{Engine, random};
 use hafnia_driver::transport::sim::SimTransport;
-use hafnia_driver::{Accel, Depth, Transport as _};
+use hafnia_driver::{Accel, Depth, DriverError, Transport};
 use hafnia_golden::run::{Golden, aligned_batches};
 use hafnia_verilate::Unknowns;
 
@@ -263,9 +264,71 @@ fn nonsense_descriptors_hang_nothing() {
         link.take_flips();
         // Weights and parameters are as they were; registers and program are written anew.
         let got = accel.batch(0, &bench.images, Depth::EveryLayer).expect("the program ends");
-        assert!(got.outputs == want.outputs && got.flips == want.flips, "round {round}");
+        assert_eq!(hafnia_cosim::compare(&got, &want, true), None, "round {round}");
     }
     assert!(running > 10, "{running} of the programs still ran when they were stopped");
+}
+
+/// Gives the first programs a few cycles only.
+struct Impatient {
+    inner: SimTransport,
+    left: u32,
+}
+
+impl Transport for Impatient {
+    fn feeds_weight_stream(&self) -> bool {
+        self.inner.feeds_weight_stream()
+    }
+
+    fn write(&mut self, address: u32, words: &[u32]) -> Result<(), DriverError> {
+        self.inner.write(address, words)
+    }
+
+    fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), DriverError> {
+        self.inner.read(address, words)
+    }
+
+    fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<Option<String>, DriverError> {
+        let hurried = (self.left > 0).then(|| 100 + 100 * u64::from(self.left));
+        self.left = self.left.saturating_sub(1);
+        self.inner.finish(stream, hurried.unwrap_or(max_cycles))
+    }
+
+    fn take_flips(&mut self) -> Vec<Flip> {
+        self.inner.take_flips()
+    }
+
+    fn cycle(&self) -> Option<u64> {
+        self.inner.cycle()
+    }
+}
+
+/// A program that takes too long is ended by the driver, and the next batch is that of the golden model: no weight of the stream,
+/// and no flip, is left over.
+#[test]
+fn the_batch_after_one_that_took_too_long_equals_golden() {
+    for weight_words in [2048, 64] {
+        let mut config = config(4, 5, 2);
+        config.memory.weight_words = weight_words;
+        config.injector.activations = Kinds::READ;
+        let network = random::network(&[conv(3, 7, 4, 4, true), conv(7, 9, 2, 2, true), head(9, 6)], 1);
+        let images = random::images(&network, 2, 3);
+        let bench = Bench::new(config.validate().expect("the configuration is legal"), network, 0, images);
+        let hardware = hardware(&bench.hw, Unknowns::Fast);
+        let plan = bench.masked(0.1, 1, AtRisk::EVERYTHING);
+        let inner = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
+        let link = Impatient { inner, left: 3 };
+        let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
+        accel.set_noise(plan.noise.clone(), plan.seed).expect("it has an injector");
+        for _ in 0..3 {
+            let error = accel.batch(0, &bench.images, Depth::EveryLayer).unwrap_err();
+            assert!(matches!(error, DriverError::Unfinished { layer: 0, .. }), "{error}");
+        }
+        let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.noise, plan.seed);
+        let got = accel.batch(0, &bench.images, Depth::EveryLayer).expect("the program ends");
+        let want = golden.batch(0, &bench.images, Depth::EveryLayer);
+        assert_eq!(hafnia_cosim::compare(&got, &want, true), None, "{weight_words}");
+    }
 }
 
 /// Whatever the registers of the noise hold: flips are drawn or not, and the program takes as long as it does.

@@ -275,9 +275,7 @@ impl<'a, T: Transport> Accel<'a, T> {
             stuck = Some(format!("idle, and {finished} of {all} descriptors finished"));
         }
         if let Some(status) = stuck {
-            // So that the next program can run.
-            self.write_register("STOP", 1)?;
-            self.link.take_flips();
+            self.stop()?;
             return Err(DriverError::Unfinished { layer: part[0].0, status });
         }
         if let (Some(begin), Some(end)) = (begin, self.link.cycle()) {
@@ -290,6 +288,22 @@ impl<'a, T: Transport> Accel<'a, T> {
             self.link.read(address, &mut words)?;
             run.counters.push((*layer, LayerCounters::from_words(words)));
         }
+        Ok(())
+    }
+
+    /// Ends the program that runs and forgets what it left, so that the next one can run.
+    fn stop(&mut self) -> Result<(), DriverError> {
+        self.write_register("STOP", 1)?;
+        // A read takes a cycle at least.
+        for _poll in 0..self.hw.drain_cycles() + 16 {
+            if self.read_register("STATUS")? == 0 {
+                break;
+            }
+        }
+        if !self.schedule.resident {
+            self.write_register("WEIGHT_CLEAR", 1)?;
+        }
+        self.link.take_flips();
         Ok(())
     }
 

@@ -110,6 +110,7 @@ impl<'a> Golden<'a> {
         let shapes = || schedule.layers.iter().map(|part| part.shape);
         let writes = Writes::new(hw, noise, seed);
         let read = if noise.enable { noise.rates.higher() } else { 0.0 };
+        // What is written is named by its place in its batch, so that batches with write errors go alone.
         let few = writes.is_none() && noise.cells.share().max(read) <= FEW_FLIPS;
         let batches_together = if few { (TOGETHER / schedule.batch as usize).max(1) } else { 1 };
         let stored = |writes: &Writes| Cow::Owned(writes.network(hw, schedule, network));
@@ -165,6 +166,7 @@ impl<'a> Golden<'a> {
 
     /// Runs some batches that lie one after the other, layer by layer.
     fn together(&mut self, batches: &[Range<u32>], images: &[Array3<i8>], depth: Depth) -> Vec<BatchResult> {
+        debug_assert!(self.writes.is_none() || batches.len() == 1, "write errors are those of one batch");
         let first = batches[0].start;
         let clean = self.clean.filter(|_| depth != Depth::EveryLayer && self.writes.is_none());
         let batch = |range: &Range<u32>| Batch {
@@ -198,7 +200,7 @@ impl<'a> Golden<'a> {
                     room.copy(batch.images.start, maps);
                 }
             }
-            let Some(now) = ifmaps.as_ref().filter(|_| !groups.is_empty()) else { continue };
+            let Some(now) = &ifmaps else { continue };
             if let Some(ofmaps) = self.compute(layer, now, &groups, &mut batches) {
                 if depth == Depth::EveryLayer {
                     for Batch { images, result, .. } in &mut batches {

@@ -3,6 +3,7 @@
 //! For each output fold, for each input fold, for each tap, one pass: the tile's weights are loaded into the shadow registers,
 //! then every pixel of every image of the read group enters the array. The next tile loads while the current one computes.
 //! States: IDLE, FETCH (35 cycles), SEED (generators, only while injecting), RUN, DRAIN (pipeline and last writes), STORE.
+//! STOP leads from any of them to DRAIN, and from there to IDLE.
 
 use std::cmp::Ordering;
 

@@ -21,7 +21,7 @@ pub struct BiasMemory {
     /// Output fold, then column.
     pub write_address_i: Wire<In>,
     pub write_data_i: Wire<In>,
-    /// A descriptor begins: no fold of before is under way.
+    /// No fold is under way: a descriptor begins, or no program runs.
     pub clear_i: Wire<In>,
     pub start_i: Wire<In>,
     pub fold_i: Wire<In>,

@@ -223,7 +223,7 @@ fn each_tile(
     mut take: impl FnMut(usize, &[Place], &mut [Sums]),
 ) {
     let plane = order.plane();
-    let together = (AT_ONCE / (layer.depth * GROUP)).next_multiple_of(24);
+    let together = (AT_ONCE / (layer.depth * GROUP)).max(1).next_multiple_of(24);
     let end = range.end * plane;
     for first in (range.start * plane..end).step_by(together) {
         scratch.tiles.clear();

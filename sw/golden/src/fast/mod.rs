@@ -88,14 +88,20 @@ impl Engine {
 
     /// Makes a layer's weights and biases what they are read as; [`Engine::restore`] takes it back.
     pub fn disturb(&mut self, layer: usize, read: &mut Read<'_>) {
-        let layer = Arc::make_mut(&mut self.layers[layer]);
-        let all = 0..layer.constants.len();
-        read.wrong.disturb(layer, all, &mut self.undo, &mut read.counts);
+        self.undo.clear();
+        // Where nothing is wrong the weights stay shared.
+        if !read.wrong.is_nothing() {
+            let layer = Arc::make_mut(&mut self.layers[layer]);
+            let all = 0..layer.constants.len();
+            read.wrong.disturb(layer, all, &mut self.undo, &mut read.counts);
+        }
     }
 
     /// Takes [`Engine::disturb`] back: the store is unchanged by a read.
     pub fn restore(&mut self, layer: usize) {
-        Arc::make_mut(&mut self.layers[layer]).restore(&self.undo);
+        if !self.undo.is_empty() {
+            Arc::make_mut(&mut self.layers[layer]).restore(&self.undo);
+        }
     }
 
     /// Returns room for the ifmaps of `layer` over `images` images; they have the shape of `like`.
@@ -138,12 +144,14 @@ impl Engine {
     }
 
     /// Runs a convolution over the images of each read, as it was read, into the same places of `ofmaps`. A word of weights
-    /// holds `cols` output channels. Images lie in the order of the reads, of which there is one at least; where nothing is wrong
-    /// with any, those between them may be run too.
+    /// holds `cols` output channels. Images lie in the order of the reads.
     pub fn conv_reads(&mut self, layer: usize, cols: u32, reads: &mut [Read<'_>], ifmaps: &Map, ofmaps: &mut Map) {
         if reads.iter().all(|read| read.wrong.is_nothing()) {
-            let images = reads[0].images.start..reads[reads.len() - 1].images.end;
-            return self.conv(layer, ifmaps, images, None, ofmaps);
+            for run in reads.chunk_by(|a, b| a.images.end == b.images.start) {
+                let images = run[0].images.start..run[run.len() - 1].images.end;
+                self.conv(layer, ifmaps, images, None, ofmaps);
+            }
+            return;
         }
         if reads::go_together(reads, ifmaps.height * ifmaps.width) {
             let packed = Arc::make_mut(&mut self.layers[layer]);

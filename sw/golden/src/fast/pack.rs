@@ -43,6 +43,19 @@ pub(super) struct Undo {
     starts: Vec<[i32; LANES]>,
 }
 
+impl Undo {
+    /// Forgets what was there.
+    pub(super) fn clear(&mut self) {
+        self.weights.clear();
+        self.starts.clear();
+    }
+
+    /// Whether nothing was changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+}
+
 impl PackedLayer {
     /// Packs a layer.
     pub fn new(layer: &Layer) -> Self {
@@ -98,9 +111,8 @@ impl PackedLayer {
 
     /// Begins what [`PackedLayer::restore`] takes back: changes in these vectors of output channels.
     pub(super) fn begin(&self, vectors: Range<usize>, undo: &mut Undo) {
-        undo.weights.clear();
+        undo.clear();
         undo.first = vectors.start;
-        undo.starts.clear();
         undo.starts.extend(self.constants[vectors].iter().map(|constants| constants.start));
     }
 

@@ -166,7 +166,7 @@ fn advanced([z0, z1, z2]: [__m512i; 3]) -> [__m512i; 3] {
     ]
 }
 
-/// [`super::read::find`]: a draw of all stretches is one register.
+/// [`super::search::find`]: a draw of all stretches is one register; `hits` has one entry more than there are draws.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn find_avx512(states: &[[u32; STRETCHES]; 3], threshold: u32, hits: &mut [(u32, u16)]) -> usize {
     let mut z = [load(&states[0]), load(&states[1]), load(&states[2])];

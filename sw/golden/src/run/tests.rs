@@ -23,15 +23,17 @@ fn hardware(preset: &str) -> Elaborated {
     config.validate().unwrap()
 }
 
+fn random_layer(kind: LayerKind, c: u32, k: u32, side: u32, pool: bool, rng: &mut ChaCha8Rng) -> Layer {
+    let shape = LayerShape { kind, in_channels: c, out_channels: k, height: side, width: side, pool };
+    let taps = if kind == LayerKind::Conv3x3 { 3 } else { 1 };
+    let weights = Array4::from_shape_simple_fn((k as usize, c as usize, taps, taps), || rng.random());
+    let scale = vec![Scale { m: 40_000, s: 24 }; if taps == 3 { k as usize } else { 0 }];
+    let bias = Array1::from_shape_simple_fn(k as usize, || rng.random_range(-9000..9000));
+    Layer { shape, weights, bias, scale }
+}
+
 fn network(rng: &mut ChaCha8Rng) -> Network {
-    let mut layer = |kind, c: u32, k: u32, side: u32, pool| {
-        let shape = LayerShape { kind, in_channels: c, out_channels: k, height: side, width: side, pool };
-        let taps = if kind == LayerKind::Conv3x3 { 3 } else { 1 };
-        let weights = Array4::from_shape_simple_fn((k as usize, c as usize, taps, taps), || rng.random());
-        let scale = vec![Scale { m: 40_000, s: 24 }; if taps == 3 { k as usize } else { 0 }];
-        let bias = Array1::from_shape_simple_fn(k as usize, || rng.random_range(-9000..9000));
-        Layer { shape, weights, bias, scale }
-    };
+    let mut layer = |kind, c: u32, k: u32, side: u32, pool| random_layer(kind, c, k, side, pool, rng);
     let layers = vec![
         layer(LayerKind::Conv3x3, 3, 18, 16, true),
         layer(LayerKind::Conv3x3, 18, 9, 8, true),
@@ -130,26 +132,65 @@ fn check(golden: &mut Golden<'_>, case: Case<'_>, first: u32, images: &[Array3<i
     let of_layers: u32 =
         Site::ALL.iter().map(|&site| whole.counters.iter().map(|(_, c)| c.flips(site)).sum::<u32>()).sum();
     assert_eq!(of_layers as usize, flips.len(), "{what}");
-    // Batches of one image, which go through the layers together; before, between and after them others.
-    let alone = Schedule::new(case.hw, &case.network.shapes(), Some(1)).unwrap();
-    let alone = Case { schedule: &alone, ..case };
-    let together = alone.golden().batches(first, images, Depth::Flips);
-    for (number, (image, together)) in images.iter().zip(together).enumerate() {
-        let image = std::slice::from_ref(image);
-        let want = alone.golden().batch(first + number as u32, image, Depth::Flips);
-        assert!(together.outputs == want.outputs && together.flips == want.flips, "{what}, {number} alone");
-        assert_eq!(
-            (together.counters, together.flip_counts),
-            (want.counters, want.flip_counts),
-            "{what}, {number} alone"
-        );
-    }
+    check_together(case, first, images, &what);
     // From the clean maps of some of the batches, of this one, and of no whole one.
     for count in [0, images.len() / 2, images.len()] {
         let clean = CleanMaps::new(case.network, first, &images[..count], case.schedule.batch, 1 << 20);
         let from_clean = case.golden().starting_from(Some(&clean)).batch(first, images, Depth::Flips);
         assert!(from_clean.outputs == again.outputs && from_clean.flips == flips, "{what}, {count} clean images");
         assert_eq!(from_clean.counters, again.counters, "{what}, {count} clean images");
+    }
+}
+
+/// Checks batches that go through the layers together, of one image and of two, without clean maps and with those of some.
+fn check_together(case: Case<'_>, first: u32, images: &[Array3<i8>], what: &str) {
+    for batch in [1, 2] {
+        let schedule = Schedule::new(case.hw, &case.network.shapes(), Some(batch)).unwrap();
+        let case = Case { schedule: &schedule, ..case };
+        let mut alone = case.golden();
+        let ranges = aligned_batches(first..first + images.len() as u32, batch);
+        let part = |range: &Range<u32>| &images[(range.start - first) as usize..(range.end - first) as usize];
+        let want: Vec<_> = ranges.iter().map(|range| alone.batch(range.start, part(range), Depth::Flips)).collect();
+        let last = ranges.last().unwrap();
+        for kept in [None, Some(&ranges[0]), Some(last), Some(&(first..last.end))] {
+            let clean = kept.map(|kept| CleanMaps::new(case.network, kept.start, part(kept), batch, 1 << 20));
+            let together = case.golden().starting_from(clean.as_ref()).batches(first, images, Depth::Flips);
+            assert_eq!(together.len(), want.len());
+            for (n, (got, want)) in together.iter().zip(&want).enumerate() {
+                let what = format!("{what}, batches of {batch}, clean maps of {kept:?}, batch {n}");
+                assert!(got.outputs == want.outputs && got.flips == want.flips, "{what}");
+                assert_eq!((&got.counters, got.flip_counts), (&want.counters, want.flip_counts), "{what}");
+            }
+        }
+    }
+}
+
+/// Batches that go together on arrays whose columns do not divide a block of output channels, over layers of several blocks.
+#[test]
+fn batches_together_equal_batches_alone_whatever_the_columns() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut layer = |kind, c: u32, k: u32, side: u32, pool| random_layer(kind, c, k, side, pool, &mut rng);
+    let layers = vec![
+        layer(LayerKind::Conv3x3, 3, 20, 4, false),
+        layer(LayerKind::Conv3x3, 20, 170, 4, true),
+        layer(LayerKind::Conv3x3, 170, 100, 2, true),
+        layer(LayerKind::Linear, 100, 10, 1, false),
+    ];
+    let network = Network::new("random".into(), vec![[0; 256]; 3], layers).unwrap();
+    let images: Vec<Array3<i8>> = (0..6).map(|_| Array3::from_shape_simple_fn((3, 4, 4), || rng.random())).collect();
+    for cols in [5, 12, 16] {
+        let mut config = hardware("8x8").config;
+        config.array.cols = cols;
+        let hw = config.validate().unwrap();
+        let schedule = Schedule::new(&hw, &network.shapes(), Some(1)).unwrap();
+        let stuck = CellFaults { stuck: [2e-4, 4e-4], device_seed: Some(9), ..CellFaults::default() };
+        for (rate, cells) in [(1e-6, CellFaults::default()), (1e-3, CellFaults::default()), (0.0, stuck), (5e-4, stuck)]
+        {
+            let noise = Noise { cells, ..hw.noise(rate, AtRisk::EVERYTHING).unwrap() };
+            let case = Case { network: &network, hw: &hw, schedule: &schedule, noise: &noise };
+            let what = format!("{cols} columns, {rate}, {cells:?}");
+            check_together(case, 7, &images, &what);
+        }
     }
 }
 
