@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use common::{WIDTH, model, shared_folder, started, toy};
-use hafnia_verilate::{Builder, Design, Error, Model, Notice, Port, Trace, Unknowns, Variant};
+use hafnia_verilate::{Builder, Design, Effort, Error, Model, Notice, Port, Trace, Unknowns, Variant};
 
 /// A design that compiles fast; `text` makes it one of its own.
 fn tiny(text: &str) -> Design {
@@ -73,6 +73,8 @@ fn anything_that_changes_the_library_changes_its_key() {
     let other_variant = Builder::new().folder(folder.path()).build(&tiny("one"), random).unwrap();
     assert_ne!(first.folder(), other_text.folder());
     assert_ne!(first.folder(), other_variant.folder());
+    let quick = Variant { effort: Effort::Quick, ..Variant::default() };
+    assert_ne!(first.folder(), Builder::new().folder(folder.path()).build(&tiny("one"), quick).unwrap().folder());
     let other_seed = Variant { unknowns: Unknowns::Randomise { seed: 2 }, ..Variant::default() };
     assert!(Builder::new().folder(folder.path()).build(&tiny("one"), other_seed).unwrap().from_cache());
 }

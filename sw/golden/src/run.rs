@@ -299,29 +299,28 @@ impl<'a> Golden<'a> {
         };
         let mut reads: Vec<Read<'_>> = groups.iter().map(read).collect();
         let mut ofmaps = engine.is_convolution(layer).then(|| engine.ofmaps(layer, ifmaps.images()));
-        match &mut ofmaps {
+        let done = match &mut ofmaps {
             Some(ofmaps) if self.map_hits.is_empty() => {
-                engine.conv_reads(layer, self.hw.cols, &mut reads, ifmaps, ofmaps);
+                engine.conv_together(layer, self.hw.cols, &mut reads, ifmaps, ofmaps)
             }
-            _ => {
-                for (read, group) in reads.iter_mut().zip(groups) {
-                    engine.disturb(layer, read);
-                    let map_hits = &self.map_hits[group.map_hits.clone()];
-                    let corrections = (!map_hits.is_empty()).then(|| {
-                        let (count, sums) = (group.images.len(), &mut self.corrections);
-                        self.map_reader.correct(layer, engine.layer(layer), count, map_hits, sums);
-                        &self.corrections
-                    });
-                    match &mut ofmaps {
-                        Some(ofmaps) => engine.conv(layer, ifmaps, group.images.clone(), corrections, ofmaps),
-                        None => {
-                            let logits = engine.head(ifmaps, group.images.clone(), corrections);
-                            batches[group.batch].logits.extend(logits);
-                        }
-                    }
-                    engine.restore(layer);
+            _ => false,
+        };
+        for (read, group) in reads.iter_mut().zip(groups).filter(|_| !done) {
+            engine.disturb(layer, read);
+            let map_hits = &self.map_hits[group.map_hits.clone()];
+            let corrections = (!map_hits.is_empty()).then(|| {
+                let (count, sums) = (group.images.len(), &mut self.corrections);
+                self.map_reader.correct(layer, engine.layer(layer), count, map_hits, sums);
+                &self.corrections
+            });
+            match &mut ofmaps {
+                Some(ofmaps) => engine.conv(layer, ifmaps, group.images.clone(), corrections, ofmaps),
+                None => {
+                    let logits = engine.head(ifmaps, group.images.clone(), corrections);
+                    batches[group.batch].logits.extend(logits);
                 }
             }
+            engine.restore(layer);
         }
         for (read, group) in reads.iter().zip(groups) {
             let result = &mut batches[group.batch].result;

@@ -36,7 +36,8 @@ pub struct Args {
 enum What {
     /// Measure the golden model alone, on all cores, beside ONNX Runtime's int8 where it is installed.
     Golden(golden::Args),
-    /// Measure the golden model with read noise, on all cores, beside the float-mask operator in PyTorch where it is installed.
+    /// Measure the golden model with read noise, on all cores, beside clean passes, and beside the float-mask operator in PyTorch where it is
+    /// installed.
     ///
     /// The operator is that of Emonds, Xi and Fröning, arXiv 2401.05820, on the same weights in fp32. Its masks are drawn in three ways: `paper`,
     /// as its authors draw them, a Bernoulli sample for each bit of each mask, tensor by tensor; `planes`, the same draws bit plane by bit plane, the

@@ -10,6 +10,9 @@ use super::pack::PackedLayer;
 /// Pixels of the smallest tile, and of a pooling window.
 const WINDOW: usize = 4;
 
+/// Pixels of the other tiles, where a block has two vectors of output channels and where it has one.
+const LARGE: [usize; 2] = [12, 24];
+
 /// Bytes of the tiles that meet a block of weights one after the other: tiles and block are then in the second-level cache.
 pub(super) const AT_ONCE: usize = 1 << 19;
 
@@ -73,7 +76,8 @@ impl Order {
 impl Tile {
     /// Gathers the pixels from number `first` on, as many as fit and are left before `end`; returns the number of the next.
     fn gather(&mut self, layer: &PackedLayer, ifmaps: &Map, order: &Order, first: usize, end: usize) -> usize {
-        let large = if layer.vectors == 2 { 12 } else { 24 };
+        let [of_two, of_one] = LARGE;
+        let large = if layer.vectors == 2 { of_two } else { of_one };
         self.size = if end - first > WINDOW { large } else { WINDOW };
         let next = end.min(first + self.size);
         self.places.clear();
@@ -223,7 +227,8 @@ fn each_tile(
     mut take: impl FnMut(usize, &[Place], &mut [Sums]),
 ) {
     let plane = order.plane();
-    let together = (AT_ONCE / (layer.depth * GROUP)).max(1).next_multiple_of(24);
+    // Whole tiles of either size.
+    let together = (AT_ONCE / (layer.depth * GROUP)).max(1).next_multiple_of(LARGE[1]);
     let end = range.end * plane;
     for first in (range.start * plane..end).step_by(together) {
         scratch.tiles.clear();

@@ -143,26 +143,30 @@ impl Engine {
         layer::conv(self.isa, &self.layers[layer], ifmaps, range, corrections, ofmaps, &mut self.scratch);
     }
 
-    /// Runs a convolution over the images of each read, as it was read, into the same places of `ofmaps`. A word of weights
-    /// holds `cols` output channels. Images lie in the order of the reads.
-    pub fn conv_reads(&mut self, layer: usize, cols: u32, reads: &mut [Read<'_>], ifmaps: &Map, ofmaps: &mut Map) {
+    /// Runs a convolution over the images of each read, as it was read, into the same places of `ofmaps`, if the reads may go
+    /// together; returns whether they did. A word of weights holds `cols` output channels. Images lie in the order of the reads.
+    pub fn conv_together(
+        &mut self,
+        layer: usize,
+        cols: u32,
+        reads: &mut [Read<'_>],
+        ifmaps: &Map,
+        ofmaps: &mut Map,
+    ) -> bool {
         if reads.iter().all(|read| read.wrong.is_nothing()) {
             for run in reads.chunk_by(|a, b| a.images.end == b.images.start) {
                 let images = run[0].images.start..run[run.len() - 1].images.end;
                 self.conv(layer, ifmaps, images, None, ofmaps);
             }
-            return;
+            return true;
         }
-        if reads::go_together(reads, ifmaps.height * ifmaps.width) {
+        let together = reads::go_together(reads, ifmaps.height * ifmaps.width);
+        if together {
             let packed = Arc::make_mut(&mut self.layers[layer]);
             let Self { isa, scratch, undo, .. } = self;
-            return reads::conv(*isa, packed, cols as usize, reads, (ifmaps, ofmaps), scratch, undo);
+            reads::conv(*isa, packed, cols as usize, reads, (ifmaps, ofmaps), scratch, undo);
         }
-        for read in reads {
-            self.disturb(layer, read);
-            self.conv(layer, ifmaps, read.images.clone(), None, ofmaps);
-            self.restore(layer);
-        }
+        together
     }
 
     /// Runs the head over the images `range` and returns their logits, Eq. (Q5); `corrections` as in [`Engine::conv`].
