@@ -2,6 +2,7 @@
 //! sums of the layer.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Keep, Noise, Site};
@@ -86,7 +87,7 @@ pub(super) struct Layer {
     /// For each tap and pixel, its number among them; empty where no cell is faulty.
     ranks: Vec<Vec<u32>>,
     /// By number of images less 1.
-    searches: Vec<Option<Search>>,
+    searches: Vec<Option<Arc<Search>>>,
 }
 
 /// The ifmaps, the first image of the group and the number of its images; and the hits of faulty cells.
@@ -165,15 +166,15 @@ impl MapReader {
         let (layer, tree) = (&mut self.layers[stream.layer as usize], &self.tree);
         let words = layer.words(images as u32);
         layer.searches.resize(layer.searches.len().max(images), None);
-        let search = layer.searches[images - 1].get_or_insert_with(|| Search::new(words)).clone();
+        let search = layer.searches[images - 1].get_or_insert_with(|| Arc::new(Search::new(words))).clone();
         let mut lanes = seeded_lanes(stream.key(Site::Activations), self.lanes, tree);
         let start = hits.len();
         for (lane, l) in lanes.iter_mut().zip(0..) {
             search.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
-            let words = self.found.words.iter().flatten();
-            draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.marks);
+            let words = &self.found.words;
+            draw(self.complete.as_ref(), lane, words.len(), &mut self.marks);
             let row = l * self.lane_bytes;
-            for (&word, marks) in words.zip(&self.marks) {
+            for (&word, marks) in words.iter().zip(&self.marks) {
                 let marks = Marks { cells: marks.cells & at_risk, ..*marks };
                 hits.extend(layer.hit(word, row, marks, tree.keep(), stored));
             }

@@ -184,9 +184,9 @@ impl Reader {
         let first = hits.len();
         for (lane, l) in lanes.iter_mut().zip(0..) {
             layer.search.find(lane.word().registers(), tree.word_threshold(), &mut self.found);
-            let words = self.found.words.iter().flatten();
-            draw(self.complete.as_ref(), lane, words.clone().count(), &mut self.marks);
-            for (&word, &marks) in words.zip(&self.marks) {
+            let words = &self.found.words;
+            draw(self.complete.as_ref(), lane, words.len(), &mut self.marks);
+            for (&word, &marks) in words.iter().zip(&self.marks) {
                 let (place, in_use) = self.place(layer, word, l);
                 let marks = Marks { cells: marks.cells & in_use & at_risk, ..marks };
                 if marks.cells != 0 {

@@ -1,14 +1,33 @@
-//! The first level of the draw, many words at a time.
+//! The first level of the draw, 512 words at a time.
 //!
 //! It draws once for each word, and few words hold a flip. The generator is linear over GF(2), so a matrix takes it any number
-//! of draws ahead: the words of a run are cut into sixteen stretches, whose generators advance side by side.
+//! of draws ahead: the words of a run are cut into stretches, whose generators advance side by side. They do so bit by bit:
+//! the bits of a component, one after the other, follow `x(n + k) = x(n) ^ x(n + q)`, of which each draw takes 32 and
+//! moves on by `s`, so that one XOR of 512 bits makes a new bit of all stretches.
 
-use hafnia_config::fault::CELL_GENERATOR;
+use hafnia_config::fault::{CELL_GENERATOR, Tausworthe};
 
 use crate::generator::step;
 
-/// Stretches that advance side by side.
-pub(super) const STRETCHES: usize = 16;
+/// Stretches of a group: one bit each in a word.
+const GROUP: usize = 64;
+
+/// Groups that advance side by side.
+const GROUPS: usize = 8;
+
+/// Bits of a draw.
+pub(super) const BITS: usize = 32;
+
+/// Draws between two moves of the streams to the front of their room, which is then in the first-level cache.
+const DRAWS: usize = 8;
+
+/// A bit of every stretch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(align(64))]
+pub(super) struct Plane(pub [u64; GROUPS]);
+
+/// The next bits of a component in every stretch.
+type Stream = Vec<Plane>;
 
 /// The search for the words of a run that hold a candidate.
 #[derive(Clone, Debug)]
@@ -17,77 +36,185 @@ pub(super) struct Search {
     words: u32,
     /// Words of a stretch.
     stretch: u32,
+    /// Takes a generator from one group to the next.
     jump: Jump,
+    /// For each bit of a component's register, highest first: the bits, highest first, that it sets where each stretch of a group
+    /// starts.
+    starts: [Vec<[u64; BITS]>; 3],
 }
 
 /// What the first level found; buffers that keep their room between reads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
-    /// Draws that hit a stretch: number of the draw, and a bit for each stretch, bit `i` for stretch `i`; as many as were found,
-    /// and room for all.
-    draws: Vec<(u32, u16)>,
-    /// For each stretch, the words hit.
-    pub words: [Vec<u32>; STRETCHES],
+    /// The words, in order.
+    pub words: Vec<u32>,
+    streams: [Stream; 3],
+    /// Stretch and draw of each hit, in the order of the draws.
+    hits: Vec<(u32, u32)>,
+    /// Hits of each stretch; later, the place of its next one in the list of words.
+    places: Vec<u32>,
 }
 
 impl Search {
     /// Prepares the search through `words` words.
     pub fn new(words: u32) -> Self {
-        let stretch = words.div_ceil(STRETCHES as u32);
-        Self { words, stretch, jump: Jump::new(stretch) }
+        let stretch = words.div_ceil((GROUP * GROUPS) as u32);
+        let jump = Jump::new(stretch);
+        let mut starts = [const { Vec::new() }; 3];
+        for (starts, matrix) in starts.iter_mut().zip(&jump.0) {
+            starts.extend((0..BITS).map(|bit| {
+                let (mut start, mut register) = ([0; BITS], 1 << (BITS - 1 - bit));
+                for stretch in 0..GROUP {
+                    for (n, start) in start.iter_mut().enumerate() {
+                        *start |= u64::from(register >> (BITS - 1 - n) & 1) << stretch;
+                    }
+                    register = image(matrix, register);
+                }
+                start
+            }));
+        }
+        Self { words, stretch, jump: Jump::new(stretch * GROUP as u32), starts }
     }
 
     /// Finds the words whose first-level draw is at most `threshold`, in order, for a generator with these registers.
     pub fn find(&self, registers: [u32; 3], threshold: u32, found: &mut Found) {
-        let mut states = [[0; STRETCHES]; 3];
-        let mut at = registers;
-        for stretch in 0..STRETCHES {
-            states.iter_mut().zip(at).for_each(|(states, register)| states[stretch] = register);
-            at = self.jump.apply(at);
-        }
-        found.draws.resize(self.stretch as usize + 1, (0, 0));
+        self.start(registers, found);
+        // The lowest bits of a register carry no state: the first draw has them, the streams do not.
+        let first = registers.iter().fold(0, |u, z| u ^ z) <= threshold;
         #[cfg(target_arch = "x86_64")]
         if super::x86::has_avx512() {
             // SAFETY: the processor has what the function is compiled for.
-            let count = unsafe { super::x86::find_avx512(&states, threshold, &mut found.draws) };
-            return found.sort(count, self.stretch, self.words);
+            unsafe { super::x86::find_avx512(self.stretch, threshold, first, found) };
+            return found.sort(self);
         }
-        let count = find(&mut states, threshold, &mut found.draws);
-        found.sort(count, self.stretch, self.words);
+        found.find(self.stretch, first, |registers| at_most(registers, threshold));
+        found.sort(self);
+    }
+
+    /// Sets the first bits of every stretch.
+    fn start(&self, registers: [u32; 3], found: &mut Found) {
+        found.hits.clear();
+        found.places.clear();
+        found.places.resize(GROUP * GROUPS, 0);
+        for (stream, component) in found.streams.iter_mut().zip(&CELL_GENERATOR) {
+            stream.resize(BITS + DRAWS * component.s as usize, Plane::default());
+        }
+        let mut at = registers;
+        for group in 0..GROUPS {
+            for ((stream, register), starts) in found.streams.iter_mut().zip(at).zip(&self.starts) {
+                let mut bits = [0; BITS];
+                let mut rest = register;
+                while rest != 0 {
+                    let set = &starts[rest.leading_zeros() as usize];
+                    rest &= !(1 << (BITS as u32 - 1 - rest.leading_zeros()));
+                    bits.iter_mut().zip(set).for_each(|(bit, set)| *bit ^= set);
+                }
+                stream.iter_mut().zip(bits).for_each(|(plane, bit)| plane.0[group] = bit);
+            }
+            at = self.jump.apply(at);
+        }
+        for (stream, component) in found.streams.iter_mut().zip(&CELL_GENERATOR) {
+            extend(&mut stream[..BITS], component.k as usize, component);
+        }
     }
 }
 
 impl Found {
-    /// Lists the hits of the first `count` draws found in the order of their words; word `all` and those after it do not exist.
-    fn sort(&mut self, count: usize, stretch: u32, all: u32) {
-        self.words.iter_mut().for_each(Vec::clear);
-        for &(word, mut hits) in &self.draws[..count] {
-            while hits != 0 {
-                let number = hits.trailing_zeros() * stretch + word;
-                if number < all {
-                    self.words[hits.trailing_zeros() as usize].push(number);
-                }
-                hits &= hits - 1;
+    /// Lists the hits of so many draws of every stretch; `hit` returns the stretches that have one, `first` tells whether the
+    /// first stretch begins with one.
+    #[inline(always)]
+    pub(super) fn find(&mut self, draws: u32, first: bool, hit: impl Fn([&[Plane; BITS]; 3]) -> Plane) {
+        let Self { streams, hits, places, .. } = self;
+        for block in (0..draws).step_by(DRAWS) {
+            for (stream, component) in streams.iter_mut().zip(&CELL_GENERATOR) {
+                extend(stream, BITS, component);
             }
+            let (mut some, mut count) = ([(0, 0, 0); DRAWS * GROUPS + 1], 0);
+            for draw in 0..DRAWS.min((draws - block) as usize) {
+                let bits = |m: usize| registers(&streams[m], draw * CELL_GENERATOR[m].s as usize);
+                let number = block + draw as u32;
+                let mut stretches = hit([bits(0), bits(1), bits(2)]);
+                if number == 0 {
+                    stretches.0[0] = stretches.0[0] & !1 | u64::from(first);
+                }
+                for (group, stretches) in (0..).step_by(GROUP).zip(stretches.0) {
+                    // Written in any case: a branch on what is drawn costs more.
+                    some[count] = (number, group, stretches);
+                    count += usize::from(stretches != 0);
+                }
+            }
+            for &(draw, group, stretches) in &some[..count] {
+                let mut rest = stretches;
+                while rest != 0 {
+                    let stretch = group + rest.trailing_zeros();
+                    rest &= rest - 1;
+                    hits.push((stretch, draw));
+                    places[stretch as usize] += 1;
+                }
+            }
+            for stream in &mut *streams {
+                let end = stream.len();
+                stream.copy_within(end - BITS.., 0);
+            }
+        }
+    }
+
+    /// Lists the words of the hits in order.
+    fn sort(&mut self, search: &Search) {
+        let mut next = 0;
+        for place in &mut self.places {
+            (*place, next) = (next, next + *place);
+        }
+        self.words.resize(self.hits.len(), 0);
+        for &(stretch, draw) in &self.hits {
+            let place = &mut self.places[stretch as usize];
+            self.words[*place as usize] = stretch * search.stretch + draw;
+            *place += 1;
+        }
+        // The last stretches go beyond the last word.
+        self.words.truncate(self.words.partition_point(|&word| word < search.words));
+    }
+}
+
+/// Returns the bits of a draw.
+#[inline(always)]
+fn registers(stream: &Stream, at: usize) -> &[Plane; BITS] {
+    stream[at..].first_chunk().expect("a draw takes 32 bits")
+}
+
+/// Makes the bits of a stream from number `first` on from those before.
+#[inline(always)]
+fn extend(stream: &mut [Plane], first: usize, component: &Tausworthe) {
+    let (k, q) = (component.k as usize, component.q as usize);
+    // So many at a time depend on none of themselves.
+    const STEP: usize = 8;
+    for n in (first..stream.len()).step_by(STEP) {
+        let (old, new) = stream.split_at_mut(n);
+        let (a, b) = (&old[n - k..], &old[n - k + q..]);
+        for (new, (a, b)) in new.iter_mut().take(STEP).zip(a.iter().zip(b)) {
+            *new = Plane(std::array::from_fn(|g| a.0[g] ^ b.0[g]));
         }
     }
 }
 
-/// Draws from the generators of all stretches, once for each entry of `hits` but the last, and lists the draws of which one at
-/// least is at most `threshold`; returns how many these are.
-fn find(states: &mut [[u32; STRETCHES]; 3], threshold: u32, hits: &mut [(u32, u16)]) -> usize {
-    let mut count = 0;
-    for draw in 0..hits.len() as u32 - 1 {
-        let hit = |i: usize| u16::from(states[0][i] ^ states[1][i] ^ states[2][i] <= threshold) << i;
-        let mask = (0..STRETCHES).map(hit).fold(0, |mask, hit| mask | hit);
-        // Written in any case: a branch on what is drawn costs more.
-        hits[count] = (draw, mask);
-        count += usize::from(mask != 0);
-        for (states, component) in states.iter_mut().zip(&CELL_GENERATOR) {
-            states.iter_mut().for_each(|z| *z = step(*z, component));
+/// Returns the stretches whose draw, the XOR of three registers, is at most a threshold.
+fn at_most([x, y, z]: [&[Plane; BITS]; 3], threshold: u32) -> Plane {
+    let mut hit = Plane::default();
+    for (group, hit) in hit.0.iter_mut().enumerate() {
+        // Draws that equal the threshold so far, and those that are less.
+        let (mut equal, mut less) = (u64::MAX, 0);
+        for n in 0..BITS {
+            let bit = x[n].0[group] ^ y[n].0[group] ^ z[n].0[group];
+            let limit = u64::MAX * u64::from(threshold >> (BITS - 1 - n) & 1);
+            less |= equal & !bit & limit;
+            equal &= !(bit ^ limit);
+            if equal == 0 {
+                break;
+            }
         }
+        *hit = less | equal;
     }
-    count
+    hit
 }
 
 /// A number of draws ahead, as a matrix over GF(2) for each component: column `i` is where bit `i` goes.
@@ -138,30 +265,23 @@ mod tests {
         }
     }
 
-    /// The plain search against the generator itself, and the search of the processor against the plain one.
+    /// Words that are hit against the generator itself, for fewer and more words than stretches; the search of the processor
+    /// against the plain one.
     #[test]
-    fn every_search_finds_the_same_draws() {
-        let start: [[u32; STRETCHES]; 3] = std::array::from_fn(|i| {
-            std::array::from_fn(|s| 0x9e37_79b9_u32.wrapping_mul((1 + i * STRETCHES + s) as u32))
-        });
-        for threshold in [0, 1 << 20, 1 << 28, u32::MAX] {
-            let (mut plain, mut states) = (vec![(0, 0); 501], start);
-            let count = find(&mut states, threshold, &mut plain);
-            plain.truncate(count);
-            assert!(plain.is_sorted() && plain.iter().all(|(_, hits)| *hits != 0));
-            for stretch in 0..STRETCHES {
-                let mut generator = CellGenerator::new(start.map(|component| component[stretch]));
-                for n in 0..500 {
-                    let hits = plain.iter().find(|(draw, _)| *draw == n).map_or(0, |(_, hits)| *hits);
-                    assert_eq!(hits >> stretch & 1 == 1, generator.draw() <= threshold, "stretch {stretch}, draw {n}");
-                }
-            }
-            #[cfg(target_arch = "x86_64")]
-            if super::super::x86::has_avx512() {
-                let mut fast = vec![(0, 0); 501];
-                // SAFETY: the processor has what the function is compiled for.
-                let count = unsafe { super::super::x86::find_avx512(&start, threshold, &mut fast) };
-                assert_eq!(fast[..count], plain, "threshold {threshold}");
+    fn words_found_are_those_the_generator_hits() {
+        let registers = [0x8ffb_9a8f, 0xad37_76fd, 0x2619_b965];
+        for words in [1, 7, 512, 513, 4095, 4608, 5000, 40_000] {
+            for threshold in [0, 0x0012_3456, 1 << 25, 1 << 28, 0x8765_4321, u32::MAX] {
+                let mut generator = CellGenerator::new(registers);
+                let want: Vec<u32> = (0..words).filter(|_| generator.draw() <= threshold).collect();
+                let (search, mut found) = (Search::new(words), Found::default());
+                search.find(registers, threshold, &mut found);
+                assert!(found.words == want, "{words} words, threshold {threshold:#x}");
+                search.start(registers, &mut found);
+                let first = registers.iter().fold(0, |u, z| u ^ z) <= threshold;
+                found.find(search.stretch, first, |registers| at_most(registers, threshold));
+                found.sort(&search);
+                assert!(found.words == want, "{words} words, threshold {threshold:#x}, plain");
             }
         }
     }

@@ -9,7 +9,7 @@ use super::cell_draw::PAIRS;
 use super::draw::{Complete, NODES};
 use super::kernel::{LANES, Sums, requantise_portable};
 use super::pack::Constants;
-use super::search::STRETCHES;
+use super::search::{BITS, Found, Plane};
 use crate::injector::Marks;
 
 /// Whether the processor has everything that the AVX-512 functions are compiled for.
@@ -166,19 +166,44 @@ fn advanced([z0, z1, z2]: [__m512i; 3]) -> [__m512i; 3] {
     ]
 }
 
-/// [`super::search::find`]: a draw of all stretches is one register; `hits` has one entry more than there are draws.
+/// [`Found::find`], a bit of all stretches at a time.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) fn find_avx512(states: &[[u32; STRETCHES]; 3], threshold: u32, hits: &mut [(u32, u16)]) -> usize {
-    let mut z = [load(&states[0]), load(&states[1]), load(&states[2])];
-    let limit = _mm512_set1_epi32(threshold as i32);
-    let mut count = 0;
-    for draw in 0..hits.len() as u32 - 1 {
-        let mask = _mm512_cmple_epu32_mask(_mm512_ternarylogic_epi32::<0x96>(z[0], z[1], z[2]), limit);
-        hits[count] = (draw, mask);
-        count += usize::from(mask != 0);
-        z = advanced(z);
+pub(super) fn find_avx512(draws: u32, threshold: u32, first: bool, found: &mut Found) {
+    found.find(draws, first, |registers| at_most(registers, threshold));
+}
+
+/// The stretches whose draw is at most a threshold.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn at_most([x, y, z]: [&[Plane; BITS]; 3], threshold: u32) -> Plane {
+    // Draws that equal the threshold so far, and those that are less.
+    let (mut equal, mut less) = (_mm512_set1_epi64(-1), _mm512_setzero_si512());
+    let bit = |n: usize| _mm512_ternarylogic_epi64::<0x96>(plane(&x[n]), plane(&y[n]), plane(&z[n]));
+    for (byte, first) in threshold.to_be_bytes().into_iter().zip((0..).step_by(8)) {
+        for n in 0..8 {
+            if byte >> (7 - n) & 1 == 1 {
+                less = _mm512_ternarylogic_epi64::<0xf4>(less, equal, bit(first + n));
+                equal = _mm512_and_si512(equal, bit(first + n));
+            } else {
+                equal = _mm512_andnot_si512(bit(first + n), equal);
+            }
+        }
+        // Few are equal so far, soon none.
+        if _mm512_test_epi64_mask(equal, equal) == 0 {
+            break;
+        }
     }
-    count
+    let mut hit = Plane::default();
+    // SAFETY: a `Plane` has the size of the register.
+    unsafe { _mm512_storeu_si512(hit.0.as_mut_ptr().cast(), _mm512_or_si512(less, equal)) };
+    hit
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn plane(plane: &Plane) -> __m512i {
+    // SAFETY: a `Plane` has the size of the register.
+    unsafe { _mm512_loadu_si512(plane.0.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx512f")]
