@@ -98,10 +98,11 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// The variant that can write the waveform file `path`: FST for the extension `fst`, else VCD.
+    /// The variant that can write the waveform file `path`: FST for the extension `fst`, else VCD. Somebody waits for it, and it
+    /// shows a short run.
     pub fn tracing(path: &std::path::Path) -> Self {
         let fst = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("fst"));
-        Variant { trace: if fst { Trace::Fst } else { Trace::Vcd }, ..Variant::default() }
+        Variant { trace: if fst { Trace::Fst } else { Trace::Vcd }, effort: Effort::Quick, ..Variant::default() }
     }
 }
 

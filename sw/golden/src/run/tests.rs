@@ -8,6 +8,7 @@ use hafnia_config::shape::{LayerKind, LayerShape};
 use ndarray::Array4;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use super::*;
 use crate::cells::{Writes, first_words, in_memory, of_batch};
@@ -240,7 +241,7 @@ fn batches_on_faulty_cells_equal_the_plain_model() {
     for (preset, first_setting) in [("4x4", 0), ("8x8", 7), ("16x16", 7)] {
         let hw = hardware(preset);
         let schedule = Schedule::new(&hw, &network.shapes(), Some(4)).unwrap();
-        for cells in kinds.into_iter().skip(first_setting) {
+        kinds.into_par_iter().skip(first_setting).for_each(|cells| {
             for (rates, at_risk) in [
                 (0.0.into(), AtRisk::EVERYTHING),
                 (0.0.into(), some_bits),
@@ -256,7 +257,7 @@ fn batches_on_faulty_cells_equal_the_plain_model() {
                     check(&mut golden, case, first, images);
                 }
             }
-        }
+        });
     }
 }
 

@@ -1,0 +1,9 @@
+//! The simulated accelerator against the golden model.
+
+mod acceptance;
+mod cells;
+mod cifar;
+mod common;
+mod mutation;
+mod statistical;
+mod twin;

@@ -1,0 +1,297 @@
+//! Negative control of the co-simulation: a one-line fault in the generated Verilog never passes unseen.
+
+use crate::common::{Bench, builder, config, conv, head};
+use hafnia_config::accel::InjectorConfig;
+use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Noise, Rates, Telegraph};
+use hafnia_cosim::{CosimError, Engine, Found, Hardware, Ifmaps, Plan, Totals, design, random};
+use hafnia_verilate::{Design, Model, Port, Variant};
+use rayon::prelude::*;
+
+/// A planted fault.
+struct Fault {
+    name: &'static str,
+    /// Text of the generated Verilog, inside an assignment, a wire with a value or an always block; blocks of several sizes
+    /// have it several times.
+    text: &'static str,
+    /// What stands there instead.
+    instead: &'static str,
+}
+
+const fn fault(name: &'static str, text: &'static str, instead: &'static str) -> Fault {
+    Fault { name, text, instead }
+}
+
+const FAULTS: [Fault; 63] = [
+    // Requantiser
+    fault("rounding bit left out", "half = 49'd1 << (s_1 - 6'd1);", "half = 49'd0;"),
+    fault("ties toward minus infinity", "49'd1 << (s_1 - 6'd1);", "(49'd1 << (s_1 - 6'd1)) - 49'd1;"),
+    fault("saturation at 127 missing", "else if (~shifted[48] & |shifted[47:7]) clamped <= 8'sd127;", ""),
+    fault("ReLU missing", "if (shifted[48] & flags_3[2]) clamped <= 8'sd0;\n    else", ""),
+    fault("logical shift", "rounded >>> s_2", "rounded >> s_2"),
+    fault("shift too far", "rounded >>> s_2", "rounded >>> (s_2 + 6'd1)"),
+    fault("pool takes the smallest", "clamped > largest", "clamped < largest"),
+    fault("upper half of the product unsigned", "{{17{sum_i[31]}}, sum_i[31:16]}", "{17'd0, sum_i[31:16]}"),
+    // Array
+    fault("pixel skew short by one", "{lane2_2, lane1_1, lanes_i[8:0]}", "{lane2_1, lane1_1, lanes_i[8:0]}"),
+    fault("weight skew short by one", "{lane4_4, lane3_3, lane2_2", "{lane4_3, lane3_3, lane2_2"),
+    fault("two columns swapped", "{columns_1_value_o, straight_0}", "{straight_0, columns_1_value_o}"),
+    fault(
+        "stale weight in the first cycle of a tile",
+        "if (switch_i) weight <= shadow;",
+        "if (switch_q) weight <= shadow;",
+    ),
+    fault("product not sign-extended", "psum_i + {{4{product[15]}}, product}", "psum_i + {4'd0, product}"),
+    fault("bias added in the last pass", "addend = control_2[1] ?", "addend = control_2[2] ?"),
+    fault("accumulator address of the next pixel", "address_3 <= control_2[", "address_3 <= control_1["),
+    // Way of the pixels
+    fault("no padding left and right", "f_taps9 & (pads_y | pads_x)", "f_taps9 & pads_y"),
+    fault("unused rows not blanked", "{{8{rows[2]}}, {8{rows[1]}}", "{{8{1'b1}}, {8{1'b1}}"),
+    fault("next fold one lane too low", "5'd3 : lane + 5'd2;", "5'd3 : lane + 5'd1;"),
+    // Injector, in the lanes of all sites
+    fault("LFSR tap of a cell generator", "((a0 << 13) ^ a0)", "((a0 << 12) ^ a0)"),
+    fault("LFSR shift of the seeder", "((z3 << 3) ^ z3) >> 12", "((z3 << 3) ^ z3) >> 11"),
+    fault("seed chain skips a register", "    c3 <= b3;", "    c3 <= a3;"),
+    fault("never both halves", "draws[2] = both | (u > ", "draws[2] = (u > "),
+    fault("threshold of another node size", "draws[1] = u <= left_16", "draws[1] = u <= left_8"),
+    fault("bits that are not at risk", "live <= {bits_i & {8{live_i[1]}},", "live <= {{8{live_i[1]}},"),
+    fault("layers that are not at risk", "registers_inject_enable_o & at_risk", "registers_inject_enable_o"),
+    fault("flips in columns that are not live", "flips = flips & live & (", "flips = flips & ("),
+    fault("candidates of the other value thinned", "{16{thinned[1]}} & code", "{16{thinned[1]}} & ~code"),
+    fault(
+        "a cell kept that is not",
+        "(u < keep_2_both_lower) : (u < keep_2_lower)",
+        "(u < keep_2_both_lower) : (u <= left_2)",
+    ),
+    fault(
+        "upper cell kept with the lower",
+        "(u >= keep_2_both_lower) & (u < keep_2_both_upper)",
+        "(u < keep_2_both_upper)",
+    ),
+    fault(
+        "biases seeded with the key of weights",
+        "bias_port_0_seed_key_i = sequencer_bias_key_o",
+        "bias_port_0_seed_key_i = sequencer_weight_key_o",
+    ),
+    fault(
+        "bias chain shifted too long",
+        "bias_shift_o = (state == SEED) & (timer < 16'd96)",
+        "bias_shift_o = (state == SEED)",
+    ),
+    fault(
+        "bias draws not restarted in every layer",
+        "bias_port_0_seed_shift_i = sequencer_bias_shift_o",
+        "bias_port_0_seed_shift_i = sequencer_bias_shift_o & (sequencer_layer_o == 8'd0)",
+    ),
+    fault(
+        "bias one column late",
+        "wire [4:0] column = first ? 5'd0 : next_column;",
+        "wire [4:0] column = first ? 5'd1 : next_column;",
+    ),
+    fault(
+        "bias a cycle late",
+        "assign bias_port_read = bias_port_0_code_o[31:0];",
+        "reg [31:0] late;\nalways @(posedge clk_i) late <= bias_port_0_code_o;\nassign bias_port_read = late;",
+    ),
+    fault("biases of the fold before", "fold = first ? start_", "fold = ~first ? start_"),
+    fault("draws for padding", "assign word_o = command_0[0] & ~command_0[2];", "assign word_o = command_0[0];"),
+    fault(
+        "activations of unused rows",
+        "map_port_0_live_i = {5'd0, feeder_word_rows_o}",
+        "map_port_0_live_i = {5'd0, ~feeder_word_rows_o}",
+    ),
+    // Faults of cells
+    fault("rotation in a hash", "({x_0[7:0], x_0[31:8]} + y_0)", "({x_0[6:0], x_0[31:7]} + y_0)"),
+    fault("hash with one word of the key", "^ key_i[63:32] ^", "^ key_i[31:0] ^"),
+    fault("stuck cells that are not at risk", "& ~(cells_0_stuck_0_o & at_risk)", "& ~cells_0_stuck_0_o"),
+    fault("epochs two by two", "{address_i[3:0], 4'd0} +: 16", "{address_i[3:1], 5'd0} +: 16"),
+    fault("charge the same in every layer", "charge_0_epoch_i = {layer_i, ", "charge_0_epoch_i = {8'd0, "),
+    fault("reads of traps drawn by place", "read_0_address_i = index_i;", "read_0_address_i = address_i;"),
+    fault("reads of traps the same in every group", "{layer_i, 8'd0, group_i}", "{layer_i, 8'd0, 16'd0}"),
+    fault("noise does not see faults of cells", "lanes_0_code_i = seen", "lanes_0_code_i = held"),
+    fault("noise and fault of one cell both count", "faulty_read ^ noisy", "faulty_read | noisy"),
+    fault("faults where no word is read", "{issue_3 & at_risk_i}", "{at_risk_i}"),
+    fault(
+        "feature maps A and B the same device",
+        "map_port_0_address_i = {sequencer_source_o, ",
+        "map_port_0_address_i = {1'b0, ",
+    ),
+    fault(
+        "write errors of the other direction",
+        "(data_2 & to_0) | (~data_2 & to_1)",
+        "(data_2 & to_1) | (~data_2 & to_0)",
+    ),
+    fault("write errors in every layer", "at_risk_1 <= at_risk_i;", "at_risk_1 <= 1'b1;"),
+    fault("layer of an ofmap", "next_layer = sequencer_layer_o + 8'd1;", "next_layer = sequencer_layer_o;"),
+    fault("group of an ofmap", "{next_layer, 8'd0, sequencer_group_o}", "{next_layer, 24'd0}"),
+    fault("streamed words two by two at one place", "? ws_data_i[95:64]", "? {ws_data_i[95:65], 1'b0}"),
+    fault(
+        "writes to the memory that is read",
+        "map_write_b = host_map_write ? host_map_b_write_o : ~",
+        "map_write_b = host_map_write ? host_map_b_write_o : ",
+    ),
+    fault("errors of one word in the next", "beside_o = beside_o_3;", "beside_o = beside_o_2;"),
+    // Counters
+    fault("every flip counted twice", "{2'd0, weight_flips_i}", "{1'd0, weight_flips_i, 1'd0}"),
+    fault("PEs added instead of multiplied", "{2'd0, pixel_rows_i} * {2'd0", "{2'd0, pixel_rows_i} + {2'd0"),
+    fault("padding counted as read", "if (pixel_i & ~padding_i) cells_activations", "if (pixel_i) cells_activations"),
+    fault("flips counted in the other direction", "of_1 = mask & stored;", "of_1 = mask & ~stored;"),
+    fault("flip counts not cleared", "if (rst_i | clear_i) begin\n    total_0", "if (rst_i) begin\n    total_0"),
+    // Time
+    fault("ring of streamed weights holds one word", "weights_level_o > 20'd57", "weights_level_o > 20'd0"),
+    fault("program that never starts", "if (start_i & (count_i != 8'd0))", "if (start_i & (count_i > 8'd200))"),
+    fault("pass that never ends", "wire pass_end = (pass_start | pass_busy) &", "wire pass_end = pass_start &"),
+];
+
+/// Convolutions with and without a pool and a head, on an array whose sides do not divide each other, the weights streamed.
+fn bench() -> Bench {
+    let mut config = config(3, 5, 2);
+    config.memory.weight_words = 64;
+    let all = Kinds::ALL;
+    config.injector = InjectorConfig { weights: all, biases: all, activations: all };
+    let hw = config.validate().expect("the configuration is legal");
+    let shapes =
+        [conv(4, 7, 8, 8, true), conv(7, 6, 4, 4, false), conv(6, 5, 4, 4, true), conv(5, 8, 2, 2, true), head(8, 6)];
+    let network = random::network(&shapes, 1);
+    let images = random::images(&network, 5, 2);
+    Bench::new(hw, network, 1, images)
+}
+
+/// Input of the faulty design that says which fault acts: its number in [`FAULTS`] from 1 on, 0 for none.
+const ACTING: &str = "acting_fault_i";
+
+/// The design with every fault in it, one of which acts at a time, since a model takes much longer to compile than to run.
+/// An item of a module that faults change stands there in all its versions, which share their registers.
+fn faulty(sound: &Design) -> Design {
+    let mut found = [0; FAULTS.len()];
+    let mut verilog = String::new();
+    for (number, item) in items(&sound.verilog).iter().enumerate() {
+        let mut versions = Vec::new();
+        for (index, Fault { text, instead, .. }) in FAULTS.iter().enumerate().filter(|(_, f)| item.contains(f.text)) {
+            found[index] += item.matches(text).count();
+            versions.push((index + 1, item.replace(text, instead)));
+        }
+        verilog.push_str(&if versions.is_empty() { item.clone() } else { choice(&sound.top, number, item, &versions) });
+    }
+    for (Fault { name, text, .. }, found) in FAULTS.iter().zip(found) {
+        let there = sound.verilog.matches(text).count();
+        assert!(there > 0, "{name}: `{text}` is not there");
+        assert_eq!(found, there, "{name}: `{text}` is not always inside one item of a module");
+    }
+    let header = format!("module {} (\n", sound.top);
+    verilog = verilog.replace(&header, &format!("{header}  input wire [7:0] {ACTING},\n"));
+    let ports = sound.ports.iter().cloned().chain([Port::input(ACTING, 8)]).collect();
+    Design { verilog, ports, ..sound.clone() }
+}
+
+/// Takes Verilog apart into pieces that begin with a word or a comment at the start of a line: every declaration,
+/// assignment and block of a module is one.
+fn items(verilog: &str) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    for line in verilog.split_inclusive('\n') {
+        let begins = line.starts_with(|c: char| c == '/' || c.is_ascii_lowercase()) && line.trim_end() != "end";
+        match items.last_mut() {
+            Some(item) if !begins => item.push_str(line),
+            _ => items.push(line.to_owned()),
+        }
+    }
+    items
+}
+
+/// An item in its sound version and in those of some faults. Each assignment has a statement of its own, so that no version
+/// changes the width or the sign in which another one is computed.
+fn choice(top: &str, number: usize, sound: &str, faulty: &[(usize, String)]) -> String {
+    let after = |text: &str| sound.find(text).map(|at| at + text.len());
+    let head = match sound.split(' ').next() {
+        Some("always") => after(") "),
+        Some("wire" | "assign") => after(" = "),
+        _ => None,
+    };
+    let (head, sound) = sound.split_at(head.unwrap_or_else(|| panic!("no fault can be planted in `{sound}`")));
+    let (before, always, target, after) = match head.strip_suffix(" = ") {
+        None => (String::new(), head, String::new(), String::new()),
+        Some(target) => {
+            let name = target.rsplit(' ').next().expect("there is a last word");
+            let declared = if target.starts_with("wire") { format!("{target};\n") } else { String::new() };
+            let before = format!("{declared}reg [$bits({name})-1:0] chosen_{number};\n");
+            let after = format!("assign {name} = chosen_{number};\n");
+            (before, "always @(*) ", format!("chosen_{number} = "), after)
+        }
+    };
+    let (mut beside, mut cases) = (String::new(), String::new());
+    for (fault, text) in faulty {
+        // What a fault adds stands in front of what it changes.
+        let mut added = items(text);
+        let version = added.pop().expect("an item is not empty");
+        let body = version.strip_prefix(head).unwrap_or_else(|| panic!("`{version}` does not begin with `{head}`"));
+        beside.extend(added);
+        cases.push_str(&format!("8'd{fault}: {target}{body}"));
+    }
+    format!("{before}{beside}{always}case ({top}.{ACTING})\n{cases}default: {target}{sound}endcase\n{after}")
+}
+
+/// The plan with every fault of cells.
+fn with_cells(plan: Plan<'_>) -> Plan<'_> {
+    let telegraph = Telegraph { fraction: 0.1, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 };
+    let write = Rates { p01: 0.03, p10: 0.01 };
+    let cells = CellFaults { device_seed: Some(11), stuck: [0.02, 0.03], telegraph, write };
+    Plan { noise: Noise { cells, ..plan.noise }, ..plan }
+}
+
+#[test]
+fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
+    let bench = bench();
+    // Noise shows the faults of the injector, its absence those that need untouched weights, such as exact ties.
+    let some = AtRisk { bits: [0x81, 0x81, 0], layers: 0b01011 };
+    let uneven = Rates { p01: 0.3, p10: 0.1 };
+    let plans = [
+        bench.masked(0.1, 3, AtRisk::EVERYTHING),
+        bench.plan(0.0, 3),
+        bench.masked(0.1, 3, some),
+        bench.masked(uneven, 3, AtRisk::EVERYTHING),
+        with_cells(bench.masked(0.0, 3, some)),
+        with_cells(bench.masked(uneven, 3, AtRisk::EVERYTHING)),
+    ];
+    let images = Ifmaps { first: 1, images: &bench.images, clean: None };
+    let build = |design: &Design| -> Model {
+        builder().build(design, Variant::default()).unwrap_or_else(|error| panic!("{error}"))
+    };
+    // Runs until there is a difference.
+    let run = |model: Model| -> Result<(Totals, Option<Found>), CosimError> {
+        let hardware: Hardware = model.into();
+        let mut totals = Totals::new(&bench.plan(0.0, 3));
+        let mut found = None;
+        for plan in &plans {
+            hafnia_cosim::run(plan, Engine::Both(&hardware), images, 1, &mut |batch| {
+                totals.add(&batch, &[]);
+                found = batch.difference;
+                found.is_none()
+            })?;
+            if found.is_some() {
+                break;
+            }
+        }
+        Ok((totals, found))
+    };
+    let assert_equal = |model: Model| {
+        let (totals, found) = run(model).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(found, None);
+        assert!(totals.images == 30 && totals.all().0 > 1000, "the run is too small to show the faults");
+    };
+
+    let sound = design(&bench.hw);
+    let faulty = faulty(&sound);
+    let (faulty, ()) = rayon::join(|| build(&faulty), || assert_equal(build(&sound)));
+    // Without a fault the added choices change nothing.
+    assert_equal(faulty.clone());
+
+    let miss = |(index, fault): (usize, &Fault)| match run(faulty.clone().with_input(ACTING, &[index as u32 + 1])) {
+        Ok((_, Some(found))) => {
+            println!("{}: {}", fault.name, found.difference);
+            None
+        }
+        Ok((_, None)) => Some(fault.name.to_owned()),
+        Err(error) => Some(format!("{}: {error}", fault.name)),
+    };
+    let unseen: Vec<_> = FAULTS.par_iter().enumerate().filter_map(miss).collect();
+    assert!(unseen.is_empty(), "faults that the comparison did not see: {unseen:#?}");
+}

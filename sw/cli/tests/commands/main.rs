@@ -1,0 +1,13 @@
+//! The commands as a user calls them.
+
+mod bad_input;
+mod common;
+mod engines;
+mod export;
+mod imports;
+mod presets;
+mod report;
+mod shard;
+mod slurm;
+mod sweep;
+mod watch;
