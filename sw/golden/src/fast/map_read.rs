@@ -2,7 +2,6 @@
 //! sums of the layer.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Keep, Noise, Site};
@@ -86,8 +85,6 @@ pub(super) struct Layer {
     taps: Vec<Vec<(u16, u16)>>,
     /// For each tap and pixel, its number among them; empty where no cell is faulty.
     ranks: Vec<Vec<u32>>,
-    /// By number of images less 1.
-    searches: Vec<Option<Arc<Search>>>,
 }
 
 /// The ifmaps, the first image of the group and the number of its images; and the hits of faulty cells.
@@ -163,10 +160,8 @@ impl MapReader {
     fn draw(&mut self, stream: Stream, bits: u8, stored: Stored<'_>, hits: &mut Vec<MapHit>) {
         let images = stored.2;
         let at_risk = u128::from_ne_bytes([bits; 16]);
-        let (layer, tree) = (&mut self.layers[stream.layer as usize], &self.tree);
-        let words = layer.words(images as u32);
-        layer.searches.resize(layer.searches.len().max(images), None);
-        let search = layer.searches[images - 1].get_or_insert_with(|| Arc::new(Search::new(words))).clone();
+        let (layer, tree) = (&self.layers[stream.layer as usize], &self.tree);
+        let search = Search::of(layer.words(images as u32));
         let mut lanes = seeded_lanes(stream.key(Site::Activations), self.lanes, tree);
         let start = hits.len();
         for (lane, l) in lanes.iter_mut().zip(0..) {
@@ -269,7 +264,6 @@ impl Layer {
             k_folds: shape.out_channels.div_ceil(hw.cols),
             taps: (0..shape.kind.taps() as usize).map(inside).collect(),
             ranks: Vec::new(),
-            searches: Vec::new(),
         }
     }
 

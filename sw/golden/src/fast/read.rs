@@ -2,6 +2,8 @@
 //!
 //! Words that hold a flip, see [`super::search`], go through the second level one by one, in order, see [`super::draw`].
 
+use std::sync::Arc;
+
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
@@ -101,7 +103,7 @@ struct Layer {
     shape: LayerShape,
     /// Input channel and tap of each word of an output fold.
     fold: Vec<(u16, u16)>,
-    search: Search,
+    search: Arc<Search>,
 }
 
 impl Reader {
@@ -266,7 +268,7 @@ impl Layer {
             let channels = first..channels.min(first + hw.rows as u16);
             fold.extend((0..shape.kind.taps() as u16).flat_map(|tap| channels.clone().map(move |c| (c, tap))));
         }
-        Self { shape, fold, search: Search::new(weight_words(hw, &shape)) }
+        Self { shape, fold, search: Search::of(weight_words(hw, &shape)) }
     }
 }
 

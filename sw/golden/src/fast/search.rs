@@ -5,8 +5,12 @@
 //! the bits of a component, one after the other, follow `x(n + k) = x(n) ^ x(n + q)`, of which each draw takes 32 and
 //! moves on by `s`, so that one XOR of 512 bits makes a new bit of all stretches.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use hafnia_config::fault::{CELL_GENERATOR, Tausworthe};
 
+use super::draw::has_wide_draw;
 use crate::generator::step;
 
 /// Stretches of a group: one bit each in a word.
@@ -56,8 +60,14 @@ pub(super) struct Found {
 }
 
 impl Search {
-    /// Prepares the search through `words` words.
-    pub fn new(words: u32) -> Self {
+    /// Returns the search through `words` words. Each is prepared once: every model of a sweep has the same layers.
+    pub fn of(words: u32) -> Arc<Self> {
+        static PREPARED: Mutex<BTreeMap<u32, Arc<Search>>> = Mutex::new(BTreeMap::new());
+        let mut prepared = PREPARED.lock().expect("nothing panics while it is held");
+        prepared.entry(words).or_insert_with(|| Arc::new(Self::new(words))).clone()
+    }
+
+    fn new(words: u32) -> Self {
         let stretch = words.div_ceil((GROUP * GROUPS) as u32);
         let jump = Jump::new(stretch);
         let mut starts = [const { Vec::new() }; 3];
@@ -78,16 +88,20 @@ impl Search {
 
     /// Finds the words whose first-level draw is at most `threshold`, in order, for a generator with these registers.
     pub fn find(&self, registers: [u32; 3], threshold: u32, found: &mut Found) {
+        self.find_with(registers, threshold, has_wide_draw(), found);
+    }
+
+    /// The same on the wide registers of the processor, or in plain Rust.
+    fn find_with(&self, registers: [u32; 3], threshold: u32, wide: bool, found: &mut Found) {
         self.start(registers, found);
         // The lowest bits of a register carry no state: the first draw has them, the streams do not.
         let first = registers.iter().fold(0, |u, z| u ^ z) <= threshold;
-        #[cfg(target_arch = "x86_64")]
-        if super::x86::has_avx512() {
+        match wide {
             // SAFETY: the processor has what the function is compiled for.
-            unsafe { super::x86::find_avx512(self.stretch, threshold, first, found) };
-            return found.sort(self);
+            #[cfg(target_arch = "x86_64")]
+            true => unsafe { super::x86::find_avx512(self.stretch, threshold, first, found) },
+            _ => found.find(self.stretch, first, |registers| at_most(registers, threshold)),
         }
-        found.find(self.stretch, first, |registers| at_most(registers, threshold));
         found.sort(self);
     }
 
@@ -274,14 +288,11 @@ mod tests {
             for threshold in [0, 0x0012_3456, 1 << 25, 1 << 28, 0x8765_4321, u32::MAX] {
                 let mut generator = CellGenerator::new(registers);
                 let want: Vec<u32> = (0..words).filter(|_| generator.draw() <= threshold).collect();
-                let (search, mut found) = (Search::new(words), Found::default());
-                search.find(registers, threshold, &mut found);
-                assert!(found.words == want, "{words} words, threshold {threshold:#x}");
-                search.start(registers, &mut found);
-                let first = registers.iter().fold(0, |u, z| u ^ z) <= threshold;
-                found.find(search.stretch, first, |registers| at_most(registers, threshold));
-                found.sort(&search);
-                assert!(found.words == want, "{words} words, threshold {threshold:#x}, plain");
+                let (search, mut found) = (Search::of(words), Found::default());
+                for wide in [false, has_wide_draw()] {
+                    search.find_with(registers, threshold, wide, &mut found);
+                    assert!(found.words == want, "{words} words, threshold {threshold:#x}, wide {wide}");
+                }
             }
         }
     }
