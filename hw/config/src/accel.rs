@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::fault::{self, AtRisk, CellFaults, Kind, Kinds, Noise, RateError, Rates, Site, node_sizes};
-use crate::protect::Code;
+use crate::protect::{Code, Codeword, LARGEST_CODEWORD, OnDetected};
 use crate::shape::LayerKind;
 
 /// Largest number of descriptors: PROGRAM_COUNT and FINISHED have 8 bits.
@@ -56,25 +56,108 @@ pub struct MemoryConfig {
     pub program_descriptors: u32,
 }
 
-/// Protection of the weight memory.
+/// Protection of the memories of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "ProtectionFile")]
 pub struct ProtectionConfig {
-    /// The code of the codec slot.
-    #[serde(default)]
+    /// The code of the weights.
     pub code: Code,
     /// Weights in one codeword: 1, 2, 4 or 8.
-    #[serde(default = "default_weights_per_codeword")]
     pub weights_per_codeword: u32,
+    /// The code of the biases, if it is not [`Code::for_biases`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub biases: Option<Code>,
+    /// What is read of a codeword whose errors are detected and not corrected.
+    #[serde(skip_serializing_if = "OnDetected::is_default")]
+    pub on_detected: OnDetected,
 }
 
-const fn default_weights_per_codeword() -> u32 {
-    8
+/// [`ProtectionConfig`] as written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProtectionFile {
+    #[serde(default)]
+    code: Code,
+    weights_per_codeword: Option<u32>,
+    biases: Option<Code>,
+    #[serde(default)]
+    on_detected: OnDetected,
+}
+
+impl From<ProtectionFile> for ProtectionConfig {
+    fn from(file: ProtectionFile) -> Self {
+        let ProtectionFile { code, weights_per_codeword, biases, on_detected } = file;
+        let weights_per_codeword = weights_per_codeword.unwrap_or_else(|| most_weights(code));
+        let biases = biases.filter(|&biases| biases != code.for_biases());
+        Self { code, weights_per_codeword, biases, on_detected }
+    }
 }
 
 impl Default for ProtectionConfig {
     fn default() -> Self {
-        Self { code: Code::None, weights_per_codeword: default_weights_per_codeword() }
+        ProtectionFile::default().into()
+    }
+}
+
+/// The most weights that a codeword of a code can hold.
+fn most_weights(code: Code) -> u32 {
+    let fits = |weights: &u32| Codeword::new(code, *weights, 8, OnDetected::Pass).is_some();
+    [8, 4, 2, 1].into_iter().find(fits).expect("every code has a codeword of one weight or more")
+}
+
+impl ProtectionConfig {
+    /// Returns a code of weights, and its like for biases, in words of `cols` weights.
+    pub fn of(code: Code, cols: u32) -> Self {
+        let fits = |weights: &u32| {
+            cols.is_multiple_of(*weights) && Codeword::new(code, *weights, 8, OnDetected::Pass).is_some()
+        };
+        let weights = [8, 4, 2, 1].into_iter().find(fits);
+        Self { code, weights_per_codeword: weights.unwrap_or_else(|| most_weights(code)), ..Self::default() }
+    }
+
+    /// Returns the code of the biases.
+    pub fn bias_code(&self) -> Code {
+        self.biases.unwrap_or(self.code.for_biases())
+    }
+
+    /// Returns the codewords of each site, in the order of [`Site::ALL`], in words of `cols` weights.
+    fn codewords(&self, cols: u32) -> Result<[Codeword; 3], ConfigError> {
+        let Self { code, weights_per_codeword: weights, on_detected, .. } = *self;
+        if ![1, 2, 4, 8].contains(&weights) {
+            let field = "protection.weights_per_codeword";
+            return Err(ConfigError::Choice { field, value: weights, allowed: "1, 2, 4, 8" });
+        }
+        if code != Code::None && !cols.is_multiple_of(weights) {
+            let fits = Code::all().filter(|&code| {
+                let weights = Self::of(code, cols).weights_per_codeword;
+                code != Code::None && cols.is_multiple_of(weights)
+            });
+            return Err(ConfigError::Code {
+                field: "code",
+                code,
+                reason: format!(
+                    "its codewords of {weights} weights do not divide a weight word of {cols} (array.cols); of the codes {} do",
+                    fits.map(|code| code.to_string()).collect::<Vec<_>>().join(", ")
+                ),
+            });
+        }
+        let of_weights = Codeword::new(code, weights, 8, on_detected).ok_or_else(|| {
+            let able = [1, 2, 4, 8].into_iter().filter(|&w| Codeword::new(code, w, 8, on_detected).is_some());
+            let able = able.map(|w| w.to_string()).collect::<Vec<_>>().join(", ");
+            ConfigError::Code {
+                field: "code",
+                code,
+                reason: format!(
+                    "it does not fit {weights} weights into a codeword of up to {LARGEST_CODEWORD} cells; `weights_per_codeword` can be {able}"
+                ),
+            }
+        })?;
+        let of_biases = Codeword::new(self.bias_code(), 1, 32, on_detected).ok_or_else(|| ConfigError::Code {
+            field: "biases",
+            code: self.bias_code(),
+            reason: "a bias has 32 bits; its codes are none, parity, secded-39-32, tmr, msb-tmr-K".to_owned(),
+        })?;
+        Ok([of_weights, of_biases, Codeword::plain(MAP_LANE_BYTES)])
     }
 }
 
@@ -177,6 +260,16 @@ pub enum ConfigError {
     /// The text is not a configuration.
     #[error("not a configuration: {0}")]
     Toml(String),
+    /// A code that does not fit.
+    #[error("`protection.{field}` is {code}: {reason}")]
+    Code {
+        /// Field, as written in TOML.
+        field: &'static str,
+        /// The code.
+        code: Code,
+        /// Why, and what would fit.
+        reason: String,
+    },
     /// No preset has this name.
     #[error("no preset `{name}`; there are: {known}")]
     UnknownPreset {
@@ -229,14 +322,8 @@ impl AccelConfig {
                 return Err(ConfigError::Range { field, value, low, high });
             }
         }
-        if ![1, 2, 4, 8].contains(&self.protection.weights_per_codeword) {
-            return Err(ConfigError::Choice {
-                field: "protection.weights_per_codeword",
-                value: self.protection.weights_per_codeword,
-                allowed: "1, 2, 4, 8",
-            });
-        }
-        Ok(Elaborated::new(self.clone()))
+        let codewords = self.protection.codewords(self.array.cols)?;
+        Ok(Elaborated::new(self.clone(), codewords))
     }
 
     /// Returns the SHA-256 of the configuration's canonical JSON, as hexadecimal. The name counts too.
@@ -259,8 +346,10 @@ pub struct Elaborated {
     pub lanes: u32,
     /// Weights in one codeword.
     pub lane_weights: u32,
-    /// Cells (stored bits) of one codeword, check bits included.
+    /// Cells (stored bits) of one codeword of weights, check bits included.
     pub codeword_bits: u32,
+    /// Codewords of each site, in the order of [`Site::ALL`].
+    pub codewords: [Codeword; 3],
     /// Address width of the weight memory.
     pub weight_address_bits: u32,
     /// Address width of a feature-map memory.
@@ -289,8 +378,10 @@ pub struct Elaborated {
     pub ports: [Port; 3],
     /// Sizes of the nodes of all trees in the hardware, largest first.
     pub node_sizes: Vec<u32>,
-    /// Cycles that the codec slot adds to a read.
+    /// Cycles that the decoder adds to a read of weights.
     pub codec_latency: u32,
+    /// Cycles that the decoder adds to a read of a bias.
+    pub bias_codec_latency: u32,
     /// Address width of the bias memory: output fold, then column.
     pub bias_address_bits: u32,
     /// Cycles for which the injector's generators are seeded before a layer starts.
@@ -311,6 +402,12 @@ pub struct Port {
 }
 
 impl Port {
+    /// Returns the number by which records of flips name a cell of a lane: the data first, as in the word, then the check cells.
+    pub const fn bit(&self, lane: u32, cell: u32) -> u32 {
+        let data = 8 * self.lane_bytes;
+        if cell < data { lane * data + cell } else { self.lanes * data + lane * (self.cells - data) + cell - data }
+    }
+
     /// Returns the words that seed its generators: a register each.
     const fn seed_words(&self) -> u32 {
         3 * self.cells * self.lanes
@@ -383,24 +480,34 @@ impl Elaborated {
         self.port(site).seed_words()
     }
 
-    fn new(config: AccelConfig) -> Self {
+    /// Returns the codewords of a site.
+    pub const fn codeword(&self, site: Site) -> &Codeword {
+        &self.codewords[site as usize]
+    }
+
+    /// Whether the memory of a site has a code.
+    pub const fn is_coded(&self, site: Site) -> bool {
+        !self.codeword(site).checks.is_empty()
+    }
+
+    fn new(config: AccelConfig, codewords: [Codeword; 3]) -> Self {
         let ArrayConfig { rows, cols } = config.array;
         let lane_weights = config.protection.weights_per_codeword;
         let lanes = cols.div_ceil(lane_weights);
-        let codeword_bits = config.protection.code.codeword_bits(8 * lane_weights);
+        let codeword_bits = codewords[0].cells();
         let injector = &config.injector;
         let cell_latency = if injector.of_cells() { fault::CELL_LATENCY } else { 0 };
         let injector_latency = cell_latency + if injector.has(Kind::Read) { fault::INJECTOR_LATENCY } else { 0 };
         let ports = [
             Port { lanes, lane_bytes: lane_weights, cells: codeword_bits },
-            Port { lanes: 1, lane_bytes: 4, cells: 32 },
+            Port { lanes: 1, lane_bytes: 4, cells: codewords[1].cells() },
             Port { lanes: rows.div_ceil(MAP_LANE_BYTES), lane_bytes: MAP_LANE_BYTES, cells: 8 * MAP_LANE_BYTES },
         ];
         let in_use: Vec<Port> = config.injector.read_sites().map(|site| ports[site as usize]).collect();
         let mut sizes: Vec<u32> = in_use.iter().flat_map(|port| node_sizes(port.cells)).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         sizes.dedup();
-        let codec_latency = config.protection.code.latency();
+        let [codec_latency, bias_codec_latency] = [0, 1].map(|site: usize| codewords[site].code.latency());
         let config_hash = u32::from_str_radix(&config.hash()[..8], 16).expect("hexadecimal digits");
         Self {
             rows,
@@ -421,6 +528,8 @@ impl Elaborated {
             injector_latency,
             cell_latency,
             codec_latency,
+            bias_codec_latency,
+            codewords,
             bias_address_bits: address_bits(config.memory.parameter_words * cols.next_power_of_two()),
             seed_cycles: in_use.iter().map(Port::seed_words).max().unwrap_or(0),
             ports,
@@ -503,6 +612,47 @@ mod tests {
         let mut config = presets::find("8x8").unwrap();
         config.array.rows = 17;
         assert_eq!(config.validate().unwrap_err().to_string(), "`array.rows` is 17, must be 2 to 16");
+    }
+
+    #[test]
+    fn codes_that_do_not_fit_are_refused_with_those_that_do() {
+        let with = |cols: u32, text: &str| {
+            let whole = presets::find("4x4").unwrap().to_toml();
+            let (before, _) = whole.split_once("[protection]").unwrap();
+            let mut config = AccelConfig::from_toml(&format!("{before}[protection]\n{text}")).unwrap();
+            config.array.cols = cols;
+            config.validate()
+        };
+        let refused = |cols, text| with(cols, text).unwrap_err().to_string();
+        let message = refused(4, "code = \"secded-72-64\"");
+        assert!(message.contains("8 weights do not divide a weight word of 4") && message.contains("secded-39-32"));
+        assert!(!message.contains("72-64,"), "{message}");
+        let message = refused(8, "code = \"secded-72-64\"\nweights_per_codeword = 4");
+        assert!(message.ends_with("`weights_per_codeword` can be 8"), "{message}");
+        let message = refused(8, "code = \"tmr\"\nweights_per_codeword = 8");
+        assert!(message.ends_with("`weights_per_codeword` can be 1, 2, 4"), "{message}");
+        let message = refused(8, "biases = \"secded-13-8\"");
+        assert!(message.starts_with("`protection.biases` is secded-13-8"), "{message}");
+        let hw = with(8, "code = \"secded-22-16\"\nbiases = \"tmr\"").unwrap();
+        assert_eq!(
+            hw.ports.map(|port| (port.lanes, port.lane_bytes, port.cells)),
+            [(4, 2, 22), (1, 4, 96), (1, 8, 64)]
+        );
+        let hw = with(8, "code = \"parity\"").unwrap();
+        assert_eq!(hw.ports.map(|port| (port.lanes, port.cells)), [(1, 72), (1, 33), (1, 64)]);
+        assert_eq!((hw.weight_latency, hw.bias_codec_latency), (2 + 1, 1));
+    }
+
+    /// What is the same hardware has the same hash, however it is written.
+    #[test]
+    fn a_default_that_is_written_out_does_not_change_the_hash() {
+        let written = presets::find("8x8").unwrap().to_toml();
+        let text =
+            |protection: &str| format!("{}[protection]\n{protection}", written.split_once("[protection]").unwrap().0);
+        let hash = |protection: &str| AccelConfig::from_toml(&text(protection)).unwrap().hash();
+        let long = "code = \"parity\"\nweights_per_codeword = 8\nbiases = \"parity\"\non_detected = \"pass\"";
+        assert_eq!(hash("code = \"parity\""), hash(long));
+        assert_ne!(hash("code = \"parity\""), hash("code = \"parity\"\nbiases = \"none\""));
     }
 
     #[test]

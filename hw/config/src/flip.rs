@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::fault::Site;
+use crate::protect::Codeword;
 
 /// One flipped bit of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,7 +16,8 @@ pub struct Flip {
     pub site: Site,
     /// Word, counted in the order of the site's reads in the run of the layer over the group, from 0.
     pub word: u32,
-    /// Bit within the word: `8 * column + bit` of a weight, bit of a bias, `8 * row + bit` of an activation.
+    /// Bit within the word: `8 * column + bit` of a weight, bit of a bias, `8 * row + bit` of an activation; from the bits of
+    /// data on the check cells, codeword after codeword.
     pub bit: u32,
     /// The stored bit; what was read is its opposite.
     pub before: bool,
@@ -35,11 +37,13 @@ impl fmt::Display for Flip {
     }
 }
 
-/// Flips by site, direction and bit of a byte.
+/// Flips by site, direction and bit of a byte; those of check cells apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlipCounts {
     /// By site in the order of [`Site::ALL`]; stored 0s read as 1 by bit of a byte, then stored 1s read as 0.
     pub counts: [[u64; 16]; 3],
+    /// Check cells by site: stored 0s read as 1, then stored 1s read as 0.
+    pub checks: [[u64; 2]; 3],
 }
 
 impl FlipCounts {
@@ -62,6 +66,15 @@ impl FlipCounts {
         }
     }
 
+    /// Counts flips of the cells of a codeword, check cells too, which hold `stored`.
+    pub fn add_codeword(&mut self, site: Site, word: &Codeword, flips: u128, stored: u128) {
+        self.add(site, flips & word.data_cells(), stored);
+        let checks = flips & word.check_cells();
+        let counts = &mut self.checks[site as usize];
+        counts[0] += u64::from((checks & !stored).count_ones());
+        counts[1] += u64::from((checks & stored).count_ones());
+    }
+
     /// Counts the flip of one bit of a byte that holds `stored`.
     pub fn add_one(&mut self, site: Site, bit: u32, stored: u8) {
         self.counts[site as usize][(bit % 8 + 8 * u32::from(stored >> (bit % 8) & 1)) as usize] += 1;
@@ -69,12 +82,13 @@ impl FlipCounts {
 
     /// Returns the number of all.
     pub fn total(&self) -> u64 {
-        self.counts.iter().flatten().sum()
+        self.counts.iter().flatten().chain(self.checks.iter().flatten()).sum()
     }
 
     /// Adds the counts of another run.
     pub fn merge(&mut self, other: &Self) {
-        for (sum, count) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
+        let sums = self.counts.iter_mut().flatten().chain(self.checks.iter_mut().flatten());
+        for (sum, count) in sums.zip(other.counts.iter().flatten().chain(other.checks.iter().flatten())) {
             *sum += count;
         }
     }

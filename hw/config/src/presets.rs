@@ -46,7 +46,7 @@ fn preset(
         clock_mhz: 80,
         array: ArrayConfig { rows, cols },
         memory: MemoryConfig { weight_words, map_words, accumulator_words, parameter_words, program_descriptors: 64 },
-        protection: ProtectionConfig { code: Code::None, weights_per_codeword: cols.min(8) },
+        protection: ProtectionConfig::of(Code::None, cols),
         injector: InjectorConfig { weights: Kinds::READ, biases: Kinds::READ, activations: Kinds::NONE },
     }
 }

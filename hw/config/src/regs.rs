@@ -43,8 +43,11 @@ pub struct Register {
     pub doc: String,
 }
 
-/// Offset of the first threshold of a node.
-const NODE_OFFSET: u32 = 32;
+/// Returns the offset of the first threshold of the node of a place in [`Elaborated::node_sizes`]; codes can make more sizes than
+/// have room side by side.
+const fn node_offset(place: u32) -> u32 {
+    if place < 16 { 32 + 2 * place } else { 184 + 2 * (place - 16) }
+}
 
 /// The thinning thresholds of a node, as registers name them, and what they are.
 pub struct Shares([(&'static str, &'static str); 5]);
@@ -181,8 +184,12 @@ fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &st
     ];
     for site in hw.config.injector.sites() {
         let (name, offset) = (site.name().to_uppercase(), 14 + 2 * site as u32);
-        let bits = format!("Bits of each byte of the {site} that are at risk; with 0 nothing is drawn for them.");
-        list.push(register(&bits_register(site), offset, ReadWrite, 8, 0, &bits));
+        let mut bits = format!("Bits of each byte of the {site} that are at risk; with 0 nothing is drawn for them.");
+        let word = hw.codeword(site);
+        if !word.checks.is_empty() {
+            bits.push_str(" Bit 8: check cells are at risk too.");
+        }
+        list.push(register(&bits_register(site), offset, ReadWrite, word.risk_bits(), 0, &bits));
         if hw.config.injector.at(site).has(Kind::Read) {
             let word =
                 format!("Threshold of the first level for {site}: T - 1 of equation (1) in `docs/fault-model.md`.");
@@ -205,10 +212,17 @@ fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &st
                 );
                 list.push(register(&name, offset, Access::ReadOnly, 32, 0, &doc));
             }
+            if !hw.codeword(site).checks.is_empty() {
+                let name = format!("FLIPS_{}_{from}{to}_CHECK", site.name().to_uppercase());
+                let doc =
+                    format!("Check cells of the {site} that held {from} and were read as {to}; saturates at 2^32 - 1.");
+                let offset = check_flips_offset(site) + n as u32;
+                list.push(register(&name, offset, Access::ReadOnly, 32, 0, &doc));
+            }
         }
     }
     for (i, size) in hw.node_sizes.iter().enumerate() {
-        let offset = NODE_OFFSET + 2 * i as u32;
+        let offset = node_offset(i as u32);
         let both = format!("Threshold T - 1 of a node of {size} cells: both halves hold a candidate.");
         let left = format!("Threshold T - 1 of a node of {size} cells: the lower half holds a candidate.");
         list.push(register(&format!("INJECT_BOTH_{size}"), offset, ReadWrite, 32, 0, &both));
@@ -222,6 +236,11 @@ pub const fn flips_offset(site: Site) -> u32 {
     128 + 16 * site as u32
 }
 
+/// Returns the offset of the first of the two counts of flips of a site's check cells: of those that held 0, then 1.
+pub const fn check_flips_offset(site: Site) -> u32 {
+    176 + 2 * site as u32
+}
+
 /// Returns what the registers of faults hold for `noise` in a run, by name; those that the hardware does not have are not
 /// among them.
 pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(String, u32)> {
@@ -231,7 +250,9 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
     let keep = noise.thresholds[0].keep;
     list.push(("INJECT_WEAK".to_owned(), keep.map_or(0, |keep| 1 << u32::from(keep.weak))));
     for site in hw.config.injector.sites() {
-        list.push((bits_register(site), noise.at_risk.bits[site as usize].into()));
+        let bits = u32::from(noise.at_risk.bits[site as usize]);
+        let checks = bits != 0 && noise.at_risk.checks && !hw.codeword(site).checks.is_empty();
+        list.push((bits_register(site), bits | u32::from(checks) << 8));
     }
     for (site, thresholds) in &trees {
         list.push((format!("INJECT_WORD_{}", site.name().to_uppercase()), thresholds.word));
@@ -372,17 +393,25 @@ counters! {
     cells_biases,
     /// Cells of activations read: bits of real channels; padding is not read.
     cells_activations,
-    /// Bits of weights that were read wrong.
+    /// Cells of weights, and in codewords check cells, that were read wrong.
     flips_weights,
-    /// Bits of biases that were read wrong.
+    /// Cells of biases, and their check cells, that were read wrong.
     flips_biases,
     /// Bits of activations that were read wrong.
     flips_activations,
+    /// Codewords of weights (with parity or copies: weights) in which the decoder corrected errors, or check cells; 0 without a code.
+    corrected_weights,
+    /// Codewords of weights (with parity: weights) in which it detected errors that it did not correct.
+    detected_weights,
+    /// Biases that were corrected, or whose check cells were.
+    corrected_biases,
+    /// Biases whose errors were detected and not corrected.
+    detected_biases,
 }
 
 impl LayerCounters {
     /// Number of counters.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 14;
     /// Host words of one descriptor's counters.
     pub const STRIDE: u32 = 16;
 

@@ -9,6 +9,7 @@ mod host;
 mod inject;
 mod mem;
 mod output;
+mod protect;
 mod top;
 mod wire;
 

@@ -3,8 +3,10 @@
 mod ports;
 
 use hafnia_config::Elaborated;
+use hafnia_config::accel::Port;
 use hafnia_config::fault::{Kind, Site};
 use hafnia_config::program::DESCRIPTOR_WORDS;
+use hafnia_config::protect::Codeword;
 use hafnia_config::regs::{ADDRESS_BITS, LayerCounters};
 use rust_hdl::core::prelude::*;
 
@@ -23,6 +25,8 @@ use crate::mem::block_ram::BlockRam;
 use crate::mem::map::MapMemory;
 use crate::mem::read_port::ReadPort;
 use crate::mem::weight::WeightMemory;
+use crate::protect::decode_port::DecodePort;
+use crate::protect::encoder::Encoder;
 use crate::wire::Wire;
 use ports::{Side, Write, map_address};
 
@@ -72,6 +76,10 @@ pub struct Top {
     weight_port: Vec<ReadPort>,
     bias_port: Vec<ReadPort>,
     map_port: Vec<ReadPort>,
+    weight_encoder: Vec<Encoder>,
+    bias_encoder: Vec<Encoder>,
+    weight_decoder: Vec<DecodePort>,
+    bias_decoder: Vec<DecodePort>,
     weight_faults: Vec<WriteFaults>,
     bias_faults: Vec<WriteFaults>,
     map_faults: Vec<WriteFaults>,
@@ -89,10 +97,26 @@ impl Top {
     pub fn new(hw: &Elaborated) -> Self {
         let memory = &hw.config.memory;
         let port = |site| ReadPort::new(hw, site).into_iter().collect();
+        let is_coded = |site| !hw.codeword(site).checks.is_empty();
+        let encoder = |site| {
+            let lanes = if is_coded(site) { hw.port(site).lanes } else { 0 };
+            (0..lanes).map(|_| Encoder::new(hw.codeword(site))).collect()
+        };
+        let decoder = |site| DecodePort::new(hw, site).into_iter().collect();
+        // Without a code what lies beyond the word is not written.
         let write_faults = |site: Site, bytes, beside| {
             let is = hw.config.injector.at(site).has(Kind::Write);
-            is.then(|| WriteFaults::new(site, bytes, beside)).into_iter().collect()
+            let faults = || match is_coded(site) {
+                true => WriteFaults::new(site, hw.codeword(site), hw.port(site).lanes, beside),
+                false => WriteFaults::new(site, &Codeword::plain(1), bytes, beside),
+            };
+            is.then(faults).into_iter().collect()
         };
+        let [flip_bits, bias_flip_bits] =
+            [(Site::Weights, 8 * hw.cols), (Site::Biases, 32)].map(|(site, data)| match is_coded(site) {
+                true => hw.port(site).cells * hw.port(site).lanes,
+                false => data,
+            });
         let mut top = Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -114,12 +138,12 @@ impl Top {
             flip_layer_o: Wire::new(8),
             flip_group_o: Wire::new(16),
             flip_address_o: Wire::new(32),
-            flip_before_o: Wire::new(8 * hw.cols),
-            flip_mask_o: Wire::new(8 * hw.cols),
+            flip_before_o: Wire::new(flip_bits),
+            flip_mask_o: Wire::new(flip_bits),
             bias_flip_valid_o: Wire::new(1),
             bias_flip_address_o: Wire::new(32),
-            bias_flip_before_o: Wire::new(32),
-            bias_flip_mask_o: Wire::new(32),
+            bias_flip_before_o: Wire::new(bias_flip_bits),
+            bias_flip_mask_o: Wire::new(bias_flip_bits),
             map_flip_valid_o: Wire::new(1),
             map_flip_address_o: Wire::new(32),
             map_flip_before_o: Wire::new(8 * hw.rows),
@@ -128,7 +152,7 @@ impl Top {
             registers: RegisterBank::new(hw),
             program_store: BlockRam::new(32, memory.program_descriptors * DESCRIPTOR_WORDS),
             counter_store: BlockRam::new(32, memory.program_descriptors * LayerCounters::STRIDE),
-            counters: Counters::default(),
+            counters: Counters::new(hw),
             sequencer: Sequencer::new(hw),
             weights: WeightMemory::new(hw),
             biases: BiasMemory::new(hw),
@@ -137,6 +161,10 @@ impl Top {
             weight_port: port(Site::Weights),
             bias_port: port(Site::Biases),
             map_port: port(Site::Activations),
+            weight_encoder: encoder(Site::Weights),
+            bias_encoder: encoder(Site::Biases),
+            weight_decoder: decoder(Site::Weights),
+            bias_decoder: decoder(Site::Biases),
             weight_faults: write_faults(Site::Weights, hw.cols, 1 + hw.weight_address_bits),
             bias_faults: write_faults(Site::Biases, 4, 1 + hw.bias_address_bits),
             map_faults: write_faults(Site::Activations, hw.rows, hw.rows + 1 + hw.map_address_bits),
@@ -264,6 +292,10 @@ impl Top {
             (&mut self.counters.weight_flips_i, "counters_weight_flips_i", "weight_flip_count".to_owned()),
             (&mut self.counters.bias_flips_i, "counters_bias_flips_i", "bias_flip_count".to_owned()),
             (&mut self.counters.map_flips_i, "counters_map_flips_i", "map_flip_count".to_owned()),
+            (&mut self.counters.weights_corrected_i, "counters_weights_corrected_i", "weight_corrected".to_owned()),
+            (&mut self.counters.weights_detected_i, "counters_weights_detected_i", "weight_detected".to_owned()),
+            (&mut self.counters.biases_corrected_i, "counters_biases_corrected_i", "bias_corrected".to_owned()),
+            (&mut self.counters.biases_detected_i, "counters_biases_detected_i", "bias_detected".to_owned()),
             (&mut self.counters.select_i, "counters_select_i", "sequencer_count_select_o".to_owned()),
             (&mut self.sequencer.start_i, "sequencer_start_i", "registers_start_o".to_owned()),
             (&mut self.sequencer.stop_i, "sequencer_stop_i", "registers_stop_o".to_owned()),
@@ -293,6 +325,7 @@ impl Top {
         let (bits, address) = (8 * hw.cols, hw.weight_address_bits);
         let write = "host_weight_write_o | stream_write";
         let data = format!("host_weight_write_o ? host_weight_data_o : ws_data_i[{}:0]", bits - 1);
+        let data = encoded(&mut text, "weight", &mut self.weight_encoder, &data, bits, hw.port(Site::Weights));
         let written = match self.weight_faults.first_mut() {
             None => [write.to_owned(), "host_weight_address_o".to_owned(), data],
             Some(faults) => {
@@ -321,6 +354,12 @@ impl Top {
         weights.clk_i.connect();
         weights.rst_i.connect();
         let [write, write_address, write_data] = &written;
+        let port = hw.port(Site::Weights);
+        // Without a code a word may end before its last lane does.
+        let write_data = &match self.weight_encoder.is_empty() {
+            true => padded(write_data, bits, port.cells * port.lanes),
+            false => write_data.clone(),
+        };
         let read_address = format!("sequencer_weight_address_o[{}:0]", address - 1);
         for (port, name, from) in [
             (&mut weights.stream_i, "stream_i", "registers_weight_stream_o"),
@@ -346,15 +385,16 @@ impl Top {
              wire [{}:0] bias_address = {{host_column_address_o[{fold_top}:0], host_offset_o[{column_bits}:1]}};\n",
             address - 1
         );
+        let data = encoded(&mut text, "bias", &mut self.bias_encoder, "host_data_o", 32, hw.port(Site::Biases));
         let written = match self.bias_faults.first_mut() {
-            None => ["|host_bias_write_o".to_owned(), "bias_address".to_owned(), "host_data_o".to_owned()],
+            None => ["|host_bias_write_o".to_owned(), "bias_address".to_owned(), data],
             Some(faults) => {
                 text += &Write {
                     at_risk: "registers_write_place_o[31]",
                     address: &padded("bias_address", address, 32),
                     epoch: "registers_write_epoch_o",
                     beside: "{|host_bias_write_o, bias_address}",
-                    data: "host_data_o",
+                    data: &data,
                     site: Site::Biases,
                 }
                 .wire(faults, "bias");
@@ -388,6 +428,7 @@ impl Top {
                 site: Site::Weights,
                 name: "weight",
                 port: self.weight_port.first_mut(),
+                decoder: self.weight_decoder.first_mut(),
                 issue: "sequencer_weight_read_o".to_owned(),
                 address: "sequencer_weight_address_o".to_owned(),
                 live: ("sequencer_weight_live_o", hw.cols),
@@ -399,10 +440,11 @@ impl Top {
                 site: Site::Biases,
                 name: "bias",
                 port: self.bias_port.first_mut(),
+                decoder: self.bias_decoder.first_mut(),
                 issue: "biases_read_o".to_owned(),
                 address: padded("biases_address_o", hw.bias_address_bits, 32),
                 live: ("4'hf", 4),
-                code: ("biases_word_o", 32),
+                code: ("biases_word_o", hw.port(Site::Biases).cells),
                 bits: 32,
                 delay: hw.injector_latency,
             },
@@ -410,6 +452,7 @@ impl Top {
                 site: Site::Activations,
                 name: "map",
                 port: self.map_port.first_mut(),
+                decoder: None,
                 issue: "feeder_word_o".to_owned(),
                 address: map_address("sequencer_source_o", "feeder_address_o", map),
                 live: ("feeder_word_rows_o", hw.rows),
@@ -535,6 +578,21 @@ impl Top {
         }
         text
     }
+}
+
+/// Wires the encoders of a memory's words: returns what is written for `data` of `bits` bits.
+fn encoded(text: &mut String, name: &str, encoders: &mut [Encoder], data: &str, bits: u32, port: Port) -> String {
+    let data_bits = 8 * port.lane_bytes;
+    if encoders.is_empty() {
+        return data.to_owned();
+    }
+    text.push_str(&format!("wire [{}:0] {name}_data = {data};\n", bits - 1));
+    for (l, encoder) in (0..).zip(&mut *encoders) {
+        let slice = format!("{name}_data[{}:{}]", data_bits * (l + 1) - 1, data_bits * l);
+        text.push_str(&encoder.data_i.drive(&format!("{name}_encoder_{l}_data_i"), &slice));
+    }
+    let words: Vec<String> = (0..encoders.len()).rev().map(|l| format!("{name}_encoder_{l}_code_o")).collect();
+    format!("{{{}}}", words.join(", "))
 }
 
 /// Highest address bit of a memory of `depth` words.

@@ -70,8 +70,8 @@ pub enum Difference {
         site: Site,
         /// The stored bit.
         before: bool,
-        /// Bit of a byte.
-        bit: usize,
+        /// Bit of a byte; none for check cells.
+        bit: Option<usize>,
         /// The hardware's value.
         got: u64,
         /// The golden model's value.
@@ -121,7 +121,8 @@ impl fmt::Display for Difference {
             }
             Self::FlipCount { site, before, bit, got, want } => {
                 let (before, after) = (u8::from(*before), u8::from(!before));
-                write!(f, "flips of {site}, {before} to {after}, bit {bit} of bytes: got {got}, want {want}")
+                let cells = bit.map_or_else(|| "check cells".to_owned(), |bit| format!("bit {bit} of bytes"));
+                write!(f, "flips of {site}, {before} to {after}, {cells}: got {got}, want {want}")
             }
             Self::Unfinished { layer, status } => write!(f, "layer {layer} did not run to its end: {status}"),
         }
@@ -192,9 +193,13 @@ fn counters(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Difference
 fn flip_counts(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
     for site in Site::ALL {
         for before in [false, true] {
-            let (got, want) = (got.flip_counts.of(site, before), want.flip_counts.of(site, before));
-            if let Some(bit) = (0..8).find(|&bit| got[bit] != want[bit]) {
-                return Some(Difference::FlipCount { site, before, bit, got: got[bit], want: want[bit] });
+            let (got, want) = (&got.flip_counts, &want.flip_counts);
+            let checks = [got, want].map(|counts| counts.checks[site as usize][usize::from(before)]);
+            let (got, want) = (got.of(site, before), want.of(site, before));
+            let bits = (0..8).map(|bit| (Some(bit), got[bit], want[bit]));
+            let differs = bits.chain([(None, checks[0], checks[1])]).find(|(_, got, want)| got != want);
+            if let Some((bit, got, want)) = differs {
+                return Some(Difference::FlipCount { site, before, bit, got, want });
             }
         }
     }

@@ -86,6 +86,8 @@ pub struct BatchReport {
     pub counters: Vec<(usize, LayerCounters)>,
     /// Flips by site, direction and bit of a byte.
     pub flip_counts: FlipCounts,
+    /// Of the golden model, units of weights and biases that were read wrong without any being detected.
+    pub silent: Option<[u64; 2]>,
     /// With [`Engine::Both`], the number of ofmap values and logits compared.
     pub compared: u64,
     /// With [`Engine::Both`], the first difference.
@@ -210,11 +212,10 @@ impl<'a> Worker<'a> {
                 let all = run[0].start..run[run.len() - 1].end;
                 let results = golden.batches(all.start, images(&all), depth);
                 assert_eq!(results.len(), run.len(), "ranges are hardware batches");
-                reports.extend(run.iter().zip(results).map(
-                    |(range, BatchResult { outputs, flips, counters, flip_counts })| {
-                        report(range.start, outputs, flips, counters, flip_counts)
-                    },
-                ));
+                reports.extend(run.iter().zip(results).map(|(range, result)| {
+                    let BatchResult { outputs, flips, counters, flip_counts, silent } = result;
+                    BatchReport { silent: Some(silent), ..report(range.start, outputs, flips, counters, flip_counts) }
+                }));
             }
             return Ok(reports);
         };
@@ -259,6 +260,7 @@ fn simulated(
     }
     Ok(BatchReport {
         compared,
+        silent: want.map(|want| want.silent),
         difference: found,
         ..report(first, got.outputs, got.flips, got.counters, got.flip_counts)
     })

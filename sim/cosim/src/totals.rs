@@ -4,8 +4,7 @@ use hafnia_config::fault::{AtRisk, Site};
 use hafnia_config::flip::FlipCounts;
 use hafnia_config::regs::LayerCounters;
 use hafnia_golden::conv::arg_max;
-use hafnia_golden::fast::Writes;
-use hafnia_golden::network::Network;
+use hafnia_golden::fast::{Coded, Writes, check_cells};
 
 use crate::Plan;
 use crate::run::BatchReport;
@@ -22,6 +21,8 @@ pub struct Totals {
     /// Where writes fail, the cells at risk of the parameters that a pulse left wrong and all of them, each those that are to
     /// hold 0 and 1.
     written: Option<[[u64; 2]; 2]>,
+    /// By layer, the check cells at risk of one read of the weights, and of the biases.
+    checks: Vec<[u64; 2]>,
     /// Images.
     pub images: u64,
     /// Images whose largest logit is that of their label.
@@ -34,6 +35,8 @@ pub struct Totals {
     pub parameters_at_risk: [u64; 2],
     /// Flips by site, direction and bit of a byte.
     pub flip_counts: FlipCounts,
+    /// Units of weights and biases read wrong without any being detected; of the golden model alone.
+    pub silent: Option<[u64; 2]>,
     /// Cycles of each layer, summed over its descriptors.
     pub layer_cycles: Vec<u64>,
     /// Ofmap values and logits compared.
@@ -44,30 +47,49 @@ impl Totals {
     /// Returns the totals of no batch.
     pub fn new(plan: &Plan<'_>) -> Self {
         let at_risk = plan.noise.at_risk;
-        let parameters = [Site::Weights, Site::Biases];
-        let stored = Writes::new(plan.hw, &plan.noise, plan.seed);
-        let stored = stored.map(|writes| writes.network(plan.hw, plan.schedule, plan.network));
-        let both = |layer: usize, count: &dyn Fn(Site, u8) -> [u64; 2]| {
-            let [weights, biases] = parameters.map(|site| count(site, at_risk.bits_in(site, layer as u32)));
-            [weights[0] + biases[0], weights[1] + biases[1]]
-        };
+        let writes = Writes::new(plan.hw, &plan.noise, plan.seed);
+        let stored = writes.as_ref().map(|writes| writes.network(plan.hw, plan.schedule, plan.network));
         let layers = 0..plan.network.layers.len();
-        let held = |of: &Network| layers.clone().map(|l| both(l, &|site, mask| of.held(l, site, mask))).collect();
-        let wrong = |stored: &Network| {
-            let network = plan.network;
-            layers.clone().map(|l| both(l, &|site, mask| network.wrong_in(stored, l, site, mask))).collect::<Vec<_>>()
+        let parameters = [Site::Weights, Site::Biases];
+        let is_at_risk = |layer: usize, site| at_risk.bits_in(site, layer as u32) != 0;
+        let checks_of = |layer: usize| {
+            let counts = |site| match at_risk.checks && is_at_risk(layer, site) {
+                true => check_cells(plan.hw, site, &plan.network.layers[layer]),
+                false => [0; 2],
+            };
+            parameters.map(counts)
         };
-        let sum = |counts: Vec<[u64; 2]>| counts.iter().fold([0; 2], |sum, of| [sum[0] + of[0], sum[1] + of[1]]);
+        let checks: Vec<[[u64; 2]; 2]> = layers.clone().map(checks_of).collect();
+        // Cells that are to hold 0 and 1, and those of them that writes left wrong.
+        let meant = |layer: usize| {
+            let data = parameters.map(|site| plan.network.held(layer, site, at_risk.bits_in(site, layer as u32)));
+            add(data.into_iter().chain(checks[layer]))
+        };
+        let coded = parameters.map(|site| Coded::new(plan.hw, site, plan.schedule, plan.network, writes.as_ref()));
+        let wrong = |layer: usize| {
+            let of_site = |(site, coded): (Site, &Option<Coded>)| match (coded, &stored) {
+                (Some(coded), _) => coded.wrong_in(layer),
+                (None, Some(stored)) => plan.network.wrong_in(stored, layer, site, at_risk.bits_in(site, layer as u32)),
+                (None, None) => [0; 2],
+            };
+            add(parameters.into_iter().zip(&coded).map(of_site))
+        };
+        let held = |layer: usize| {
+            let ([zeros, ones], [risen, fallen]) = (meant(layer), wrong(layer));
+            [zeros - risen + fallen, ones - fallen + risen]
+        };
         Self {
             at_risk,
-            written: stored.as_ref().map(|stored| [sum(wrong(stored)), sum(held(plan.network))]),
-            held: held(stored.as_ref().unwrap_or(plan.network)),
+            written: stored.is_some().then(|| [add(layers.clone().map(wrong)), add(layers.clone().map(meant))]),
+            held: layers.clone().map(held).collect(),
+            checks: checks.iter().map(|sites| sites.map(|[zeros, ones]| zeros + ones)).collect(),
             parameters_at_risk: [0; 2],
             images: 0,
             correct: 0,
             counters: [0; LayerCounters::COUNT],
             cells_at_risk: [0; 3],
             flip_counts: FlipCounts::default(),
+            silent: None,
             layer_cycles: Vec::new(),
             compared: 0,
         }
@@ -77,6 +99,10 @@ impl Totals {
     pub fn add(&mut self, batch: &BatchReport, labels: &[u8]) {
         self.images += u64::from(batch.images);
         self.flip_counts.merge(&batch.flip_counts);
+        if let Some(silent) = batch.silent {
+            let sums = self.silent.get_or_insert_default();
+            sums.iter_mut().zip(silent).for_each(|(sum, silent)| *sum += silent);
+        }
         self.compared += batch.compared;
         let classes = batch.logits.iter().map(|logits| arg_max(logits.view()));
         self.correct += classes.zip(labels).filter(|(class, label)| *class == usize::from(**label)).count() as u64;
@@ -88,6 +114,9 @@ impl Totals {
             for (site, cells) in Site::ALL.into_iter().zip(&mut self.cells_at_risk) {
                 let bits = self.at_risk.bits_in(site, *layer as u32).count_ones();
                 *cells += u64::from(counters.cells(site)) / 8 * u64::from(bits);
+            }
+            for (cells, checks) in self.cells_at_risk.iter_mut().zip(self.checks[*layer]) {
+                *cells += checks;
             }
             for (sum, cells) in self.parameters_at_risk.iter_mut().zip(self.held[*layer]) {
                 *sum += cells;
@@ -112,9 +141,15 @@ impl Totals {
         self.correct as f64 / self.images as f64
     }
 
-    /// Returns the bits read wrong at a site.
+    /// Returns the cells read wrong at a site.
     pub fn flips(&self, site: Site) -> u64 {
-        self.flip_counts.counts[site as usize].iter().sum()
+        self.flips_of(site, false) + self.flips_of(site, true)
+    }
+
+    /// Returns those of them that held this value.
+    pub fn flips_of(&self, site: Site, before: bool) -> u64 {
+        let checks = self.flip_counts.checks[site as usize][usize::from(before)];
+        self.flip_counts.of(site, before).iter().sum::<u64>() + checks
     }
 
     /// Returns the bits read wrong, and the cells read that were at risk, of all sites.
@@ -139,7 +174,7 @@ impl Totals {
         let known = self.zeros_at_risk().is_some();
         [false, true].map(|before| {
             let cells = self.parameters_at_risk[usize::from(before)];
-            let flips: u64 = Site::ALL.map(|site| self.flip_counts.of(site, before).iter().sum::<u64>()).iter().sum();
+            let flips: u64 = Site::ALL.map(|site| self.flips_of(site, before)).iter().sum();
             (known && cells > 0).then(|| flips as f64 / cells as f64)
         })
     }
@@ -158,6 +193,10 @@ impl Totals {
         let (flips, cells) = self.all();
         rate_interval(flips, cells)
     }
+}
+
+fn add(counts: impl Iterator<Item = [u64; 2]>) -> [u64; 2] {
+    counts.fold([0; 2], |sum, of| [sum[0] + of[0], sum[1] + of[1]])
 }
 
 /// Returns the 99.9% Wilson score interval of a bit-error rate: the rates under which the flips counted would not be a

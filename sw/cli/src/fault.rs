@@ -32,6 +32,9 @@ pub struct FaultArgs {
     /// Bits of each byte that are at risk, as a mask such as 0x80 for the sign bits; or SITE=MASK,... for sites apart.
     #[arg(long, value_name = "MASK", value_delimiter = ',', value_parser = mask)]
     bits: Vec<(Option<Site>, u8)>,
+    /// Whether check cells are at risk as well, in memories that have a code.
+    #[arg(long, value_name = "true|false")]
+    check_bits: Option<bool>,
     /// Layers at risk, separated by commas, the first being 0; without it all.
     #[arg(long, value_name = "L,...", value_delimiter = ',')]
     layers: Option<Vec<u32>>,
@@ -95,6 +98,7 @@ impl FaultArgs {
             }
         }
         spec.sites = self.sites.clone().or(spec.sites);
+        spec.check_bits = self.check_bits.or(spec.check_bits);
         spec.layers = self.layers.clone().or(spec.layers);
         spec.cells = self.cells.unwrap_or(spec.cells);
         Ok(spec)

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
+use hafnia_config::accel::ProtectionConfig;
+use hafnia_config::protect::Code;
 use hafnia_config::{AccelConfig, Elaborated, presets};
 
 use crate::console::Failure;
@@ -16,6 +18,10 @@ pub struct HardwareArgs {
     /// Named configuration.
     #[arg(long, value_name = "NAME", default_value = "8x8", value_parser = preset_names())]
     preset: String,
+    /// Code of weights and biases in place of the configuration's: none, parity, secded-13-8, secded-22-16, secded-39-32,
+    /// secded-72-64, tmr, msb-tmr-K; see docs/protection.md.
+    #[arg(long, value_name = "CODE")]
+    protect: Option<Code>,
 }
 
 fn preset_names() -> PossibleValuesParser {
@@ -26,21 +32,31 @@ impl HardwareArgs {
     /// Reads and checks the configuration.
     pub fn resolve(&self) -> Result<Elaborated, Failure> {
         let Some(path) = &self.config else {
-            return Ok(presets::find(&self.preset)?.validate()?);
+            return Ok(self.protected(presets::find(&self.preset)?).validate()?);
         };
         let named = |what: String, help| Failure::new(format!("{}: {what}", path.display()), help);
         let text = hafnia_files::read_text(path, AccelConfig::LARGEST_FILE)
             .map_err(|e| named(e.to_string(), "pass a TOML file that can be read, or `--preset`"))?;
         AccelConfig::from_toml(&text)
-            .and_then(|c| c.validate())
+            .and_then(|c| self.protected(c).validate())
             .map_err(|e| named(e.to_string(), "correct the file, see docs/configuration.md"))
+    }
+
+    /// Puts the code asked for in place of the configuration's, and its name behind the configuration's.
+    fn protected(&self, config: AccelConfig) -> AccelConfig {
+        let Some(code) = self.protect else { return config };
+        let protection = ProtectionConfig::of(code, config.array.cols);
+        let name = if code == Code::None { config.name } else { format!("{}-{code}", config.name) };
+        AccelConfig { name, protection, ..config }
     }
 
     /// Returns the flags that choose the same hardware.
     pub fn flags(&self) -> Vec<String> {
-        match &self.config {
+        let mut flags = match &self.config {
             Some(path) => vec!["--config".into(), path.display().to_string()],
             None => vec!["--preset".into(), self.preset.clone()],
-        }
+        };
+        flags.extend(self.protect.iter().flat_map(|code| ["--protect".to_owned(), code.to_string()]));
+        flags
     }
 }

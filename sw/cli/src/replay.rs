@@ -48,6 +48,7 @@ impl VerifyCommand {
             .option("--seed", Some(seed))
             .options("--sites", at_risk.sites())
             .options("--bits", own.map(|(site, bits)| format!("{site}=0x{bits:02x}")))
+            .option("--check-bits", (!at_risk.checks).then_some(false))
             .options("--layers", list.filter(|_| some))
             .option("--cells", Some(cells.to_string()).filter(|cells| !cells.is_empty()))
     }

@@ -38,6 +38,8 @@ pub struct Row {
     pub draws: &'static str,
     pub protection: String,
     pub counters: BTreeMap<&'static str, u64>,
+    /// Units read wrong without any being detected, which the golden model alone knows.
+    pub silent: Option<BTreeMap<&'static str, u64>>,
     pub cycles: Cycles,
     pub seconds: f64,
     #[serde(flatten)]
@@ -59,6 +61,8 @@ pub struct SiteRow {
     pub flips: u64,
     pub flips_01: [u64; 8],
     pub flips_10: [u64; 8],
+    /// Check cells that held 0 and 1; null without a code.
+    pub flips_check: Option<[u64; 2]>,
 }
 
 #[derive(Serialize)]
@@ -91,8 +95,12 @@ impl Row {
         let (flips, cells_at_risk) = totals.all();
         let site = |site: Site| {
             let [flips_01, flips_10] = [false, true].map(|before| totals.flip_counts.of(site, before));
+            let flips_check = setup.hw.is_coded(site).then(|| totals.flip_counts.checks[site as usize]);
             let (bit_mask, cells_at_risk) = (at_risk.bits[site as usize], totals.cells_at_risk[site as usize]);
-            (site.name(), SiteRow { bit_mask, cells_at_risk, flips: totals.flips(site), flips_01, flips_10 })
+            (
+                site.name(),
+                SiteRow { bit_mask, cells_at_risk, flips: totals.flips(site), flips_01, flips_10, flips_check },
+            )
         };
         Self {
             engine,
@@ -121,6 +129,7 @@ impl Row {
             draws: plan.noise.draws.name(),
             protection: setup.hw.config.protection.code.to_string(),
             counters: LayerCounters::NAMES.into_iter().zip(totals.counters).collect(),
+            silent: totals.silent.map(|silent| ["weights", "biases"].into_iter().zip(silent).collect()),
             cycles: Cycles { total: totals.counter("cycles"), per_layer: totals.layer_cycles.clone() },
             seconds,
             comparison: None,

@@ -4,7 +4,9 @@ use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Epochs, Kind, Noise};
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
-use hafnia_config::regs::{ID_VALUE, LayerCounters, Region, VERSION_VALUE, flips_offset, noise_registers, registers};
+use hafnia_config::regs::{
+    ID_VALUE, LayerCounters, Region, VERSION_VALUE, check_flips_offset, flips_offset, noise_registers, registers,
+};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::LayerKind;
 use hafnia_golden::cells::of_batch;
@@ -195,6 +197,11 @@ impl<'a, T: Transport> Accel<'a, T> {
             let mut counts = [0; 16];
             self.link.read(Region::Registers.base() + flips_offset(site), &mut counts)?;
             run.flip_counts.counts[site as usize] = counts.map(u64::from);
+            if self.hw.is_coded(site) {
+                let mut checks = [0; 2];
+                self.link.read(Region::Registers.base() + check_flips_offset(site), &mut checks)?;
+                run.flip_counts.checks[site as usize] = checks.map(u64::from);
+            }
         }
         Ok(run)
     }
@@ -281,7 +288,11 @@ impl<'a, T: Transport> Accel<'a, T> {
         if let (Some(begin), Some(end)) = (begin, self.link.cycle()) {
             run.cycles.push((begin, end));
         }
-        run.flips.extend(self.link.take_flips());
+        run.flips.extend(self.link.take_flips().into_iter().map(|flip| {
+            // The hardware's words hold one codeword beside the other.
+            let port = self.hw.port(flip.site);
+            Flip { bit: port.bit(flip.bit / port.cells, flip.bit % port.cells), ..flip }
+        }));
         for (i, (layer, _)) in part.iter().enumerate() {
             let mut words = [0; LayerCounters::COUNT];
             let address = Region::Counters.base() + (first + i as u32) * LayerCounters::STRIDE;

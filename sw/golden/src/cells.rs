@@ -1,7 +1,6 @@
 //! Faults of the cells themselves, plainly: stuck cells, traps and write errors, Eqs. (11) to (17) of `docs/fault-model.md`.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::Port;
 use hafnia_config::fault::cell_hash::{
     CELL_ROUNDS, EPOCH_CLASSES, LAYER_SHIFT, MAP_B, Purpose, ROTATIONS, WORD_ROUNDS, pair_constant, tweak,
 };
@@ -11,7 +10,8 @@ use hafnia_config::schedule::Schedule;
 use ndarray::Array3;
 
 use crate::network::Network;
-use crate::read::{Stream, bias_address, weight_places};
+use crate::port::Stored;
+use crate::read::{Stream, bias_address, lanes_of, weight_places};
 
 /// Returns the hash of a word, Eq. (11): all draws of its cells are made of it.
 pub fn hash(key: [u32; 4], purpose: Purpose, site: Site, mut x: u32, mut y: u32) -> [u32; 2] {
@@ -108,16 +108,16 @@ impl Reads {
         })
     }
 
-    /// Returns which of `count` cells of a word, from number `first` on, give another value than they hold, Eqs. (13) to (15).
-    /// `address` is that of the word, `read` the number of the read in the run.
-    pub fn wrong(&self, address: u32, read: u32, first: u32, count: u32, held: u128) -> u128 {
+    /// Returns which cells in use of a lane of a word give another value than they hold, Eqs. (13) to (15). `address` is that of
+    /// the word, `read` the number of the read in the run, `first` the number of the lane's first cell in the word.
+    pub fn wrong(&self, address: u32, read: u32, first: u32, lane: Stored) -> u128 {
         let Self { thresholds, device, telegraph, site, layer, group, epochs } = self;
         let epoch = epochs[address as usize % EPOCH_CLASSES];
         let cells = hash(*device, Purpose::Cell, *site, address, 0);
         let charges = || hash(*telegraph, Purpose::Charge, *site, address, in_layer(*layer, epoch.into()));
         let reads = || hash(*telegraph, Purpose::Read, *site, read, in_layer(*layer, *group));
         let is_wrong = |&bit: &u32| {
-            let (cell, held) = (first + bit, held >> bit & 1 == 1);
+            let (cell, held) = (first + bit, lane.cells >> bit & 1 == 1);
             match Class::of(draw(cells, cell), thresholds) {
                 Class::Sound => false,
                 Class::Stuck(value) => value != held,
@@ -128,7 +128,10 @@ impl Reads {
                 }
             }
         };
-        (0..count).filter(is_wrong).fold(0, |wrong, bit| wrong | 1 << bit)
+        (0..u128::BITS)
+            .filter(|bit| lane.in_use >> bit & 1 == 1)
+            .filter(is_wrong)
+            .fold(0, |wrong, bit| wrong | 1 << bit)
     }
 }
 
@@ -149,21 +152,23 @@ impl<'n> Writes<'n> {
         })
     }
 
-    /// Returns the network as stored: each cell of a weight or bias has met one pulse, number `pulse`.
+    /// Returns the network as stored: each cell of a weight or bias has met one pulse, number `pulse`. Where a site has a code it
+    /// is left as it is: there the codewords are wrong, see [`Writes::wrong`].
     pub fn network(&self, hw: &Elaborated, schedule: &Schedule, network: &Network, pulse: u32) -> Network {
         let mut stored = network.clone();
         for (l, (layer, part)) in (0..).zip(stored.layers.iter_mut().zip(&schedule.layers)) {
-            for (address, (first_k, c, r, s)) in (part.weight_base..).zip(weight_places(hw, layer.weights.dim())) {
+            let places = weight_places(hw, layer.weights.dim()).filter(|_| !hw.is_coded(Site::Weights));
+            for (address, (first_k, c, r, s)) in (part.weight_base..).zip(places) {
                 let live = first_k..layer.weights.dim().0.min(first_k + hw.cols as usize);
                 let mut word: Vec<u8> = live.clone().map(|k| layer.weights[[k, c, r, s]] as u8).collect();
-                self.word(hw.port(Site::Weights), Site::Weights, l, [address, pulse], &mut word);
+                self.word(hw, Site::Weights, l, [address, pulse], &mut word);
                 live.zip(word).for_each(|(k, byte)| layer.weights[[k, c, r, s]] = byte as i8);
             }
             let first = part.parameter_base * hw.column_stride;
-            for (k, bias) in (0..).zip(&mut layer.bias) {
+            for (k, bias) in (0..).zip(&mut layer.bias).filter(|_| !hw.is_coded(Site::Biases)) {
                 let mut word = bias.to_le_bytes();
                 let address = first + bias_address(hw, k);
-                self.word(hw.port(Site::Biases), Site::Biases, l, [address, pulse], &mut word);
+                self.word(hw, Site::Biases, l, [address, pulse], &mut word);
                 *bias = i32::from_le_bytes(word);
             }
         }
@@ -181,7 +186,7 @@ impl<'n> Writes<'n> {
                 let live = first_c..channels.min(first_c + hw.rows as usize);
                 let mut word: Vec<u8> = live.clone().map(|c| map[[c, y, x]] as u8).collect();
                 let place = [address, in_layer(layer, epoch)];
-                self.word(hw.port(Site::Activations), Site::Activations, layer, place, &mut word);
+                self.word(hw, Site::Activations, layer, place, &mut word);
                 live.zip(word).for_each(|(c, byte)| stored[[c, y, x]] = byte as i8);
                 address += 1;
             }
@@ -189,17 +194,37 @@ impl<'n> Writes<'n> {
         stored
     }
 
-    /// Writes a word, Eq. (16): `bytes` become what is stored.
-    fn word(&self, port: Port, site: Site, layer: u32, [address, epoch]: [u32; 2], bytes: &mut [u8]) {
-        let bits = self.noise.at_risk.bits_in(site, layer);
+    /// Returns the cells that a write leaves wrong in a lane of a word, Eq. (16); it is to hold `lane`, and `first` is the number
+    /// of its first cell in the word.
+    pub fn wrong(
+        &self,
+        hw: &Elaborated,
+        site: Site,
+        layer: u32,
+        [address, epoch]: [u32; 2],
+        first: u32,
+        lane: Stored,
+    ) -> u128 {
+        let at_risk = self.noise.at_risk.cells_in(site, layer, hw.codeword(site)) & lane.in_use;
         let pulses = hash(self.device, Purpose::Write, site, address, epoch);
-        for (n, byte) in (0..).zip(bytes) {
-            let first = n / port.lane_bytes * port.cells + n % port.lane_bytes * 8;
-            for bit in (0..8).filter(|bit| bits >> bit & 1 == 1) {
-                let CellThresholds { written_01, written_10, .. } = self.thresholds;
-                let threshold = if *byte >> bit & 1 == 0 { written_01 } else { written_10 };
-                *byte ^= u8::from(below(draw(pulses, first + bit), threshold)) << bit;
-            }
+        let is_wrong = |&cell: &u32| {
+            let CellThresholds { written_01, written_10, .. } = self.thresholds;
+            let threshold = if lane.cells >> cell & 1 == 0 { written_01 } else { written_10 };
+            below(draw(pulses, first + cell), threshold)
+        };
+        (0..u128::BITS)
+            .filter(|cell| at_risk >> cell & 1 == 1)
+            .filter(is_wrong)
+            .fold(0, |wrong, cell| wrong | 1 << cell)
+    }
+
+    /// Writes a word without a code: `bytes` become what is stored.
+    fn word(&self, hw: &Elaborated, site: Site, layer: u32, place: [u32; 2], bytes: &mut [u8]) {
+        let port = hw.port(site);
+        let lanes = lanes_of(hw, site, bytes);
+        for ((l, lane), bytes) in (0..).zip(lanes).zip(bytes.chunks_mut(port.lane_bytes as usize)) {
+            let wrong = self.wrong(hw, site, layer, place, l * port.cells, lane).to_le_bytes();
+            bytes.iter_mut().zip(wrong).for_each(|(byte, wrong)| *byte ^= wrong);
         }
     }
 }

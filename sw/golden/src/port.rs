@@ -13,10 +13,19 @@ pub struct Port<'t> {
     lanes: Option<Vec<Lane<'t>>>,
     cells: Option<Reads>,
     port: accel::Port,
-    bits: u8,
+    at_risk: u128,
     keep: Option<Keep>,
     /// Reads so far.
     words: u32,
+}
+
+/// A lane of a word: a codeword.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// What its cells hold.
+    pub cells: u128,
+    /// Those that count.
+    pub in_use: u128,
 }
 
 impl<'t> Port<'t> {
@@ -26,31 +35,22 @@ impl<'t> Port<'t> {
         let noisy = noise.bits_in(site, stream.layer) != 0;
         let lanes = noisy.then(|| seeded_lanes(stream.key(site), port.lanes, tree));
         let cells = Reads::new(site, stream, noise);
-        let bits = noise.at_risk.bits_in(site, stream.layer);
-        (noisy || cells.is_some()).then(|| Self { lanes, cells, port, bits, keep: tree.keep(), words: 0 })
+        let at_risk = noise.at_risk.cells_in(site, stream.layer, hw.codeword(site));
+        (noisy || cells.is_some()).then(|| Self { lanes, cells, port, at_risk, keep: tree.keep(), words: 0 })
     }
 
-    /// Draws for the next word, which is stored at `address` and holds `stored` in the bytes that are in use, and tells each bit
-    /// that is read wrong: its number in the word, and what is stored.
-    pub fn read(&mut self, address: u32, stored: &[u8], mut flip: impl FnMut(u32, bool)) {
-        let accel::Port { lanes, lane_bytes, cells } = self.port;
-        for l in 0..lanes {
-            let first = l * lane_bytes;
-            let bytes = stored.iter().skip(first as usize).take(lane_bytes as usize);
-            let in_use = 8 * bytes.len() as u32;
-            let held = bytes.rev().fold(0, |held, &byte| held << 8 | u128::from(byte));
+    /// Draws for the next word, which is stored at `address`, lane by lane, and returns for each the cells that are read wrong.
+    pub fn read(&mut self, address: u32, word: &[Stored]) -> Vec<u128> {
+        let mut flips = Vec::with_capacity(word.len());
+        for (l, lane) in (0..self.port.lanes).zip(word) {
             let faults = self.cells.as_ref();
-            let wrong = faults.map_or(0, |faults| faults.wrong(address, self.words, l * cells, in_use, held));
+            let wrong = faults.map_or(0, |faults| faults.wrong(address, self.words, l * self.port.cells, *lane));
             // The read noise turns over what the cell gives.
-            let lane = self.lanes.as_mut().map(|lanes| &mut lanes[l as usize]);
-            let noise = lane.map_or(0, |lane| lane.draw().flips(held ^ wrong, self.keep));
-            let flips = wrong ^ noise;
-            for cell in (0..in_use).filter(|cell| flips >> cell & 1 == 1) {
-                if self.bits >> (cell % 8) & 1 == 1 {
-                    flip(8 * first + cell, held >> cell & 1 == 1);
-                }
-            }
+            let noisy = self.lanes.as_mut().map(|lanes| &mut lanes[l as usize]);
+            let noise = noisy.map_or(0, |noisy| noisy.draw().flips(lane.cells ^ wrong, self.keep));
+            flips.push((wrong ^ noise) & lane.in_use & self.at_risk);
         }
         self.words += 1;
+        flips
     }
 }

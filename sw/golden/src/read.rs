@@ -12,10 +12,12 @@ use hafnia_config::flip::Flip;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use ndarray::{Array1, Array3, Array4, s};
 
+use crate::cells::Writes;
 use crate::clean::{LayerOutput, finish};
+use crate::codec::{Codec, Events};
 use crate::injector::Tree;
 use crate::network::Layer;
-use crate::port::Port;
+use crate::port::{Port, Stored};
 
 /// The run of a layer over a read group: what names a stream of draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,77 @@ impl Stream {
     }
 }
 
+/// Returns the lanes of a word, of which `bytes` are in use: what their cells are to hold.
+pub fn lanes_of(hw: &Elaborated, site: Site, bytes: &[u8]) -> Vec<Stored> {
+    let (port, word) = (hw.port(site), hw.codeword(site));
+    let codec = Codec::new(word);
+    let mut lanes = bytes.chunks(port.lane_bytes as usize);
+    let lane = |_| {
+        let bytes = lanes.next().unwrap_or_default();
+        let data = bytes.iter().rev().fold(0, |data, &byte| data << 8 | u64::from(byte));
+        let cells = codec.as_ref().map_or(data.into(), |codec| codec.encode(data));
+        Stored { cells, in_use: word.cells_in_use(bytes.len() as u32) }
+    };
+    (0..port.lanes).map(lane).collect()
+}
+
+/// The reads of a site in the run of one layer over one read group, word by word.
+struct Words<'a> {
+    hw: &'a Elaborated,
+    site: Site,
+    stream: Stream,
+    codec: Option<Codec>,
+    port: Option<Port<'a>>,
+    /// Where writes fail and the site has a code.
+    writes: Option<&'a Writes<'a>>,
+    word: u32,
+    flips: Vec<Flip>,
+    events: Events,
+}
+
+impl<'a> Words<'a> {
+    fn new(
+        hw: &'a Elaborated,
+        site: Site,
+        stream: Stream,
+        noise: &Noise,
+        tree: &'a Tree,
+        writes: Option<&'a Writes<'a>>,
+    ) -> Self {
+        let (codec, port) = (Codec::new(hw.codeword(site)), Port::new(hw, site, stream, noise, tree));
+        let writes = writes.filter(|_| codec.is_some());
+        Self { hw, site, stream, codec, port, writes, word: 0, flips: Vec::new(), events: Events::default() }
+    }
+
+    /// Reads the next word, which is stored at `address`: `bytes` become what is read.
+    fn read(&mut self, address: u32, bytes: &mut [u8]) {
+        let (port, word) = (self.hw.port(self.site), self.hw.codeword(self.site));
+        let intended = lanes_of(self.hw, self.site, bytes);
+        let mut stored = intended.clone();
+        if let Some(writes) = self.writes {
+            for (l, lane) in (0..).zip(&mut stored) {
+                let place = [address, 0];
+                lane.cells ^= writes.wrong(self.hw, self.site, self.stream.layer, place, l * port.cells, *lane);
+            }
+        }
+        let flips = self.port.as_mut().map_or_else(|| vec![0; stored.len()], |port| port.read(address, &stored));
+        let lanes = intended.iter().zip(&stored).zip(flips).zip(bytes.chunks_mut(port.lane_bytes as usize));
+        for (l, (((intended, stored), flips), bytes)) in (0..).zip(lanes) {
+            for cell in (0..port.cells).filter(|cell| flips >> cell & 1 == 1) {
+                let before = stored.cells >> cell & 1 == 1;
+                self.flips.push(self.stream.flip(self.site, self.word, port.bit(l, cell), before));
+            }
+            let data = (intended.cells & word.data_cells()) as u64;
+            let read = match &self.codec {
+                Some(codec) => self.events.count(word, data, codec.decode(stored.cells ^ flips)),
+                None => flips as u64,
+            };
+            bytes.iter_mut().zip(read.to_le_bytes()).for_each(|(byte, wrong)| *byte ^= wrong);
+        }
+        self.word += 1;
+    }
+}
+
 /// Returns the weight words of one read of a layer.
 pub fn weight_words(hw: &Elaborated, shape: &LayerShape) -> u32 {
     shape.out_channels.div_ceil(hw.cols) * shape.in_channels * shape.kind.taps()
@@ -58,25 +131,26 @@ pub fn weight_places(
     tiles.flat_map(taps).flat_map(words)
 }
 
-/// Reads weights `[K, C, R, S]`, stored from address `first` on, once; returns them as read, and the flips.
+/// Reads weights `[K, C, R, S]`, stored from address `first` on, once; returns them as read, the flips and what decoders did.
+/// Where writes fail and weights have a code, `writes` left their codewords wrong; without a code `weights` are as stored.
 pub fn read_weights(
     hw: &Elaborated,
     weights: &Array4<i8>,
     first: u32,
     stream: Stream,
     noise: &Noise,
-) -> (Array4<i8>, Vec<Flip>) {
-    let (mut noisy, mut flips) = (weights.clone(), Vec::new());
+    writes: Option<&Writes<'_>>,
+) -> (Array4<i8>, Vec<Flip>, Events) {
+    let mut noisy = weights.clone();
     let tree = Tree::new(noise.of(Site::Weights));
-    let Some(mut port) = Port::new(hw, Site::Weights, stream, noise, &tree) else { return (noisy, flips) };
-    for (word, (first_k, c, r, s)) in (0..).zip(weight_places(hw, weights.dim())) {
-        let stored = (first_k..weights.dim().0.min(first_k + hw.cols as usize)).map(|k| weights[[k, c, r, s]] as u8);
-        port.read(first + word, &stored.collect::<Vec<_>>(), |bit, before| {
-            noisy[[first_k + bit as usize / 8, c, r, s]] ^= (1u8 << (bit % 8)) as i8;
-            flips.push(stream.flip(Site::Weights, word, bit, before));
-        });
+    let mut words = Words::new(hw, Site::Weights, stream, noise, &tree, writes);
+    for (address, (first_k, c, r, s)) in (first..).zip(weight_places(hw, weights.dim())) {
+        let live = first_k..weights.dim().0.min(first_k + hw.cols as usize);
+        let mut bytes: Vec<u8> = live.clone().map(|k| weights[[k, c, r, s]] as u8).collect();
+        words.read(address, &mut bytes);
+        live.zip(bytes).for_each(|(k, byte)| noisy[[k, c, r, s]] = byte as i8);
     }
-    (noisy, flips)
+    (noisy, words.flips, words.events)
 }
 
 /// Returns the address of the bias of an output channel, counted from that of the layer's first bias.
@@ -84,25 +158,24 @@ pub fn bias_address(hw: &Elaborated, k: u32) -> u32 {
     k / hw.cols * hw.column_stride + k % hw.cols
 }
 
-/// Reads biases `[K]`, of which the first is stored at address `first`, once; returns them as read, and the flips.
+/// Reads biases `[K]`, of which the first is stored at address `first`, once, as [`read_weights`] does.
 pub fn read_biases(
     hw: &Elaborated,
     biases: &Array1<i32>,
     first: u32,
     stream: Stream,
     noise: &Noise,
-) -> (Array1<i32>, Vec<Flip>) {
-    let (mut noisy, mut flips) = (biases.clone(), Vec::new());
+    writes: Option<&Writes<'_>>,
+) -> (Array1<i32>, Vec<Flip>, Events) {
+    let mut noisy = biases.clone();
     let tree = Tree::new(noise.of(Site::Biases));
-    let Some(mut port) = Port::new(hw, Site::Biases, stream, noise, &tree) else { return (noisy, flips) };
-    for (word, bias) in (0..).zip(&mut noisy) {
-        let stored = bias.to_le_bytes();
-        port.read(first + bias_address(hw, word), &stored, |bit, before| {
-            *bias ^= 1 << bit;
-            flips.push(stream.flip(Site::Biases, word, bit, before));
-        });
+    let mut words = Words::new(hw, Site::Biases, stream, noise, &tree, writes);
+    for (k, bias) in (0..).zip(&mut noisy) {
+        let mut bytes = bias.to_le_bytes();
+        words.read(first + bias_address(hw, k), &mut bytes);
+        *bias = i32::from_le_bytes(bytes);
     }
-    (noisy, flips)
+    (noisy, words.flips, words.events)
 }
 
 /// Returns the pixels of a layer in the order in which they enter the array, each as row and column.
@@ -134,14 +207,12 @@ pub fn read_activations(
     noise: &Noise,
 ) -> (Vec<LayerOutput>, Vec<Flip>) {
     let tree = Tree::new(noise.of(Site::Activations));
-    let Some(mut port) = Port::new(hw, Site::Activations, stream, noise, &tree) else {
-        return (ifmaps.iter().map(|ifmap| crate::clean::layer(layer, ifmap)).collect(), Vec::new());
-    };
+    let mut words = Words::new(hw, Site::Activations, stream, noise, &tree, None);
     let (kernels, channels, taps_y, taps_x) = layer.weights.dim();
     let (rows, cols) = (hw.rows as usize, hw.cols as usize);
     let (height, width) = (layer.shape.height as usize, layer.shape.width as usize);
     let start = Array3::from_shape_fn((kernels, height, width), |(k, ..)| layer.bias[k]);
-    let (mut sums, mut flips, mut word) = (vec![start; ifmaps.len()], Vec::new(), 0);
+    let mut sums = vec![start; ifmaps.len()];
     for first_k in (0..kernels).step_by(cols) {
         for first_c in (0..channels).step_by(rows) {
             for (r, c) in (0..taps_y).flat_map(|r| (0..taps_x).map(move |c| (r, c))) {
@@ -156,11 +227,7 @@ pub fn read_activations(
                         let mut values: Vec<u8> = ifmap.slice(part).iter().map(|&value| value as u8).collect();
                         let fold = image * channels.div_ceil(rows) + first_c / rows;
                         let address = first + ((fold * height + from_y) * width + from_x) as u32;
-                        port.read(address, &values.clone(), |bit, before| {
-                            values[bit as usize / 8] ^= 1 << (bit % 8);
-                            flips.push(stream.flip(Site::Activations, word, bit, before));
-                        });
-                        word += 1;
+                        words.read(address, &mut values);
                         for k in first_k..kernels.min(first_k + cols) {
                             for (n, &value) in values.iter().enumerate() {
                                 let product = i32::from(value as i8) * i32::from(layer.weights[[k, first_c + n, r, c]]);
@@ -172,5 +239,5 @@ pub fn read_activations(
             }
         }
     }
-    (sums.iter().map(|sums| finish(layer, sums)).collect(), flips)
+    (sums.iter().map(|sums| finish(layer, sums)).collect(), words.flips)
 }

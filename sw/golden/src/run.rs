@@ -13,7 +13,10 @@ use ndarray::{Array1, Array3};
 
 use crate::cells::{in_memory, of_batch};
 use crate::clean::LayerOutput;
-use crate::fast::{BiasHit, BiasReader, Corrections, Engine, Hit, Map, MapHit, MapReader, Read, Reader, Writes, Wrong};
+use crate::codec::Events;
+use crate::fast::{
+    BiasHit, BiasReader, Coded, Corrections, Engine, Hit, Map, MapHit, MapReader, Read, Reader, Writes, Wrong,
+};
 use crate::network::Network;
 use crate::prefix::{CleanBatch, CleanMaps};
 use crate::read::Stream;
@@ -27,7 +30,7 @@ const FEW_FLIPS: f64 = 1e-3;
 /// The golden model of one network on one configuration under one setting of noise.
 #[derive(Clone)]
 pub struct Golden<'a> {
-    /// As stored.
+    /// As stored; where a site has a code, as it is meant to be.
     network: Cow<'a, Network>,
     engine: Engine,
     reader: Reader,
@@ -45,6 +48,9 @@ pub struct Golden<'a> {
     hits: Vec<Hit>,
     bias_hits: Vec<BiasHit>,
     map_hits: Vec<MapHit>,
+    /// Flips of a read, not yet decoded.
+    flips: Vec<Hit>,
+    bias_flips: Vec<BiasHit>,
     corrections: Corrections,
 }
 
@@ -102,6 +108,8 @@ pub struct BatchResult {
     pub counters: Vec<(usize, LayerCounters)>,
     /// Flips by site, direction and bit of a byte.
     pub flip_counts: FlipCounts,
+    /// Units of weights, and of biases, that were read wrong without any being detected: what no hardware can count.
+    pub silent: [u64; 2],
 }
 
 impl<'a> Golden<'a> {
@@ -116,14 +124,16 @@ impl<'a> Golden<'a> {
         let stored = |writes: &Writes| Cow::Owned(writes.network(hw, schedule, network));
         let network = writes.as_ref().map_or(Cow::Borrowed(network), stored);
         let engine = Engine::new(&network);
+        let coded = |site| Coded::new(hw, site, schedule, &network, writes.as_ref());
+        let (weights, biases) = (coded(Site::Weights), coded(Site::Biases));
         let expected = |layer: usize| {
             let images = 1..=schedule.layers[layer].read_group;
             images.map(|images| schedule.expected(hw, layer, images, noise.enable)).collect()
         };
         Self {
-            reader: Reader::new(hw, shapes(), noise).on_cells(hw, schedule, &engine, seed),
+            reader: Reader::new(hw, shapes(), noise).coded(weights).on_cells(hw, schedule, &engine, seed),
             map_reader: MapReader::new(hw, shapes(), noise).on_cells(hw, schedule, seed),
-            bias_reader: BiasReader::new(hw, noise).on_cells(schedule, &network, noise, seed),
+            bias_reader: BiasReader::new(hw, noise).coded(biases).on_cells(schedule, &network, noise, seed),
             writes,
             network,
             engine,
@@ -136,6 +146,8 @@ impl<'a> Golden<'a> {
             hits: Vec::new(),
             bias_hits: Vec::new(),
             map_hits: Vec::new(),
+            flips: Vec::new(),
+            bias_flips: Vec::new(),
             corrections: Corrections::default(),
         }
     }
@@ -249,19 +261,9 @@ impl<'a> Golden<'a> {
         for (_, descriptor) in program.iter().filter(|(of, _)| *of == layer) {
             let stream = Stream { seed: self.seed, layer: layer as u32, group: descriptor.group };
             let (first, first_bias, first_map) = (self.hits.len(), self.bias_hits.len(), self.map_hits.len());
-            self.reader.read(stream, self.engine.layer(layer), depth != Depth::Logits, &mut self.hits);
-            if depth != Depth::Logits {
-                result.flips.extend(self.hits[first..].iter().flat_map(|hit| hit.flips(stream)));
-            }
             let mut counters = self.expected[layer][descriptor.images as usize - 1];
-            self.bias_reader.read(stream, &self.network.layers[layer].bias, &mut self.bias_hits);
-            for hit in &self.bias_hits[first_bias..] {
-                counters.flips_biases += hit.cells.count_ones();
-                result.flip_counts.add(Site::Biases, hit.cells.into(), (hit.stored as u32).into());
-                if depth != Depth::Logits {
-                    result.flips.extend(hit.flips(stream));
-                }
-            }
+            self.read_weights(stream, depth, &mut counters, result);
+            self.read_biases(stream, depth, &mut counters, result);
             let group = images..images + descriptor.images as usize;
             images = group.end;
             if self.map_reader.flips_in(stream.layer) {
@@ -287,8 +289,54 @@ impl<'a> Golden<'a> {
         }
     }
 
+    /// Reads a layer's weights: adds what is read wrong to the hits. Where they have no code their flips are counted when they are
+    /// done, see [`Golden::compute`].
+    fn read_weights(&mut self, stream: Stream, depth: Depth, counters: &mut LayerCounters, result: &mut BatchResult) {
+        let (layer, list) = (self.engine.layer(stream.layer as usize), depth != Depth::Logits);
+        let port = self.hw.port(Site::Weights);
+        if !self.hw.is_coded(Site::Weights) {
+            let first = self.hits.len();
+            self.reader.read(stream, layer, list, &mut self.hits);
+            if list {
+                result.flips.extend(self.hits[first..].iter().flat_map(|hit| hit.flips(stream, port)));
+            }
+            return;
+        }
+        self.flips.clear();
+        self.reader.read(stream, layer, list, &mut self.flips);
+        for hit in &self.flips {
+            counters.flips_weights += hit.cells.count_ones();
+            result.flip_counts.add_codeword(Site::Weights, self.hw.codeword(Site::Weights), hit.cells, hit.stored);
+            if list {
+                result.flips.extend(hit.flips(stream, port));
+            }
+        }
+        let Events { corrected, detected, silent } =
+            self.reader.decode(stream.layer, layer, &self.flips, &mut self.hits);
+        (counters.corrected_weights, counters.detected_weights) = (corrected, detected);
+        result.silent[0] += u64::from(silent);
+    }
+
+    /// Reads a layer's biases, the same way.
+    fn read_biases(&mut self, stream: Stream, depth: Depth, counters: &mut LayerCounters, result: &mut BatchResult) {
+        let biases = &self.network.layers[stream.layer as usize].bias;
+        self.bias_flips.clear();
+        self.bias_reader.read(stream, biases, &mut self.bias_flips);
+        for hit in &self.bias_flips {
+            counters.flips_biases += hit.cells.count_ones();
+            result.flip_counts.add_codeword(Site::Biases, self.hw.codeword(Site::Biases), hit.cells, hit.stored);
+            if depth != Depth::Logits {
+                result.flips.extend(hit.flips(stream));
+            }
+        }
+        let Events { corrected, detected, silent } =
+            self.bias_reader.decode(stream.layer, biases, &self.bias_flips, &mut self.bias_hits);
+        (counters.corrected_biases, counters.detected_biases) = (corrected, detected);
+        result.silent[1] += u64::from(silent);
+    }
+
     /// Runs a layer, everything as read: ofmaps of a convolution; the head's logits go to the batches. Counts the flips of
-    /// weights.
+    /// weights without a code.
     fn compute(&mut self, layer: usize, ifmaps: &Map, groups: &[Group], batches: &mut [Batch<'_>]) -> Option<Map> {
         let engine = &mut self.engine;
         let (hits, bias_hits) = (&self.hits, &self.bias_hits);
@@ -324,8 +372,10 @@ impl<'a> Golden<'a> {
         }
         for (read, group) in reads.iter().zip(groups) {
             let result = &mut batches[group.batch].result;
-            result.counters[group.counters].1.flips_weights = read.counts.total() as u32;
-            result.flip_counts.merge(&read.counts);
+            if !self.hw.is_coded(Site::Weights) {
+                result.counters[group.counters].1.flips_weights = read.counts.total() as u32;
+                result.flip_counts.merge(&read.counts);
+            }
             if let (Some(writes), Some(ofmaps)) = (&self.writes, &mut ofmaps) {
                 let reader = layer as u32 + 1;
                 writes.maps(ofmaps, group.images.clone(), reader, in_memory(reader), group.number);

@@ -101,7 +101,7 @@ impl Row {
         (self.images, self.correct, self.top1) = (totals.images, totals.correct, totals.top1());
         self.zeros_at_risk = totals.zeros_at_risk().unwrap_or(0);
         (self.flips, self.cells_at_risk) = totals.all();
-        self.flips_01 = Site::ALL.map(|site| totals.flip_counts.of(site, false).iter().sum::<u64>()).iter().sum();
+        self.flips_01 = Site::ALL.map(|site| totals.flips_of(site, false)).iter().sum();
         [self.flips_weights, self.flips_biases, self.flips_activations] = Site::ALL.map(|site| totals.flips(site));
         self.cells_weights = totals.counter("cells_weights");
         self.cells_biases = totals.counter("cells_biases");

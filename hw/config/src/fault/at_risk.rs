@@ -1,6 +1,7 @@
 //! Which cells may be read wrong.
 
 use super::Site;
+use crate::protect::Codeword;
 
 /// Which cells are at risk. Where some of a memory's are, draws are made for all of its cells alike, and those of others
 /// are dropped.
@@ -10,15 +11,17 @@ pub struct AtRisk {
     pub bits: [u8; 3],
     /// Layers, as a mask: bit `l` is layer `l`. From layer 32 on all are at risk.
     pub layers: u32,
+    /// Check cells of the memories that have a code, where the memory is at risk.
+    pub checks: bool,
 }
 
 impl AtRisk {
     /// Every weight.
-    pub const WEIGHTS: Self = Self { bits: [u8::MAX, 0, 0], layers: u32::MAX };
+    pub const WEIGHTS: Self = Self { bits: [u8::MAX, 0, 0], ..Self::EVERYTHING };
     /// Every weight and bias.
-    pub const PARAMETERS: Self = Self { bits: [u8::MAX, u8::MAX, 0], layers: u32::MAX };
+    pub const PARAMETERS: Self = Self { bits: [u8::MAX, u8::MAX, 0], ..Self::EVERYTHING };
     /// Every cell.
-    pub const EVERYTHING: Self = Self { bits: [u8::MAX; 3], layers: u32::MAX };
+    pub const EVERYTHING: Self = Self { bits: [u8::MAX; 3], layers: u32::MAX, checks: true };
 
     /// Returns what is at risk in a network of `count` layers: bits of each byte of each site, as masks, in all layers or
     /// in those listed.
@@ -29,13 +32,13 @@ impl AtRisk {
         if bits == [0; 3] {
             return Err(AtRiskError::NoBit);
         }
-        let Some(list) = layers else { return Ok(Self { bits, layers: u32::MAX }) };
+        let Some(list) = layers else { return Ok(Self { bits, ..Self::EVERYTHING }) };
         if let Some(&layer) = list.iter().find(|&&layer| layer as usize >= count.min(32)) {
             return Err(AtRiskError::NoSuchLayer { layer, last: count.min(32) - 1 });
         }
         match list.iter().fold(0, |mask, layer| mask | 1 << layer) {
             0 => Err(AtRiskError::NoLayer),
-            layers => Ok(Self { bits, layers }),
+            layers => Ok(Self { bits, layers, ..Self::EVERYTHING }),
         }
     }
 
@@ -52,6 +55,11 @@ impl AtRisk {
     /// Returns the bits of a byte that are at risk in `layer`, as a mask.
     pub const fn bits_in(&self, site: Site, layer: u32) -> u8 {
         if self.has_layer(layer) { self.bits[site as usize] } else { 0 }
+    }
+
+    /// Returns the cells of a codeword of `site` that are at risk in `layer`, as a mask.
+    pub fn cells_in(&self, site: Site, layer: u32, word: &Codeword) -> u128 {
+        word.cells_at_risk(self.bits_in(site, layer), self.checks)
     }
 
     /// Whether a layer is at risk.

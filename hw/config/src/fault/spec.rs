@@ -28,6 +28,8 @@ pub struct FaultSpec {
     pub biases_bits: Option<u8>,
     /// The same for activations alone.
     pub activations_bits: Option<u8>,
+    /// Whether check cells are at risk too, where a memory at risk has a code; without it they are.
+    pub check_bits: Option<bool>,
     /// Layers at risk; without it all.
     pub layers: Option<Vec<u32>>,
     /// Faults of the cells.
@@ -153,10 +155,11 @@ impl FaultSpec {
                 _ => *bits = mask,
             }
         }
-        AtRisk::new(bits, self.layers.as_deref(), layers).map_err(|source| {
+        let at_risk = AtRisk::new(bits, self.layers.as_deref(), layers).map_err(|source| {
             let key = if source == AtRiskError::NoBit { "bits" } else { "layers" };
             FaultError::AtRisk { key, source }
-        })
+        })?;
+        Ok(AtRisk { checks: self.check_bits.unwrap_or(true), ..at_risk })
     }
 }
 
@@ -192,7 +195,7 @@ mod tests {
         assert_eq!(of(""), Ok(AtRisk::PARAMETERS));
         assert_eq!(of("sites = [\"activations\"]\nbits = 0x80").unwrap().bits, [0, 0, 0x80]);
         let some = of("weights_bits = 0x80\nbiases_bits = 3\nlayers = [0, 2]").unwrap();
-        assert_eq!(some, AtRisk { bits: [0x80, 3, 0], layers: 0b101 });
+        assert_eq!(some, AtRisk { bits: [0x80, 3, 0], layers: 0b101, checks: true });
         for (text, phrases) in [
             ("sites = []", ["`sites` is empty", "weights"]),
             ("sites = [\"weights\", \"weights\"]", ["`sites` names one twice", "each once"]),

@@ -1,5 +1,7 @@
 //! The counters of the running descriptor; saturating, cleared at its start, stored by the sequencer at its end.
 
+use hafnia_config::Elaborated;
+use hafnia_config::fault::Site;
 use hafnia_config::regs::LayerCounters;
 use rust_hdl::core::prelude::*;
 
@@ -26,12 +28,25 @@ pub struct Counters {
     pub weight_flips_i: Wire<In>,
     pub bias_flips_i: Wire<In>,
     pub map_flips_i: Wire<In>,
+    /// Units of data that decoders corrected, or found wrong.
+    pub weights_corrected_i: Wire<In>,
+    pub weights_detected_i: Wire<In>,
+    pub biases_corrected_i: Wire<In>,
+    pub biases_detected_i: Wire<In>,
     pub select_i: Wire<In>,
     pub value_o: Wire<Out>,
+    /// Counters that are there, in the order of [`LayerCounters::NAMES`]; others are 0.
+    _is_there: [bool; LayerCounters::COUNT],
 }
 
-impl Default for Counters {
-    fn default() -> Self {
+impl Counters {
+    /// Returns the counters of this configuration.
+    pub fn new(hw: &Elaborated) -> Self {
+        let mut is_there = [true; LayerCounters::COUNT];
+        for (name, is) in LayerCounters::NAMES.iter().zip(&mut is_there) {
+            let of = |site| name.ends_with(&format!("corrected_{site}")) || name.ends_with(&format!("detected_{site}"));
+            *is = !Site::ALL.into_iter().any(|site| of(site) && hw.codeword(site).checks.is_empty());
+        }
         Self {
             clk_i: Wire::new(1),
             clear_i: Wire::new(1),
@@ -47,8 +62,13 @@ impl Default for Counters {
             weight_flips_i: Wire::new(8),
             bias_flips_i: Wire::new(8),
             map_flips_i: Wire::new(8),
+            weights_corrected_i: Wire::new(8),
+            weights_detected_i: Wire::new(8),
+            biases_corrected_i: Wire::new(8),
+            biases_detected_i: Wire::new(8),
             select_i: Wire::new(4),
             value_o: Wire::new(32),
+            _is_there: is_there,
         }
     }
 }
@@ -69,10 +89,16 @@ impl Logic for Counters {
             ("1'b1", "{2'd0, weight_flips_i}"),
             ("1'b1", "{2'd0, bias_flips_i}"),
             ("1'b1", "{2'd0, map_flips_i}"),
+            ("1'b1", "{2'd0, weights_corrected_i}"),
+            ("1'b1", "{2'd0, weights_detected_i}"),
+            ("1'b1", "{2'd0, biases_corrected_i}"),
+            ("1'b1", "{2'd0, biases_detected_i}"),
         ];
         let (mut registers, mut clears, mut adds, mut cases) =
             (String::new(), String::new(), String::new(), String::new());
-        for (i, (name, (when, amount))) in LayerCounters::NAMES.iter().zip(rules).enumerate() {
+        for (i, (name, (when, amount))) in
+            LayerCounters::NAMES.iter().zip(rules).enumerate().filter(|(i, _)| self._is_there[*i])
+        {
             registers.push_str(&format!(
                 "reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{23'd0, {amount}}};\n"
             ));

@@ -4,13 +4,13 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Kind, Site};
-use hafnia_config::regs::{Access, Register, bits_register, flips_offset, registers};
+use hafnia_config::regs::{Access, Register, bits_register, check_flips_offset, flips_offset, registers};
 use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
 use crate::inject::cell_bus::{self, CELL_BUS_BITS};
 use crate::inject::noise_bus::NoiseBus;
-use crate::mem::flip_record::{COUNT_BITS, COUNTS};
+use crate::mem::flip_record::{COUNT_BITS, counts};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -40,7 +40,7 @@ pub struct RegisterBank {
     pub noise_weights_o: Wire<Out>,
     pub noise_biases_o: Wire<Out>,
     pub noise_activations_o: Wire<Out>,
-    /// Bits of each byte of each site that are at risk.
+    /// Bits of each byte of each site that are at risk, and above them check cells.
     pub bits_weights_o: Wire<Out>,
     pub bits_biases_o: Wire<Out>,
     pub bits_activations_o: Wire<Out>,
@@ -64,6 +64,8 @@ impl RegisterBank {
     /// Returns the bank of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
         let noise = |site| Wire::new(NoiseBus::new(hw.port(site).cells).width());
+        let bits = |site| Wire::new(hw.codeword(site).risk_bits());
+        let flips = |site| Wire::new(counts(hw.codeword(site)) * COUNT_BITS);
         Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -86,15 +88,15 @@ impl RegisterBank {
             noise_weights_o: noise(Site::Weights),
             noise_biases_o: noise(Site::Biases),
             noise_activations_o: noise(Site::Activations),
-            bits_weights_o: Wire::new(8),
-            bits_biases_o: Wire::new(8),
-            bits_activations_o: Wire::new(8),
+            bits_weights_o: bits(Site::Weights),
+            bits_biases_o: bits(Site::Biases),
+            bits_activations_o: bits(Site::Activations),
             cells_o: Wire::new(CELL_BUS_BITS),
             write_epoch_o: Wire::new(32),
             write_place_o: Wire::new(32),
-            flips_weights_i: Wire::new(COUNTS * COUNT_BITS),
-            flips_biases_i: Wire::new(COUNTS * COUNT_BITS),
-            flips_activations_i: Wire::new(COUNTS * COUNT_BITS),
+            flips_weights_i: flips(Site::Weights),
+            flips_biases_i: flips(Site::Biases),
+            flips_activations_i: flips(Site::Activations),
             flips_clear_o: Wire::new(1),
             _text: text(hw),
         }
@@ -117,9 +119,12 @@ fn source(r: &Register) -> String {
 
 /// The flip count at an offset.
 fn flip_count(offset: u32) -> String {
-    let site =
-        Site::ALL.into_iter().rfind(|&site| flips_offset(site) <= offset).expect("the first site has the lowest");
-    let low = COUNT_BITS * (offset - flips_offset(site));
+    let of = |first: fn(Site) -> u32| {
+        Site::ALL.into_iter().rfind(|&site| first(site) <= offset).map(|site| (site, offset - first(site)))
+    };
+    let checks = of(check_flips_offset).map(|(site, n)| (site, 16 + n));
+    let (site, count) = checks.or_else(|| of(flips_offset)).expect("the first site has the lowest");
+    let low = COUNT_BITS * count;
     format!("flips_{site}_i[{}:{low}]", low + COUNT_BITS - 1)
 }
 
@@ -177,7 +182,10 @@ fn injector_outputs(hw: &Elaborated) -> String {
             false => format!("{}'d0", bus.width()),
         };
         text.push_str(&format!("assign noise_{site}_o = {registers};\n"));
-        let bits = if injector.at(site).is_empty() { "8'd0".to_owned() } else { bits_register(site).to_lowercase() };
+        let bits = match injector.at(site).is_empty() {
+            true => format!("{}'d0", hw.codeword(site).risk_bits()),
+            false => bits_register(site).to_lowercase(),
+        };
         text.push_str(&format!("assign bits_{site}_o = {bits};\n"));
     }
     text.push_str(&format!("assign cells_o = {};\n", cell_bus::joined(hw)));

@@ -8,13 +8,14 @@
 //! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
 //! that are not at risk are dropped after the draw. Flips are counted and reported where the data is changed.
 
-use hafnia_config::accel::Port;
 use hafnia_config::fault::{CELL_GENERATOR, halves};
+use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
 
 use super::noise_bus::NoiseBus;
 use super::text::step;
 use crate::emit::custom;
+use crate::protect::cells_at_risk;
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -24,7 +25,7 @@ pub struct InjectorLane {
     pub enable_i: Wire<In>,
     /// Registers, see [`NoiseBus`].
     pub noise_i: Wire<In>,
-    /// Bits of each byte at risk.
+    /// Bits of each byte at risk, and above them check cells.
     pub bits_i: Wire<In>,
     pub seed_i: Wire<In>,
     pub seed_word_i: Wire<In>,
@@ -35,28 +36,28 @@ pub struct InjectorLane {
     pub code_o: Wire<Out>,
     pub flips_o: Wire<Out>,
     _cells: u32,
-    _bytes: u32,
+    _word: Codeword,
 }
 
 impl InjectorLane {
-    /// Returns a lane of a site with these codewords.
-    pub fn new(port: Port) -> Self {
-        let Port { cells, lane_bytes, .. } = port;
+    /// Returns a lane of such codewords.
+    pub fn new(word: &Codeword) -> Self {
+        let cells = word.cells();
         Self {
             clk_i: Wire::new(1),
             enable_i: Wire::new(1),
             noise_i: Wire::new(NoiseBus::new(cells).width()),
-            bits_i: Wire::new(8),
+            bits_i: Wire::new(word.risk_bits()),
             seed_i: Wire::new(1),
             seed_word_i: Wire::new(32),
             seed_word_o: Wire::new(32),
             valid_i: Wire::new(1),
-            live_i: Wire::new(lane_bytes),
+            live_i: Wire::new(word.data_bits / 8),
             code_i: Wire::new(cells),
             code_o: Wire::new(cells),
             flips_o: Wire::new(cells),
             _cells: cells,
-            _bytes: lane_bytes,
+            _word: word.clone(),
         }
     }
 
@@ -154,13 +155,12 @@ impl InjectorLane {
 
     fn registers(&self, generators: usize) -> String {
         // A port of one bit is a scalar and takes no index.
-        let live: Vec<String> = match self._bytes {
-            1 => vec!["bits_i & {8{live_i}}".to_owned()],
-            bytes => (0..bytes).rev().map(|b| format!("bits_i & {{8{{live_i[{b}]}}}}")).collect(),
-        };
+        let one = self._word.data_bits == 8;
+        let live =
+            cells_at_risk(&self._word, "bits_i", |b| if one { "live_i".to_owned() } else { format!("live_i[{b}]") });
         let mut text = format!(
-            "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold);\n  code <= code_i;\n  live <= {{{}}};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",
-            live.join(", ")
+            "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold);\n  code <= code_i;\n  live <= {};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",
+            live
         );
         text.push_str("  if (seed_i) begin\n");
         for g in 0..generators {

@@ -1,13 +1,14 @@
 //! Write errors (F3): cells that a pulse leaves wrong, Eq. (16) of `docs/fault-model.md`. Latency 3; one word per cycle.
 
-use hafnia_config::fault::Site;
-use hafnia_config::fault::WRITE_LATENCY;
 use hafnia_config::fault::cell_hash::Purpose;
+use hafnia_config::fault::{Site, WRITE_LATENCY};
+use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
 
 use super::cell_bus::{CELL_BUS_BITS, part};
 use super::word_hash::{WordHash, all_below, below_function, draw_function, draws_of};
 use crate::emit::{custom, delayed};
+use crate::protect::cells_at_risk;
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -16,7 +17,7 @@ pub struct WriteFaults {
     pub clk_i: Wire<In>,
     /// Registers, see [`super::cell_bus`].
     pub cells_i: Wire<In>,
-    /// Bits of each byte at risk.
+    /// Bits of each byte at risk, and above them check cells.
     pub bits_i: Wire<In>,
     /// The word's layer is at risk.
     pub at_risk_i: Wire<In>,
@@ -33,13 +34,14 @@ pub struct WriteFaults {
 }
 
 impl WriteFaults {
-    /// Returns the faults of a site whose words have `bytes` bytes; `beside` bits go with each.
-    pub fn new(site: Site, bytes: u32, beside: u32) -> Self {
-        let bits = 8 * bytes;
+    /// Returns the faults of a site with words of `lanes` such codewords; `beside` bits go with each.
+    pub fn new(site: Site, word: &Codeword, lanes: u32, beside: u32) -> Self {
+        let bits = word.cells() * lanes;
+        let of_lane = cells_at_risk(word, "bits_i", |_| "1'b1".to_owned());
         let mut faults = Self {
             clk_i: Wire::new(1),
             cells_i: Wire::new(CELL_BUS_BITS),
-            bits_i: Wire::new(8),
+            bits_i: Wire::new(word.risk_bits()),
             at_risk_i: Wire::new(1),
             address_i: Wire::new(32),
             epoch_i: Wire::new(32),
@@ -62,7 +64,7 @@ impl WriteFaults {
             "wire [{top}:0] to_1 = {};\nwire [{top}:0] to_0 = {};\n\
              reg [{top}:0] data_1;\nreg [{top}:0] data_2;\nreg [{top}:0] data_3;\nreg at_risk_1;\nreg at_risk_2;\n\
              assign data_o = data_3;\n\
-             wire [{top}:0] wrong = ((data_2 & to_0) | (~data_2 & to_1)) & {{{bytes}{{bits_i}}}} & {{{bits}{{at_risk_2}}}};\n\
+             wire [{top}:0] wrong = ((data_2 & to_0) | (~data_2 & to_1)) & {{{lanes}{{{of_lane}}}}} & {{{bits}{{at_risk_2}}}};\n\
              always @(posedge clk_i) begin\n  data_1 <= data_i;\n  data_2 <= data_1;\n  data_3 <= data_2 ^ wrong;\n  at_risk_1 <= at_risk_i;\n  at_risk_2 <= at_risk_1;\nend\n",
             below("write_01"),
             below("write_10"),

@@ -6,6 +6,7 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::accel::MEMORY_LATENCY;
+use hafnia_config::fault::Site;
 use rust_hdl::core::prelude::*;
 
 use super::block_ram::BlockRam;
@@ -32,7 +33,7 @@ pub struct BiasMemory {
     pub address_o: Wire<Out>,
     /// It, two cycles later.
     pub word_o: Wire<Out>,
-    /// The column that takes it, when it has passed the read port.
+    /// The column that takes it, when it has passed read port and decoder.
     pub load_o: Wire<Out>,
     memory: BlockRam,
     _text: String,
@@ -41,21 +42,22 @@ pub struct BiasMemory {
 impl BiasMemory {
     /// Returns the memory of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
+        let cells = hw.port(Site::Biases).cells;
         let mut memory = Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
             write_i: Wire::new(1),
             write_address_i: Wire::new(hw.bias_address_bits),
-            write_data_i: Wire::new(32),
+            write_data_i: Wire::new(cells),
             clear_i: Wire::new(1),
             start_i: Wire::new(1),
             fold_i: Wire::new(hw.parameter_address_bits),
             cols_i: Wire::new(8),
             read_o: Wire::new(1),
             address_o: Wire::new(hw.bias_address_bits),
-            word_o: Wire::new(32),
+            word_o: Wire::new(cells),
             load_o: Wire::new(hw.cols),
-            memory: BlockRam::new(32, hw.config.memory.parameter_words * hw.column_stride),
+            memory: BlockRam::new(cells, hw.config.memory.parameter_words * hw.column_stride),
             _text: String::new(),
         };
         memory._text = control(hw) + &memory.wire_memory(hw);
@@ -85,8 +87,9 @@ impl BiasMemory {
 /// The start, delayed until the first column's bias must be read; then the columns one after the other.
 fn control(hw: &Elaborated) -> String {
     let (fold, cols) = (hw.parameter_address_bits, hw.cols);
-    let wait = hw.weight_latency + hw.rows - hw.injector_latency;
-    let latency = MEMORY_LATENCY + hw.injector_latency;
+    let after_memory = hw.injector_latency + hw.bias_codec_latency;
+    let wait = hw.weight_latency + hw.rows - after_memory;
+    let latency = MEMORY_LATENCY + after_memory;
     let width = fold + 8 + 1;
     let mut text = format!("wire [{}:0] start_0 = {{fold_i, cols_i, start_i}};\n", width - 1);
     for n in 1..=wait {

@@ -3,6 +3,7 @@
 //! A word's record is at the outputs one cycle after the word, its number of flips another cycle later. The counts saturate
 //! and start anew with `clear_i`.
 
+use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
@@ -10,8 +11,12 @@ use crate::wire::Wire;
 
 /// Bits of each count.
 pub const COUNT_BITS: u32 = 32;
-/// Counts: of stored 0s read as 1 by bit of a byte, then of stored 1s read as 0.
-pub const COUNTS: u32 = 16;
+
+/// Returns the counts of such codewords: of stored 0s read as 1 by bit of a byte, then of stored 1s read as 0; then of the check
+/// cells, where there are any, in the same order.
+pub fn counts(word: &Codeword) -> u32 {
+    if word.checks.is_empty() { 16 } else { 18 }
+}
 
 /// See the module's text.
 #[derive(LogicBlock)]
@@ -29,12 +34,14 @@ pub struct FlipRecord {
     pub mask_o: Wire<Out>,
     pub count_o: Wire<Out>,
     pub counts_o: Wire<Out>,
-    _bits: u32,
+    _word: Codeword,
+    _lanes: u32,
 }
 
 impl FlipRecord {
-    /// Returns the record of words of `bits` bits.
-    pub fn new(bits: u32) -> Self {
+    /// Returns the record of words of so many codewords.
+    pub fn new(word: &Codeword, lanes: u32) -> Self {
+        let bits = word.cells() * lanes;
         Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -47,24 +54,32 @@ impl FlipRecord {
             before_o: Wire::new(bits),
             mask_o: Wire::new(bits),
             count_o: Wire::new(8),
-            counts_o: Wire::new(COUNTS * COUNT_BITS),
-            _bits: bits,
+            counts_o: Wire::new(counts(word) * COUNT_BITS),
+            _word: word.clone(),
+            _lanes: lanes,
         }
     }
 
     /// Adds up each of the counts and all of them.
     fn sums(&self) -> String {
-        let mut text = String::new();
+        let (mut text, word) = (String::new(), &self._word);
+        let cells: Vec<(u32, u32)> =
+            (0..self._lanes).flat_map(|l| (0..word.cells()).map(move |cell| (l, cell))).collect();
+        let mut sum = |n: u32, direction: u32, is: &dyn Fn(u32) -> bool| {
+            let of = cells.iter().filter(|(_, cell)| is(*cell)).map(|(l, cell)| l * word.cells() + cell);
+            let terms = of.map(|cell| format!("{{7'd0, of_{direction}[{cell}]}}"));
+            text.push_str(&format!("    sum_{n} = {};\n", terms.collect::<Vec<_>>().join(" + ")));
+        };
         for direction in 0..2 {
-            let held = if direction == 0 { "~stored" } else { "stored" };
             for bit in 0..8 {
-                let n = 8 * direction + bit;
-                let terms = (0..self._bits / 8).map(|byte| format!("{{7'd0, of_{direction}[{}]}}", 8 * byte + bit));
-                text.push_str(&format!("    sum_{n} = {};\n", terms.collect::<Vec<_>>().join(" + ")));
+                sum(8 * direction + bit, direction, &|cell| cell < word.data_bits && cell % 8 == bit);
             }
-            text.insert_str(0, &format!("    of_{direction} = mask & {held};\n"));
+            if !word.checks.is_empty() {
+                sum(16 + direction, direction, &|cell| cell >= word.data_bits);
+            }
         }
-        let all = (0..COUNTS).map(|n| format!("sum_{n}")).collect::<Vec<_>>().join(" + ");
+        text.insert_str(0, "    of_1 = mask & stored;\n    of_0 = mask & ~stored;\n");
+        let all = (0..counts(word)).map(|n| format!("sum_{n}")).collect::<Vec<_>>().join(" + ");
         text + &format!("    ones = {all};\n")
     }
 }
@@ -73,7 +88,8 @@ impl Logic for FlipRecord {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
-        let (top, bits) = (self._bits - 1, self._bits);
+        let bits = self._word.cells() * self._lanes;
+        let (top, counts) = (bits - 1, counts(&self._word));
         let mut text = format!(
             "reg valid;\nreg [31:0] index;\nreg [{top}:0] stored;\nreg [{top}:0] mask;\nreg [7:0] count;\nreg [7:0] ones;\n\
              reg [{top}:0] of_0;\nreg [{top}:0] of_1;\n\
@@ -81,7 +97,7 @@ impl Logic for FlipRecord {
              assign index_o = index;\nassign before_o = stored;\nassign mask_o = mask;\nassign count_o = count;\n"
         );
         let (mut zeros, mut clears, mut adds) = (String::new(), String::new(), String::new());
-        for n in 0..COUNTS {
+        for n in 0..counts {
             text.push_str(&format!(
                 "reg [7:0] sum_{n};\nreg [31:0] total_{n};\nwire [32:0] next_{n} = {{1'b0, total_{n}}} + {{25'd0, sum_{n}}};\n"
             ));
@@ -89,7 +105,7 @@ impl Logic for FlipRecord {
             clears.push_str(&format!("    total_{n} <= 32'd0;\n"));
             adds.push_str(&format!("    total_{n} <= next_{n}[32] ? 32'hffffffff : next_{n}[31:0];\n"));
         }
-        let totals = (0..COUNTS).rev().map(|n| format!("total_{n}")).collect::<Vec<_>>().join(", ");
+        let totals = (0..counts).rev().map(|n| format!("total_{n}")).collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
             "assign counts_o = {{{totals}}};\n\
              always @(*) begin\n  of_0 = {bits}'d0;\n  of_1 = {bits}'d0;\n  ones = 8'd0;\n{zeros}  if (valid) begin\n{}  end\nend\n\

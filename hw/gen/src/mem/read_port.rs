@@ -10,13 +10,14 @@ use hafnia_config::fault::cell_hash::EPOCH_CLASSES;
 use hafnia_config::fault::{Kind, Site};
 use rust_hdl::core::prelude::*;
 
-use super::flip_record::{COUNT_BITS, COUNTS, FlipRecord};
+use super::flip_record::{COUNT_BITS, FlipRecord, counts};
 use crate::emit::{custom, delayed};
 use crate::inject::cell_bus::CELL_BUS_BITS;
 use crate::inject::cell_faults::CellFaults;
 use crate::inject::lane::InjectorLane;
 use crate::inject::noise_bus::NoiseBus;
 use crate::inject::seeder::Seeder;
+use crate::protect::cells_at_risk;
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -36,7 +37,7 @@ pub struct ReadPort {
     pub code_o: Wire<Out>,
     /// The layer is at risk.
     pub at_risk_i: Wire<In>,
-    /// Bits of each byte at risk.
+    /// Bits of each byte at risk, and above them check cells.
     pub bits_i: Wire<In>,
     /// Read noise is on.
     pub enable_i: Wire<In>,
@@ -66,7 +67,7 @@ pub struct ReadPort {
 impl ReadPort {
     /// Returns the port of a site, if any of its reads may be wrong.
     pub fn new(hw: &Elaborated, site: Site) -> Option<Self> {
-        let (port, kinds) = (hw.port(site), hw.config.injector.at(site));
+        let (port, kinds, word) = (hw.port(site), hw.config.injector.at(site), hw.codeword(site));
         let (wide, bytes) = (port.cells * port.lanes, port.lane_bytes * port.lanes);
         let noisy = kinds.has(Kind::Read);
         let lanes = if noisy { port.lanes } else { 0 };
@@ -81,7 +82,7 @@ impl ReadPort {
             code_i: Wire::new(wide),
             code_o: Wire::new(wide),
             at_risk_i: Wire::new(1),
-            bits_i: Wire::new(8),
+            bits_i: Wire::new(word.risk_bits()),
             enable_i: Wire::new(1),
             noise_i: Wire::new(NoiseBus::new(port.cells).width()),
             seed_load_i: Wire::new(1),
@@ -97,11 +98,11 @@ impl ReadPort {
             flip_before_o: Wire::new(wide),
             flip_mask_o: Wire::new(wide),
             flip_count_o: Wire::new(8),
-            flip_counts_o: Wire::new(COUNTS * COUNT_BITS),
+            flip_counts_o: Wire::new(counts(word) * COUNT_BITS),
             seeder: noisy.then(Seeder::default).into_iter().collect(),
-            lanes: (0..lanes).map(|_| InjectorLane::new(port)).collect(),
+            lanes: (0..lanes).map(|_| InjectorLane::new(word)).collect(),
             cells: kinds.of_cells().then(|| CellFaults::new(site, kinds, port)).into_iter().collect(),
-            recorder: FlipRecord::new(wide),
+            recorder: FlipRecord::new(word, port.lanes),
             _site: site,
             _text: String::new(),
         };
@@ -156,13 +157,15 @@ impl ReadPort {
         ] {
             text.push_str(&port.drive(&format!("cells_0_{name}"), from));
         }
-        let bytes: Vec<String> =
-            (0..self.live_bytes(hw)).rev().map(|b| byte(&format!("live_{at}"), b, self.live_bytes(hw))).collect();
+        let of_lane = |lane| {
+            cells_at_risk(hw.codeword(self._site), "bits_i", |b| format!("live_{at}[{}]", lane * port.lane_bytes + b))
+        };
+        let at_risk: Vec<String> = (0..port.lanes).rev().map(of_lane).collect();
         text + &format!(
             "wire [{top}:0] at_risk = {{{}}} & {{{wide}{{issue_{at} & at_risk_i}}}};\n\
              wire [{top}:0] seen = (held | ((cells_0_stuck_1_o | cells_0_charged_o) & at_risk)) & ~(cells_0_stuck_0_o & at_risk);\n\
              wire [{top}:0] faulty = seen ^ held;\n",
-            bytes.join(", "),
+            at_risk.join(", "),
             top = wide - 1,
         )
     }
@@ -235,12 +238,6 @@ impl ReadPort {
         }
         text
     }
-}
-
-/// A byte of the mask of cells at risk.
-fn byte(live: &str, byte: u32, bytes: u32) -> String {
-    // A net of one bit is a scalar and takes no index.
-    if bytes == 1 { format!("bits_i & {{8{{{live}}}}}") } else { format!("bits_i & {{8{{{live}[{byte}]}}}}") }
 }
 
 impl Logic for ReadPort {

@@ -10,7 +10,7 @@ use rust_hdl::core::prelude::*;
 
 use super::block_ram::BlockRam;
 use super::ring::{POINTER_BITS, Ring};
-use crate::emit::{custom, delayed, padded};
+use crate::emit::{custom, delayed};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -50,7 +50,7 @@ impl WeightMemory {
             full_o: Wire::new(1),
             write_i: Wire::new(1),
             write_address_i: Wire::new(hw.weight_address_bits),
-            write_data_i: Wire::new(8 * hw.cols),
+            write_data_i: Wire::new(port.cells * port.lanes),
             read_i: Wire::new(1),
             read_address_i: Wire::new(hw.weight_address_bits),
             row_i: Wire::new(hw.rows),
@@ -89,12 +89,10 @@ impl WeightMemory {
     }
 
     fn wire_lanes(&mut self, hw: &Elaborated) -> String {
-        let lane_bits = 8 * hw.lane_weights;
-        let all = lane_bits * hw.lanes;
-        let mut text = format!("wire [{}:0] written = {};\n", all - 1, padded("write_data_i", 8 * hw.cols, all));
+        let (mut text, cells) = (String::new(), hw.codeword_bits);
         for (l, lane) in self.lanes.iter_mut().enumerate() {
             lane.clk_i.connect();
-            let slice = format!("written[{}:{}]", lane_bits * (l as u32 + 1) - 1, lane_bits * l as u32);
+            let slice = format!("write_data_i[{}:{}]", cells * (l as u32 + 1) - 1, cells * l as u32);
             for (port, name, from) in [
                 (&mut lane.write_i, "write_i", "write_i"),
                 (&mut lane.write_address_i, "write_address_i", "write_address"),

@@ -7,8 +7,9 @@ use rust_hdl::core::prelude::*;
 
 use crate::emit::{delayed, padded};
 use crate::inject::write_faults::WriteFaults;
-use crate::mem::flip_record::{COUNT_BITS, COUNTS};
+use crate::mem::flip_record::{COUNT_BITS, counts};
 use crate::mem::read_port::ReadPort;
+use crate::protect::decode_port::{DecodePort, UNITS_BITS};
 
 /// A memory and its read port.
 pub struct Side<'a> {
@@ -16,6 +17,7 @@ pub struct Side<'a> {
     /// What the nets of the port begin with.
     pub name: &'static str,
     pub port: Option<&'a mut ReadPort>,
+    pub decoder: Option<&'a mut DecodePort>,
     pub issue: String,
     pub address: String,
     /// Bytes in use, and their number.
@@ -29,11 +31,40 @@ pub struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// Wires the port; `<name>_port_read` is what is read.
-    pub fn wire(self, hw: &Elaborated) -> String {
+    /// Wires port and decoder; `<name>_port_read` is what is read.
+    pub fn wire(mut self, hw: &Elaborated) -> String {
         let Self { site, name, bits, .. } = self;
-        let sizes = hw.port(site);
+        let (sizes, word) = (hw.port(site), hw.codeword(site));
+        let bytes = sizes.lane_bytes * sizes.lanes;
+        let live = padded(self.live.0, self.live.1, bytes);
+        let Some(decoder) = self.decoder.take() else {
+            let read = format!("{name}_port_read");
+            return [self.wire_port(hw, &read, bits), no_events(name)].concat();
+        };
+        let code = format!("{name}_port_code");
+        decoder.clk_i.connect();
+        let mut text = String::new();
+        for (wire, port, from) in [
+            (&mut decoder.issue_i, "issue_i", &self.issue),
+            (&mut decoder.live_i, "live_i", &live),
+            (&mut decoder.code_i, "code_i", &code),
+        ] {
+            text += &wire.drive(&format!("{name}_decoder_0_{port}"), from);
+        }
+        let of_word = if 8 * bytes == bits { String::new() } else { format!("[{}:0]", bits - 1) };
+        text += &format!("wire [{}:0] {name}_port_read = {name}_decoder_0_data_o{of_word};\n", bits - 1);
+        for event in ["corrected", "detected"] {
+            text += &format!("wire [{}:0] {name}_{event} = {name}_decoder_0_{event}_o;\n", UNITS_BITS - 1);
+        }
+        self.wire_port(hw, &code, word.cells() * sizes.lanes) + &text
+    }
+
+    /// Wires the port; the net `read` of `bits` bits is what comes out of it.
+    fn wire_port(self, hw: &Elaborated, read: &str, bits: u32) -> String {
+        let Self { site, name, .. } = self;
+        let (sizes, word) = (hw.port(site), hw.codeword(site));
         let (wide, bytes) = (sizes.cells * sizes.lanes, sizes.lane_bytes * sizes.lanes);
+        let counts = counts(word) * COUNT_BITS;
         let record = if name == "weight" { "flip".to_owned() } else { format!("{name}_flip") };
         let outputs = [
             (format!("assign {record}_valid_o"), "flip_valid_o", 1),
@@ -41,14 +72,13 @@ impl Side<'_> {
             (format!("assign {record}_before_o"), "flip_before_o", bits),
             (format!("assign {record}_mask_o"), "flip_mask_o", bits),
             (format!("wire [7:0] {name}_flip_count"), "flip_count_o", 8),
-            (format!("wire [{}:0] {name}_flip_counts", COUNTS * COUNT_BITS - 1), "flip_counts_o", COUNTS * COUNT_BITS),
+            (format!("wire [{}:0] {name}_flip_counts", counts - 1), "flip_counts_o", counts),
         ];
-        let read = format!("{name}_port_read");
         let mut text = format!("wire [{}:0] {read};\n", bits - 1);
         let Some(port) = self.port else {
             let code =
                 if self.code.1 == bits { self.code.0.to_owned() } else { format!("{}[{}:0]", self.code.0, bits - 1) };
-            text += &delayed(&code, &read, bits, self.delay);
+            text += &delayed(&code, read, bits, self.delay);
             return text + &outputs.map(|(net, _, bits)| format!("{net} = {bits}'d0;\n")).concat();
         };
         port.clk_i.connect();
@@ -82,6 +112,13 @@ impl Side<'_> {
         }
         text
     }
+}
+
+/// Without a decoder nothing is corrected or detected.
+fn no_events(name: &str) -> String {
+    ["corrected", "detected"]
+        .map(|event| format!("wire [{}:0] {name}_{event} = {UNITS_BITS}'d0;\n", UNITS_BITS - 1))
+        .concat()
 }
 
 /// What a block of write errors is given: expressions.

@@ -1,7 +1,8 @@
 //! The counters of the running descriptor.
 
-use crate::common::{Bench, array, rng};
+use crate::common::{Bench, array, coded, rng};
 use hafnia_config::Elaborated;
+use hafnia_config::protect::Code;
 use hafnia_config::regs::LayerCounters;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -23,10 +24,12 @@ const FLIPS_ACTIVATIONS: usize = 9;
 const SUMS: [usize; 7] =
     [MACS, CELLS_WEIGHTS, CELLS_BIASES, CELLS_ACTIVATIONS, FLIPS_WEIGHTS, FLIPS_BIASES, FLIPS_ACTIVATIONS];
 
-/// The counters are the same in every configuration.
+/// The counters are the same in every configuration with codes; without one those of decoders are left out.
 fn configuration() -> Elaborated {
-    array(3, 5, 2)
+    coded(&array(3, 6, 2), Code::Secded { data_bits: 16 })
 }
+
+const DECODED: [&str; 4] = ["weights_corrected_i", "weights_detected_i", "biases_corrected_i", "biases_detected_i"];
 
 /// What happens in one cycle of a descriptor.
 #[derive(Clone, Copy, Default)]
@@ -42,6 +45,8 @@ struct Event {
     word_cols: u64,
     /// Weights, biases, activations.
     flips: [u64; 3],
+    /// Corrected and detected units of weights, then of biases.
+    decoded: [u64; 4],
 }
 
 /// A large event, so that the end comes soon: 33 * 31 = 2^10 - 1 MACs, and cells up to 8 * 127.
@@ -56,6 +61,7 @@ const LARGEST: Event = Event {
     word: true,
     word_cols: 127,
     flips: [255, 254, 253],
+    decoded: [252, 251, 250, 249],
 };
 
 impl Event {
@@ -73,6 +79,7 @@ impl Event {
             word_cols: rng.random_range(1..=16),
             // Every bit of a word of 16 weights may flip.
             flips: [(); 3].map(|()| if rng.random_bool(0.5) { 0 } else { rng.random_range(0..=128) }),
+            decoded: [(); 4].map(|()| if rng.random_bool(0.5) { 0 } else { rng.random_range(0..=16) }),
         }
     }
 
@@ -89,6 +96,9 @@ impl Event {
         for (port, flips) in ["weight_flips_i", "bias_flips_i", "map_flips_i"].into_iter().zip(self.flips) {
             bench.set(port, flips);
         }
+        for (port, units) in DECODED.into_iter().zip(self.decoded) {
+            bench.set(port, units);
+        }
     }
 
     /// What each counter gains, in address order: a pixel is a MAC in every PE in use; a weight and an activation are eight
@@ -102,7 +112,10 @@ impl Event {
         let weights = word * 8 * self.word_cols;
         let events = [self.run.into(), macs, self.stall.into(), word];
         let cells = [weights, biases, activations];
-        [&events[..], &cells, &[weight_flips, bias_flips, map_flips]].concat().try_into().expect("every counter")
+        [&events[..], &cells, &[weight_flips, bias_flips, map_flips], &self.decoded]
+            .concat()
+            .try_into()
+            .expect("every counter")
     }
 }
 
@@ -154,17 +167,26 @@ fn each_strobe_moves_its_own_counters_only() {
     let quiet = Event { pixel_rows: 16, pixel_cols: 15, padding: true, fold: true, word_cols: 16, ..Event::default() };
     let pixel = |padding, fold| Event { pixel: true, padding, fold, ..quiet };
     let flips = |flips| Event { flips, ..quiet };
+    let alone = |counters: &[(usize, u64)]| {
+        let mut want = [0; COUNTERS];
+        counters.iter().for_each(|&(counter, value)| want[counter] = value);
+        want
+    };
     for (event, want) in [
         (quiet, [0; COUNTERS]),
-        (Event { run: true, ..quiet }, [3, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (pixel(true, false), [0, 3 * 240, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (pixel(true, true), [0, 3 * 240, 0, 0, 0, 3 * 480, 0, 0, 0, 0]),
-        (pixel(false, false), [0, 3 * 240, 0, 0, 0, 0, 3 * 128, 0, 0, 0]),
-        (Event { stall: true, ..quiet }, [0, 0, 3, 0, 0, 0, 0, 0, 0, 0]),
-        (Event { word: true, ..quiet }, [0, 0, 0, 3, 3 * 128, 0, 0, 0, 0, 0]),
-        (flips([128, 0, 0]), [0, 0, 0, 0, 0, 0, 0, 3 * 128, 0, 0]),
-        (flips([0, 32, 0]), [0, 0, 0, 0, 0, 0, 0, 0, 3 * 32, 0]),
-        (flips([0, 0, 127]), [0, 0, 0, 0, 0, 0, 0, 0, 0, 3 * 127]),
+        (Event { run: true, ..quiet }, alone(&[(CYCLES, 3)])),
+        (pixel(true, false), alone(&[(MACS, 3 * 240)])),
+        (pixel(true, true), alone(&[(MACS, 3 * 240), (CELLS_BIASES, 3 * 480)])),
+        (pixel(false, false), alone(&[(MACS, 3 * 240), (CELLS_ACTIVATIONS, 3 * 128)])),
+        (Event { stall: true, ..quiet }, alone(&[(STALLS, 3)])),
+        (Event { word: true, ..quiet }, alone(&[(WORDS_READ, 3), (CELLS_WEIGHTS, 3 * 128)])),
+        (flips([128, 0, 0]), alone(&[(FLIPS_WEIGHTS, 3 * 128)])),
+        (flips([0, 32, 0]), alone(&[(FLIPS_BIASES, 3 * 32)])),
+        (flips([0, 0, 127]), alone(&[(FLIPS_ACTIVATIONS, 3 * 127)])),
+        (Event { decoded: [5, 0, 0, 0], ..quiet }, alone(&[(FLIPS_ACTIVATIONS + 1, 15)])),
+        (Event { decoded: [0, 6, 0, 0], ..quiet }, alone(&[(FLIPS_ACTIVATIONS + 2, 18)])),
+        (Event { decoded: [0, 0, 1, 0], ..quiet }, alone(&[(FLIPS_ACTIVATIONS + 3, 3)])),
+        (Event { decoded: [0, 0, 0, 1], ..quiet }, alone(&[(FLIPS_ACTIVATIONS + 4, 3)])),
     ] {
         clear(&mut bench, event);
         bench.steps(3);
@@ -211,7 +233,7 @@ fn counters_of_events_saturate_when_started_near_the_end() {
     let seeds = [1722, 809, 1777].into_iter().chain(1..10_000);
     let mut left = vec![CYCLES, STALLS, WORDS_READ];
     for seed in seeds {
-        let mut bench = Bench::seeded(&configuration(), "counters", seed);
+        let mut bench = Bench::seeded(&array(3, 5, 2), "counters", seed);
         let starts = values(&mut bench);
         if let Some(at) = left.iter().position(|&counter| starts[counter] >= near) {
             let counter = left.remove(at);

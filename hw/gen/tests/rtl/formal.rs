@@ -12,13 +12,15 @@ use std::sync::OnceLock;
 
 use crate::common::{array, injecting, noise, preset, run, tool, written};
 use hafnia_config::Elaborated;
+use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::fault::{Site, node_sizes};
 use hafnia_config::program::DESCRIPTOR_WORDS;
+use hafnia_config::protect::{Code, Decoding, OnDetected};
 use hafnia_config::regs::{Access, LayerCounters, Register, registers};
 
 /// A block of a configuration, with the properties to prove of it.
 struct Proof {
-    /// The generated module; its properties are the module `<block>_properties` of `formal/<block>.v`.
+    /// The generated module, or several; the properties are the module `<block>_properties` of `formal/<block>.v`.
     block: &'static str,
     /// The generated Verilog.
     verilog: String,
@@ -96,8 +98,13 @@ impl Proof {
         let set: String = self.parameters.iter().map(|(name, value)| format!(" -chparam {name} {value}")).collect();
         // Without `-norom` yosys would make memories of `case` tables, and the induction would start from any contents.
         // The block's initial values are dropped before the properties are read: it powers on in any state.
+        let top = if self.verilog.contains(&format!("module {} (", self.block)) {
+            format!("hierarchy -top {};", self.block)
+        } else {
+            String::new()
+        };
         let script = format!(
-            "read_verilog dut.v; hierarchy -top {block}; proc -norom; setattr -unset init w:*; \
+            "read_verilog dut.v; {top} proc -norom; setattr -unset init w:*; \
              read_verilog -formal properties.v; hierarchy -check -top {block}_properties{set}; proc -norom; flatten; \
              prep -nordff; chformal -lower; write_smt2 -wires model.smt2",
             block = self.block,
@@ -192,6 +199,43 @@ fn pair_draws(cells: u32) -> String {
         draws.insert(0, names.join("^ "));
     }
     text + &format!("wire [32*PAIRS-1:0] pair_draws = {{{}}};\n", draws.join(", "))
+}
+
+/// Encoder and decoder of a code over `units` weights, or over a bias.
+fn codec(code: &str, units: u32, on_detected: OnDetected) -> Proof {
+    let code: Code = code.parse().expect("a code");
+    let mut config = array(4, 8, 8).config;
+    let site = if units == 0 { Site::Biases } else { Site::Weights };
+    config.protection = match site {
+        Site::Weights => ProtectionConfig { code, weights_per_codeword: units, biases: Some(Code::None), on_detected },
+        _ => ProtectionConfig { biases: Some(code), on_detected, ..config.protection },
+    };
+    let hw = config.validate().expect("the configuration is legal");
+    let word = hw.codeword(site);
+    let (block, copied) = match word.decoding {
+        Decoding::Parity => ("parity", 0),
+        Decoding::Majority => ("majority", word.checks.len() as u32 / 2 / word.units()),
+        _ => ("secded", 0),
+    };
+    let whole = Proof::new(block, &hw, 4);
+    let module = |kind: &str| {
+        let name = format!("{kind}_{code}").replace('-', "_");
+        let start = whole.verilog.find(&format!("module {name} (")).unwrap_or_else(|| panic!("no module {name}"));
+        let end = start + whole.verilog[start..].find("endmodule").expect("a module ends") + "endmodule\n".len();
+        (whole.verilog[start..end].to_owned(), name)
+    };
+    let ((encoder, encoder_name), (decoder, decoder_name)) = (module("encoder"), module("decoder"));
+    let header = format!(
+        "`define ENCODER {encoder_name}\n`define DECODER {decoder_name}\n`define DATA {}\n`define CELLS {}\n`define UNIT {}\n\
+         `define UNITS {}\n`define COPIED {copied}\n`define LATENCY {}\n`define ZERO {}\n",
+        word.data_bits,
+        word.cells(),
+        word.unit_bits,
+        word.units(),
+        code.latency(),
+        u32::from(on_detected == OnDetected::Zero),
+    );
+    Proof { verilog: encoder + &decoder, header, ..whole }
 }
 
 fn register_bank(hw: &Elaborated) -> Proof {
@@ -332,6 +376,55 @@ fn injector_lane_with_a_fault_breaks_its_properties() {
         Fault { line: "c0 <= {c0[14:4],", instead: "c0 <= {c0[15:5],", fails: "generator" },
     ];
     assert_each_fault_is_found(|| lane(&array(4, 4, 1)), &faults);
+}
+
+/// Every code, of weights and of biases (0 units here).
+#[test]
+fn codes_do_what_they_promise_for_all_data() {
+    let secded =
+        [("secded-13-8", 1), ("secded-22-16", 2), ("secded-39-32", 4), ("secded-39-32", 0), ("secded-72-64", 8)];
+    for (code, units) in secded {
+        for on_detected in [OnDetected::Pass, OnDetected::Zero] {
+            codec(code, units, on_detected).model().assert_holds_from_power_on();
+        }
+    }
+    let others = [("parity", 1), ("parity", 8), ("parity", 0), ("tmr", 1), ("tmr", 4), ("tmr", 0)];
+    for (code, units) in others.into_iter().chain([("msb-tmr-1", 8), ("msb-tmr-3", 4), ("msb-tmr-4", 0)]) {
+        codec(code, units, OnDetected::Pass).model().assert_holds_from_power_on();
+    }
+    for (code, units) in [("secded-13-8", 1), ("parity", 2), ("msb-tmr-2", 2)] {
+        codec(code, units, OnDetected::Pass).model().assert_every_cover_is_reached();
+    }
+}
+
+#[test]
+fn codes_with_a_fault_break_their_promises() {
+    for (code, units) in [("secded-13-8", 1), ("secded-22-16", 2), ("secded-39-32", 4), ("secded-72-64", 8)] {
+        let faults = [
+            Fault { line: "syndrome <= rows;", instead: "syndrome <= ~rows;", fails: "clean" },
+            Fault { line: "data <= held ^ turned;", instead: "data <= held;", fails: "single" },
+            Fault { line: "wire corrects = (|turned) |", instead: "wire corrects = (&turned) |", fails: "single" },
+            Fault { line: "detects = (|syndrome) & ~corrects;", instead: "detects = 1'b0;", fails: "double" },
+            Fault { line: "turned = {syndrome == ", instead: "turned = {syndrome != ", fails: "double" },
+        ];
+        assert_each_fault_is_found(|| codec(code, units, OnDetected::Pass), &faults);
+    }
+    let zeroes = || codec("secded-39-32", 4, OnDetected::Zero);
+    zeroes().with("(held ^ turned) & {32{~detects}}", "held ^ turned").model().assert_breaks("double");
+    for units in [2, 8] {
+        let faults = [
+            Fault { line: "detected <= wrong;", instead: "detected <= ~wrong;", fails: "flagged" },
+            Fault { line: "{8{~wrong[0]}}", instead: "{8{~wrong[1]}}", fails: "zeroed" },
+        ];
+        assert_each_fault_is_found(|| codec("parity", units, OnDetected::Pass), &faults);
+    }
+    for code in ["tmr", "msb-tmr-1"] {
+        let faults = [
+            Fault { line: "data <= {(", instead: "data <= {~(", fails: "voted" },
+            Fault { line: "detected_o = 4'd0;", instead: "detected_o = 4'd1;", fails: "flagged" },
+        ];
+        assert_each_fault_is_found(|| codec(code, 4, OnDetected::Pass), &faults);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod area;
 mod array_blocks;
 mod bias_memory;
+mod codec;
 mod common;
 mod counters;
 mod feeder;

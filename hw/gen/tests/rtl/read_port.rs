@@ -137,7 +137,7 @@ fn noise_flips_words_as_the_golden_model_flips_them_and_gaps_never() {
         for (group, rates) in (0..).zip(rates) {
             // Layer 1 is spared.
             for (bits, layer) in [(0xff, 0), (0x81, 2), (0xff, 1)] {
-                let mut at_risk = AtRisk { bits: [0; 3], layers: !0b10 };
+                let mut at_risk = AtRisk { bits: [0; 3], layers: !0b10, checks: true };
                 at_risk.bits[site as usize] = bits;
                 let noise = hw.noise(rates, at_risk).expect("the site has an injector");
                 let flips = port.run(&noise, Stream { seed: 4, layer, group });
@@ -172,7 +172,7 @@ fn faults_of_cells_are_those_of_the_golden_model() {
         for (cells, &p) in faults.iter().flat_map(|cells| rates.iter().map(move |p| (cells, p))) {
             // Layer 1 is spared.
             for (bits, layer, group) in [(0xff, 0, 0), (0x81, 33, 700), (0xff, 1, 3)] {
-                let mut at_risk = AtRisk { bits: [0; 3], layers: !0b10 };
+                let mut at_risk = AtRisk { bits: [0; 3], layers: !0b10, checks: true };
                 at_risk.bits[site as usize] = bits;
                 let rates = Rates { p01: p, p10: p / 2.0 };
                 let noise = Noise { cells: *cells, ..hw.noise(rates, at_risk).expect("a probability") };

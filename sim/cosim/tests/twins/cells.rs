@@ -56,11 +56,11 @@ fn every_kind_equals_golden(weight_words: u32) {
     let hardware = hardware(&bench.hw, Unknowns::Fast);
     let uneven = Rates { p01: 0.03, p10: 0.01 };
     let sites = Site::ALL.map(|site| {
-        let mut at_risk = AtRisk { bits: [0; 3], layers: u32::MAX };
+        let mut at_risk = AtRisk { bits: [0; 3], ..AtRisk::EVERYTHING };
         at_risk.bits[site as usize] = 0xff;
         at_risk
     });
-    let some = AtRisk { bits: [0x81, 0x0f, 0xf0], layers: 0b11010 };
+    let some = AtRisk { bits: [0x81, 0x0f, 0xf0], layers: 0b11010, checks: true };
     for cells in [STUCK, TRAPS, WRITES, ALL] {
         for at_risk in sites.into_iter().chain([AtRisk::EVERYTHING, some]) {
             let totals = assert_equal(&bench, &plan(&bench, 0.0, cells, at_risk, 3), &hardware);
@@ -99,7 +99,7 @@ fn kinds_left_out_equal_golden() {
         let [weights, biases, activations] = Site::ALL.map(of);
         config.injector = InjectorConfig { weights, biases, activations };
         let bench = bench(config.validate().expect("the configuration is legal"));
-        let mut at_risk = AtRisk { bits: [0; 3], layers: u32::MAX };
+        let mut at_risk = AtRisk { bits: [0; 3], ..AtRisk::EVERYTHING };
         at_risk.bits[site as usize] = 0xff;
         assert_equal(&bench, &plan(&bench, 0.0, cells, at_risk, 2), &hardware(&bench.hw, Unknowns::Fast));
     }

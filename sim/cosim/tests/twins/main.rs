@@ -3,6 +3,7 @@
 mod acceptance;
 mod cells;
 mod cifar;
+mod codes;
 mod common;
 mod mutation;
 mod statistical;

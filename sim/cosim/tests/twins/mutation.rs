@@ -241,7 +241,7 @@ fn with_cells(plan: Plan<'_>) -> Plan<'_> {
 fn every_planted_fault_is_seen_and_the_sound_design_is_equal() {
     let bench = bench();
     // Noise shows the faults of the injector, its absence those that need untouched weights, such as exact ties.
-    let some = AtRisk { bits: [0x81, 0x81, 0], layers: 0b01011 };
+    let some = AtRisk { bits: [0x81, 0x81, 0], layers: 0b01011, checks: true };
     let uneven = Rates { p01: 0.3, p10: 0.1 };
     let plans = [
         bench.masked(0.1, 3, AtRisk::EVERYTHING),

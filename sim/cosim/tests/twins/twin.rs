@@ -47,7 +47,8 @@ fn cells_at_risk_are_those_of_golden() {
         ([0xff, 0x0f, 0x41], !0, "weights biases activations"),
     ] {
         for rates in [0.1.into(), Rates { p01: 0.02, p10: 0.0 }, Rates { p01: 0.01, p10: 0.3 }] {
-            let (totals, found) = bench.compare(&bench.masked(rates, 5, AtRisk { bits, layers }), &hardware);
+            let (totals, found) =
+                bench.compare(&bench.masked(rates, 5, AtRisk { bits, layers, checks: true }), &hardware);
             assert_eq!(found, None, "{bits:x?} {layers:b} {rates:?}");
             let flipped: Vec<_> =
                 Site::ALL.into_iter().filter(|&site| totals.flips(site) > 0).map(Site::name).collect();

@@ -124,7 +124,8 @@ fn lanes() -> Vec<LaneCells> {
 
 /// Draws of `words` words by their hash, at each of [`RATES`].
 fn drawn(lane: &LaneCells, words: u32, hash: impl Fn(u32) -> [u32; 2]) -> [Bits; 3] {
-    let masks: Vec<[u64; 3]> = (0..words).map(|word| lane.below(hash(word), RATES.map(threshold))).collect();
+    let low = |word| lane.below(hash(word), RATES.map(threshold)).map(|cells| cells as u64);
+    let masks: Vec<[u64; 3]> = (0..words).map(low).collect();
     [0, 1, 2].map(|n| Bits::of(RATES[n], &masks.iter().map(|masks| masks[n]).collect::<Vec<_>>()))
 }
 

@@ -24,16 +24,16 @@ pub(super) struct SiteCells {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Faulty {
     /// Stuck cells.
-    pub stuck: u64,
+    pub stuck: u128,
     /// Those of them that are stuck at 1.
-    pub ones: u64,
+    pub ones: u128,
     /// Cells with a trap.
-    pub trapped: u64,
+    pub trapped: u128,
 }
 
 impl Faulty {
     /// Returns the cells that are always wrong and those that may be, of the cells in `at_risk`, where this is stored.
-    pub fn wrong(self, stored: u64, at_risk: u64) -> (u64, u64) {
+    pub fn wrong(self, stored: u128, at_risk: u128) -> (u128, u128) {
         (self.stuck & (stored ^ self.ones) & at_risk, self.trapped & !stored & at_risk)
     }
 }
@@ -79,17 +79,17 @@ impl SiteCells {
     }
 
     /// Returns those of the traps in a lane of the word at an address that hold a charge.
-    pub fn charged(&self, run: &Run, address: u32, lane: u32, traps: u64) -> u64 {
+    pub fn charged(&self, run: &Run, address: u32, lane: u32, traps: u128) -> u128 {
         let epoch = in_layer(run.layer, run.epochs[address as usize % EPOCH_CLASSES].into());
         self.of(traps, self.thresholds.captured, Purpose::Charge, lane, [address, epoch])
     }
 
     /// Returns those of the traps in a lane that make read number `word` wrong, of those that hold a charge.
-    pub fn misread(&self, run: &Run, word: u32, lane: u32, traps: u64) -> u64 {
+    pub fn misread(&self, run: &Run, word: u32, lane: u32, traps: u128) -> u128 {
         self.of(traps, self.thresholds.read_wrong, Purpose::Read, lane, [word, in_layer(run.layer, run.group)])
     }
 
-    fn of(&self, traps: u64, threshold: u32, purpose: Purpose, lane: u32, [x, y]: [u32; 2]) -> u64 {
+    fn of(&self, traps: u128, threshold: u32, purpose: Purpose, lane: u32, [x, y]: [u32; 2]) -> u128 {
         if traps == 0 || threshold == u32::MAX {
             return traps;
         }
@@ -112,9 +112,9 @@ pub(super) struct Fault {
     address: u32,
     pub lane: u32,
     /// Cells that are always wrong.
-    wrong: u64,
+    wrong: u128,
     /// Cells with a trap that hold 0.
-    traps: u64,
+    traps: u128,
 }
 
 impl FixedCells {
@@ -125,7 +125,7 @@ impl FixedCells {
 
     /// Looks through the next layer: words as number in their order and address. `held` returns what a lane of a word holds,
     /// and which of its cells are in use and at risk.
-    pub fn add_layer(&mut self, words: impl Iterator<Item = (u32, u32)>, held: impl Fn(u32, u32) -> (u64, u64)) {
+    pub fn add_layer(&mut self, words: impl Iterator<Item = (u32, u32)>, held: impl Fn(u32, u32) -> (u128, u128)) {
         let mut faults = Vec::new();
         for (word, address) in words {
             self.cells.look(address, |lane, faulty| {
@@ -140,7 +140,7 @@ impl FixedCells {
     }
 
     /// Reads a layer once: tells the lanes that give other values than they hold, in read order, and which of their cells do.
-    pub fn read(&mut self, stream: Stream, mut wrong: impl FnMut(&Fault, u64)) {
+    pub fn read(&mut self, stream: Stream, mut wrong: impl FnMut(&Fault, u128)) {
         let run = self.cells.run(stream);
         for fault in &self.layers[stream.layer as usize] {
             let charged = self.cells.charged(&run, fault.address, fault.lane, fault.traps);

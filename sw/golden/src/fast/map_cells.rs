@@ -31,9 +31,9 @@ struct Wrong {
     lane: u32,
     stored: u64,
     /// Cells that are always wrong.
-    always: u64,
+    always: u128,
     /// Cells whose trap holds a charge.
-    charged: u64,
+    charged: u128,
 }
 
 impl MapCells {
@@ -81,7 +81,7 @@ impl MapCells {
             }
             let stored = ifmaps.held(ifmaps.at(first + image, y, x) + channel as usize, live);
             let in_use = at_risk & u64::MAX >> (64 - 8 * live);
-            let (always, traps) = faulty.wrong(stored, in_use);
+            let (always, traps) = faulty.wrong(stored.into(), in_use.into());
             let charged = self.cells.charged(&run, word | in_memory(memory), lane, traps);
             if always | charged != 0 {
                 let number = self.wrong.len() as u32;
@@ -97,7 +97,7 @@ impl MapCells {
                 let word = k_fold * layer.fold_words(images.len()) + read;
                 let cells = always | self.cells.misread(&run, word, lane, charged);
                 if cells != 0 {
-                    hits.push(MapHit { word, row: lane * self.lane_bytes, cells, stored });
+                    hits.push(MapHit { word, row: lane * self.lane_bytes, cells: cells as u64, stored });
                 }
             }
         }

@@ -9,6 +9,7 @@
 mod bias_read;
 mod cell_draw;
 mod cells;
+mod coded;
 mod corrections;
 mod draw;
 mod kernel;
@@ -33,6 +34,7 @@ use ndarray::Array3;
 
 use crate::network::{Layer, Network};
 pub use bias_read::{BiasHit, BiasReader};
+pub use coded::{Coded, check_cells};
 pub use corrections::Corrections;
 pub use kernel::Isa;
 use layer::Scratch;

@@ -97,6 +97,14 @@ impl PackedLayer {
         held
     }
 
+    /// Returns the weights from output channel `k` on, up to `count` of them, 8 bits each.
+    pub(super) fn lane(&self, k: u32, c: u16, tap: u16, count: u32) -> u64 {
+        let (step, within) = (self.step(c.into(), tap.into()), usize::from(c) % GROUP);
+        let live = k..self.shape.out_channels.min(k + count);
+        let bytes = live.rev().map(|k| self.bytes[self.at(k as usize, step) + within] as u8);
+        bytes.fold(0, |data, byte| data << 8 | u64::from(byte))
+    }
+
     /// Returns the weights of an input channel and tap, from output channel `k` on.
     pub(super) fn column(&self, k: usize, c: usize, tap: usize) -> impl Iterator<Item = i8> {
         let (step, within) = (self.step(c, tap), c % GROUP);

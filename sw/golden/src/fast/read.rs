@@ -4,18 +4,21 @@
 
 use std::sync::Arc;
 
-use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Keep, Noise, Site};
 use hafnia_config::flip::Flip;
+use hafnia_config::protect::Codeword;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::LayerShape;
+use hafnia_config::{Elaborated, accel};
 
 use super::Engine;
 use super::cells::{FixedCells, LaneHit, SiteCells, join, wrong_at};
+use super::coded::Coded;
 use super::draw::{Complete, draw};
 use super::pack::PackedLayer;
 use super::search::{Found, Search};
-use super::skip::{BitsAtRisk, Candidate, Skips};
+use super::skip::{BitsAtRisk, Candidate, CellsAtRisk, Skips};
+use crate::codec::Events;
 use crate::injector::{Marks, Tree, seeded_lanes};
 use crate::read::{Stream, weight_words};
 
@@ -32,16 +35,36 @@ pub struct Hit {
     pub k: u32,
     /// Column of the lane's first weight.
     pub column: u32,
-    /// The flipped cells: bit `b` is bit `b % 8` of weight `b / 8`.
+    /// The flipped cells: bit `b` is bit `b % 8` of weight `b / 8`; from the last weight on, check cells.
     pub cells: u128,
-    /// What the weights of flipped cells hold, where that was asked for.
+    /// What is stored, where that was asked for; without a code in the weights of flipped cells alone.
     pub stored: u128,
+}
+
+/// What the weights of a layer hold.
+#[derive(Clone, Copy)]
+struct Stored<'a> {
+    layer: &'a PackedLayer,
+    /// Where they have a code: the codewords, the number of the layer, and the weights in each.
+    coded: Option<(&'a Coded, u32, u32)>,
+}
+
+impl Stored<'_> {
+    /// Returns what a lane holds, without a code in the weights of `cells` alone.
+    fn of(&self, hit: &Hit, cells: u128) -> u128 {
+        match self.coded {
+            Some((coded, layer, count)) => {
+                coded.stored(layer, hit.place(), self.layer.lane(hit.k, hit.c, hit.tap, count))
+            }
+            None => self.layer.held(hit.k, hit.c, hit.tap, cells),
+        }
+    }
 }
 
 impl Hit {
     /// Returns this word with those of its candidates that flip, if any does; `faults` are the hits of faulty cells.
-    fn flipped(self, marks: Marks, stored: Option<&PackedLayer>, keep: Option<Keep>, faults: &[Self]) -> Option<Self> {
-        let stored = stored.map_or(0, |stored| stored.held(self.k, self.c, self.tap, marks.cells));
+    fn flipped(self, marks: Marks, stored: Option<Stored<'_>>, keep: Option<Keep>, faults: &[Self]) -> Option<Self> {
+        let stored = stored.map_or(0, |stored| stored.of(&self, marks.cells));
         // Candidates are thinned by what the cells give.
         let given = stored ^ if keep.is_some() { wrong_at(faults, self.word, self.column) } else { 0 };
         let cells = marks.flips(given, keep);
@@ -54,13 +77,14 @@ impl Hit {
         (low.is_power_of_two() && self.cells >> 64 == 0).then(|| low.trailing_zeros())
     }
 
-    /// Lists the flips in read order.
-    pub fn flips(&self, stream: Stream) -> impl Iterator<Item = Flip> {
+    /// Lists the flips in read order; `port` is that of the weights.
+    pub fn flips(&self, stream: Stream, port: accel::Port) -> impl Iterator<Item = Flip> {
         let Self { word, column, mut cells, stored, .. } = *self;
+        let lane = column / port.lane_bytes;
         std::iter::from_fn(move || {
             let cell = (cells != 0).then(|| cells.trailing_zeros())?;
             cells &= cells - 1;
-            Some(stream.flip(Site::Weights, word, 8 * column + cell, stored >> cell & 1 == 1))
+            Some(stream.flip(Site::Weights, word, port.bit(lane, cell), stored >> cell & 1 == 1))
         })
     }
 }
@@ -94,6 +118,8 @@ pub struct Reader {
     /// Candidates of the words found.
     marks: Vec<Marks>,
     cells: Option<FixedCells>,
+    word: Codeword,
+    coded: Option<Coded>,
     /// Hits of faulty cells.
     faults: Vec<Hit>,
 }
@@ -114,7 +140,26 @@ impl Reader {
         let Elaborated { lanes, lane_weights, cols, .. } = *hw;
         let complete = Complete::of(&tree);
         let (noise, found, marks) = (noise.clone(), Found::default(), Vec::new());
-        Self { lanes, lane_weights, cols, noise, tree, complete, layers, found, marks, cells: None, faults: Vec::new() }
+        Self {
+            lanes,
+            lane_weights,
+            cols,
+            noise,
+            tree,
+            complete,
+            layers,
+            found,
+            marks,
+            cells: None,
+            word: hw.codeword(Site::Weights).clone(),
+            coded: None,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Reads codewords, where there are any.
+    pub fn coded(self, coded: Option<Coded>) -> Self {
+        Self { coded, ..self }
     }
 
     /// Puts the weights into the cells of a device, as they are stored. `seed` is the run seed.
@@ -122,13 +167,12 @@ impl Reader {
         let Some(cells) = SiteCells::new(hw, Site::Weights, &self.noise, seed) else { return self };
         let mut cells = FixedCells::new(cells);
         for (l, (layer, part)) in self.layers.iter().zip(&schedule.layers).enumerate() {
-            let bits = self.noise.at_risk.bits_in(Site::Weights, l as u32);
-            let at_risk = u128::from_ne_bytes([bits; 16]);
-            let words = if bits == 0 { 0 } else { part.weight_words };
+            let at_risk = self.noise.at_risk.cells_in(Site::Weights, l as u32, &self.word);
+            let words = if at_risk == 0 { 0 } else { part.weight_words };
             cells.add_layer((0..words).map(|word| (word, part.weight_base + word)), |word, lane| {
                 let (place, in_use) = self.place(layer, word, lane);
-                let cells = in_use & at_risk & u128::from(u64::MAX);
-                (stored.layer(l).held(place.k, place.c, place.tap, cells) as u64, cells as u64)
+                let cells = in_use & at_risk;
+                (self.stored(l as u32, stored.layer(l)).of(&place, cells), cells)
             });
         }
         self.cells = Some(cells);
@@ -143,45 +187,71 @@ impl Reader {
         let k = fold * self.cols + column;
         // Weights of the lane that are real: columns of the array that have an output channel.
         let live = self.cols.saturating_sub(column).min(layer.shape.out_channels.saturating_sub(k));
-        let in_use = (1 << (8 * live.min(self.lane_weights))) - 1;
+        let in_use = self.word.cells_in_use(live.min(self.lane_weights));
         let (c, tap) = layer.fold[rest];
         (Hit { word, c, tap, k, column, cells: 0, stored: 0 }, in_use)
+    }
+
+    fn stored<'a>(&'a self, number: u32, layer: &'a PackedLayer) -> Stored<'a> {
+        Stored { layer, coded: self.coded.as_ref().map(|coded| (coded, number, self.lane_weights)) }
+    }
+
+    /// Decodes what [`Reader::read`] gave for a layer, `flips`: adds the weights that are read wrong to `hits`.
+    pub fn decode(&self, layer: u32, stored: &PackedLayer, flips: &[Hit], hits: &mut Vec<Hit>) -> Events {
+        let Some(coded) = &self.coded else {
+            hits.extend(flips);
+            return Events::default();
+        };
+        let at = |(word, column)| self.place(&self.layers[layer as usize], word, column / self.lane_weights).0;
+        let data = |hit: &Hit| stored.lane(hit.k, hit.c, hit.tap, self.lane_weights);
+        coded.decode(layer, flips, at, data, |hit, wrong, data| {
+            // What becomes of weights that do not exist has no effect.
+            let live = (stored.shape.out_channels - hit.k).min(self.lane_weights);
+            let cells = u128::from(wrong) & self.word.data_cells() & self.word.cells_in_use(live);
+            if cells != 0 {
+                hits.push(Hit { cells, stored: data.into(), ..hit });
+            }
+        })
     }
 
     /// Reads the weights of a layer, `stored`, once, see [`crate::read::read_weights`]: adds what is hit to `hits`, in read
     /// order. What is stored there is looked up where the flips depend on it, or where `list` says that they will be listed.
     pub fn read(&mut self, stream: Stream, stored: &PackedLayer, list: bool, hits: &mut Vec<Hit>) {
         let first = hits.len();
-        let stored = Some(stored).filter(|_| list || self.tree.keep().is_some());
+        let coded = self.coded.take();
+        let code = coded.as_ref().map(|coded| (coded, stream.layer, self.lane_weights));
+        let is_asked = list || self.tree.keep().is_some() || code.is_some();
+        let stored = is_asked.then_some(Stored { layer: stored, coded: code });
         let mut faults = std::mem::take(&mut self.faults);
         faults.clear();
         self.read_cells(stream, stored, &mut faults);
         let bits = self.noise.bits_in(Site::Weights, stream.layer);
-        match self.noise.draws {
+        match (self.noise.draws, code) {
             _ if bits == 0 => {}
-            Draws::Exact => self.draw(stream, bits, stored, &faults, hits),
-            Draws::Statistical => self.skip(stream, BitsAtRisk::new(bits), stored, &faults, hits),
+            (Draws::Exact, _) => self.draw(stream, stored, &faults, hits),
+            (Draws::Statistical, None) => self.skip(stream, BitsAtRisk::new(bits), stored, &faults, hits),
+            (Draws::Statistical, Some(_)) => self.skip_codewords(stream, stored, &faults, hits),
         }
         join(hits, first, &faults);
-        self.faults = faults;
+        (self.faults, self.coded) = (faults, coded);
     }
 
     /// Adds the hits of faulty cells.
-    fn read_cells(&mut self, stream: Stream, stored: Option<&PackedLayer>, faults: &mut Vec<Hit>) {
+    fn read_cells(&mut self, stream: Stream, stored: Option<Stored<'_>>, faults: &mut Vec<Hit>) {
         let Some(mut cells) = self.cells.take() else { return };
         let layer = &self.layers[stream.layer as usize];
         cells.read(stream, |fault, cells| {
             let (place, _) = self.place(layer, fault.word, fault.lane);
-            let stored = stored.map_or(0, |stored| stored.held(place.k, place.c, place.tap, cells.into()));
-            faults.push(Hit { cells: cells.into(), stored, ..place });
+            let stored = stored.map_or(0, |stored| stored.of(&place, cells));
+            faults.push(Hit { cells, stored, ..place });
         });
         self.cells = Some(cells);
     }
 
     /// Draws as the hardware does.
-    fn draw(&mut self, stream: Stream, bits: u8, stored: Option<&PackedLayer>, faults: &[Hit], hits: &mut Vec<Hit>) {
+    fn draw(&mut self, stream: Stream, stored: Option<Stored<'_>>, faults: &[Hit], hits: &mut Vec<Hit>) {
         let (layer, tree) = (&self.layers[stream.layer as usize], &self.tree);
-        let at_risk = u128::from_ne_bytes([bits; 16]);
+        let at_risk = self.noise.at_risk.cells_in(Site::Weights, stream.layer, &self.word);
         let mut lanes = seeded_lanes(stream.key(Site::Weights), self.lanes, tree);
         let first = hits.len();
         for (lane, l) in lanes.iter_mut().zip(0..) {
@@ -208,7 +278,7 @@ impl Reader {
         &mut self,
         stream: Stream,
         bits: BitsAtRisk,
-        stored: Option<&PackedLayer>,
+        stored: Option<Stored<'_>>,
         faults: &[Hit],
         hits: &mut Vec<Hit>,
     ) {
@@ -260,6 +330,37 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The same in codewords, check cells last in each; candidates in cells that are not in use are dropped.
+    fn skip_codewords(&self, stream: Stream, stored: Option<Stored<'_>>, faults: &[Hit], hits: &mut Vec<Hit>) {
+        let layer = &self.layers[stream.layer as usize];
+        let at_risk = CellsAtRisk::new(self.noise.at_risk.cells_in(Site::Weights, stream.layer, &self.word));
+        let folds = layer.shape.out_channels.div_ceil(self.cols);
+        let words = u64::from(folds) * layer.fold.len() as u64 * u64::from(self.lanes);
+        let mut under_way: Option<(u64, Marks)> = None;
+        let mut finish = |(number, marks): (u64, Marks)| {
+            let (word, lane) = (number / u64::from(self.lanes), number % u64::from(self.lanes));
+            let (place, in_use) = self.place(layer, word as u32, lane as u32);
+            let marks = Marks { cells: marks.cells & in_use, ..marks };
+            if marks.cells != 0 {
+                hits.extend(place.flipped(marks, stored, self.tree.keep(), faults));
+            }
+        };
+        for Candidate { cell, kept } in Skips::new(stream, Site::Weights, &self.noise, at_risk.of(words)) {
+            let (number, place) = at_risk.place(cell);
+            if let Some(done) = under_way.take_if(|(at, _)| *at != number) {
+                finish(done);
+            }
+            let (_, marks) = under_way.get_or_insert((number, Marks::default()));
+            marks.cells |= 1 << place;
+            marks.kept |= u128::from(kept) << place;
+        }
+        if let Some(done) = under_way {
+            finish(done);
+        }
+    }
+}
+
 impl Layer {
     fn new(hw: &Elaborated, shape: LayerShape) -> Self {
         let channels = shape.in_channels as u16;
@@ -307,7 +408,7 @@ mod tests {
             let layers = [layer(conv, 3, 40), layer(conv, 40, 21), layer(conv, 1, 1), layer(LayerKind::Linear, 33, 10)];
             let packed: Vec<_> = layers.iter().map(PackedLayer::new).collect();
             let even = [0.0, 1e-4, 1e-2, 0.3, 1.0].map(|p| (Rates::from(p), AtRisk::WEIGHTS));
-            let some = AtRisk { bits: [0b1010_0110, 0, 0], layers: 0b1101 };
+            let some = AtRisk { bits: [0b1010_0110, 0, 0], layers: 0b1101, checks: true };
             let uneven = [(0.3, 0.01), (0.0, 0.1), (1.0, 0.5)].map(|(p01, p10)| (Rates { p01, p10 }, some));
             for (rates, at_risk) in even.into_iter().chain(uneven).chain([(0.1.into(), some)]) {
                 let noise = hw.noise(rates, at_risk).unwrap();
@@ -315,10 +416,11 @@ mod tests {
                 for (number, (layer, packed)) in (0..).zip(layers.iter().zip(&packed)) {
                     for group in [0, 7] {
                         let stream = Stream { seed: 5, layer: number, group };
-                        let (_, want) = read_weights(&hw, &layer.weights, 0, stream, &noise);
+                        let (_, want, _) = read_weights(&hw, &layer.weights, 0, stream, &noise, None);
                         let mut hits = Vec::new();
                         reader.read(stream, packed, true, &mut hits);
-                        let flips: Vec<Flip> = hits.iter().flat_map(|hit| hit.flips(stream)).collect();
+                        let flips: Vec<Flip> =
+                            hits.iter().flat_map(|hit| hit.flips(stream, hw.port(Site::Weights))).collect();
                         assert!(flips == want, "{rows}x{cols}, {rates:?}, layer {number}, group {group}");
                     }
                 }

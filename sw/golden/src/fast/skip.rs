@@ -72,6 +72,29 @@ impl Iterator for Skips {
     }
 }
 
+/// Cells of a codeword that are at risk, one after the other.
+pub(super) struct CellsAtRisk {
+    places: Vec<u32>,
+}
+
+impl CellsAtRisk {
+    /// Returns the cells of a mask.
+    pub fn new(mask: u128) -> Self {
+        Self { places: (0..u128::BITS).filter(|cell| mask >> cell & 1 == 1).collect() }
+    }
+
+    /// Returns how many cells at risk so many codewords have.
+    pub fn of(&self, words: u64) -> u64 {
+        words * self.places.len() as u64
+    }
+
+    /// Returns the number of the codeword of a cell, and its place in it.
+    pub fn place(&self, cell: u64) -> (u64, u32) {
+        let count = self.places.len() as u64;
+        (cell / count, self.places[(cell % count) as usize])
+    }
+}
+
 /// Bits of a byte that are at risk, one after the other.
 #[derive(Clone, Copy)]
 pub(super) struct BitsAtRisk {

@@ -10,6 +10,7 @@ use hafnia_config::presets;
 
 use super::cells::SiteCells;
 use crate::cells::{Reads, draw, hash, in_layer};
+use crate::port::Stored;
 use crate::read::Stream;
 
 const LAYER: u32 = 3;
@@ -175,11 +176,12 @@ fn only_cells_that_hold_0_are_read_wrong_and_with_the_probability_set() {
     let telegraph = Telegraph { probability: 0.3, fraction: 1.0, ..telegraph(1.0, 3.0) };
     let noise = noise(telegraph, None);
     let held = 0x00ff_aa55_0123_4567_u128;
+    let lane = Stored { cells: held, in_use: u64::MAX.into() };
     let mut wrong = 0;
     for group in 0..8 {
         let reads = Reads::new(Site::Weights, Stream { seed: 5, layer: LAYER, group }, &noise).unwrap();
         for address in 0..2000 {
-            let cells = reads.wrong(address, address, 0, 64, held);
+            let cells = reads.wrong(address, address, 0, lane);
             assert_eq!(cells & held, 0, "a cell that holds 1");
             wrong += cells.count_ones();
         }
@@ -196,7 +198,7 @@ fn a_device_has_the_same_traps_in_every_run_and_another_has_others() {
         let cells = SiteCells::new(&hardware(), Site::Weights, &noise, run_seed).unwrap();
         let mut found = HashSet::new();
         for address in 0..4000 {
-            let all = |trapped: u64| (0..64).filter(move |cell| trapped >> cell & 1 == 1);
+            let all = |trapped: u128| (0..64).filter(move |cell| trapped >> cell & 1 == 1);
             cells.look(address, |_, faulty| found.extend(all(faulty.trapped).map(|cell| (address, cell))));
         }
         found

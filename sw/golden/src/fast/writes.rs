@@ -5,6 +5,7 @@ use std::ops::Range;
 use hafnia_config::Elaborated;
 use hafnia_config::fault::cell_hash::Purpose;
 use hafnia_config::fault::{AtRisk, CellThresholds, Kind, Noise, Site, device_key};
+use hafnia_config::protect::Codeword;
 use hafnia_config::schedule::Schedule;
 
 use super::cell_draw::LaneCells;
@@ -23,6 +24,7 @@ pub struct Writes {
     /// Which of the two cells that are to hold 0 and 1 have.
     of_zero: usize,
     lanes: [Vec<LaneCells>; 3],
+    words: [Codeword; 3],
     rows: usize,
 }
 
@@ -36,20 +38,21 @@ impl Writes {
             thresholds: [written_01.min(written_10), written_01.max(written_10)],
             of_zero: usize::from(written_01 > written_10),
             lanes: Site::ALL.map(|site| LaneCells::of(hw, site)),
+            words: hw.codewords.clone(),
             rows: hw.rows as usize,
         })
     }
 
-    /// Returns the network as stored after pulse 0.
+    /// Returns the network as stored after pulse 0; a site that has a code is left as it is, see [`super::Coded`].
     pub fn network(&self, hw: &Elaborated, schedule: &Schedule, network: &Network) -> Network {
         let mut stored = network.clone();
         for (l, (layer, part)) in (0..).zip(stored.layers.iter_mut().zip(&schedule.layers)) {
             self.weights(hw, l, part.weight_base, layer);
-            if self.at_risk.bits_in(Site::Biases, l) != 0 {
+            if self.at_risk.bits_in(Site::Biases, l) != 0 && !hw.is_coded(Site::Biases) {
                 let first = part.parameter_base * hw.column_stride;
                 for (k, bias) in (0..).zip(&mut layer.bias) {
                     self.word(Site::Biases, l, [first + bias_address(hw, k), 0], |_, flips| {
-                        *bias ^= flips(u64::from(*bias as u32)) as i32;
+                        *bias ^= flips(u128::from(*bias as u32)) as i32;
                     });
                 }
             }
@@ -58,7 +61,7 @@ impl Writes {
     }
 
     fn weights(&self, hw: &Elaborated, l: u32, base: u32, layer: &mut Layer) {
-        if self.at_risk.bits_in(Site::Weights, l) == 0 {
+        if self.at_risk.bits_in(Site::Weights, l) == 0 || hw.is_coded(Site::Weights) {
             return;
         }
         let size = layer.weights.dim();
@@ -68,7 +71,7 @@ impl Writes {
                 let end = size.0.min(first_k + hw.cols as usize).min(first_k + column + hw.lane_weights as usize);
                 let live = first_k + column..end;
                 let held =
-                    live.clone().rev().fold(0, |held, k| held << 8 | u64::from(layer.weights[[k, c, r, s]] as u8));
+                    live.clone().rev().fold(0, |held, k| held << 8 | u128::from(layer.weights[[k, c, r, s]] as u8));
                 for (k, flips) in live.zip(flips(held).to_le_bytes()) {
                     layer.weights[[k, c, r, s]] ^= flips as i8;
                 }
@@ -92,7 +95,7 @@ impl Writes {
                 let channel = fold * self.rows + 8 * lane;
                 let live = channels.min((fold + 1) * self.rows).saturating_sub(channel).min(8);
                 let bytes = &mut maps.bytes[at + channel..][..live];
-                let held = bytes.iter().rev().fold(0, |held, byte| held << 8 | u64::from(byte ^ OFFSET));
+                let held = bytes.iter().rev().fold(0, |held, byte| held << 8 | u128::from(byte ^ OFFSET));
                 bytes.iter_mut().zip(flips(held).to_le_bytes()).for_each(|(byte, flips)| *byte ^= flips);
             });
         }
@@ -100,14 +103,14 @@ impl Writes {
 
     /// Draws for a word: hands each lane that a write may leave wrong what tells which of its cells it does, given what they
     /// are to hold.
-    fn word(
+    pub(super) fn word(
         &self,
         site: Site,
         layer: u32,
         [address, epoch]: [u32; 2],
-        mut written: impl FnMut(usize, &dyn Fn(u64) -> u64),
+        mut written: impl FnMut(usize, &dyn Fn(u128) -> u128),
     ) {
-        let at_risk = u64::from_ne_bytes([self.at_risk.bits_in(site, layer); 8]);
+        let at_risk = self.at_risk.cells_in(site, layer, &self.words[site as usize]);
         let word = hash(self.device, Purpose::Write, site, address, epoch);
         for (l, lane) in self.lanes[site as usize].iter().enumerate() {
             let below = lane.below(word, self.thresholds).map(|cells| cells & at_risk);

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::fault::{AtRisk, CellFaults, Draws, Kinds, Rates, Telegraph};
 use hafnia_config::presets;
+use hafnia_config::protect::{Code, OnDetected};
 use hafnia_config::shape::{LayerKind, LayerShape};
 use ndarray::Array4;
 use rand::{Rng, SeedableRng};
@@ -65,8 +67,16 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Runs a batch by the plain loops over everything as it was stored and read: outputs of every layer, and the flips.
-fn plain(case: Case<'_>, first: u32, images: &[Array3<i8>]) -> (Vec<Vec<LayerOutput>>, Vec<Flip>) {
+/// What the plain loops give: outputs of every layer, flips, and what the decoders of weights and biases did.
+#[derive(Default)]
+struct Plain {
+    outputs: Vec<Vec<LayerOutput>>,
+    flips: Vec<Flip>,
+    events: [Events; 2],
+}
+
+/// Runs a batch by the plain loops over everything as it was stored and read.
+fn plain(case: Case<'_>, first: u32, images: &[Array3<i8>]) -> Plain {
     let Case { network, hw, schedule, noise } = case;
     let writes = Writes::new(noise, SEED);
     let write = |map: &Array3<i8>, layer: u32, at: u32, epoch: u32| {
@@ -77,7 +87,7 @@ fn plain(case: Case<'_>, first: u32, images: &[Array3<i8>]) -> (Vec<Vec<LayerOut
     let slots = (0..).zip(images);
     let mut maps: Vec<_> =
         slots.map(|(slot, map)| write(map, 0, slot * image, of_batch(first, schedule.batch))).collect();
-    let (mut every, mut flips) = (Vec::new(), Vec::new());
+    let mut all = Plain::default();
     let program = schedule.program(hw, first, images.len() as u32, SEED);
     for (descriptors, layer) in program.chunk_by(|a, b| a.0 == b.0).zip(&network.layers) {
         let (mut outputs, mut rest) = (Vec::new(), &maps[..]);
@@ -85,12 +95,15 @@ fn plain(case: Case<'_>, first: u32, images: &[Array3<i8>]) -> (Vec<Vec<LayerOut
             let (l, group) = (*l as u32, descriptor.group);
             let stream = Stream { seed: SEED, layer: l, group };
             let at = first_words(hw, descriptor);
-            let (weights, of_weights) = read_weights(hw, &layer.weights, at[0], stream, noise);
-            let (bias, of_biases) = read_biases(hw, &layer.bias, at[1], stream, noise);
+            let (weights, of_weights, decoded) =
+                read_weights(hw, &layer.weights, at[0], stream, noise, writes.as_ref());
+            all.events[0].add(decoded);
+            let (bias, of_biases, decoded) = read_biases(hw, &layer.bias, at[1], stream, noise, writes.as_ref());
+            all.events[1].add(decoded);
             let as_read = Layer { weights, bias, ..layer.clone() };
             let (ifmaps, later) = rest.split_at(descriptor.images as usize);
             let (given, of_maps) = read_activations(hw, &as_read, ifmaps, at[2], stream, noise);
-            flips.extend(of_weights.into_iter().chain(of_biases).chain(of_maps));
+            all.flips.extend(of_weights.into_iter().chain(of_biases).chain(of_maps));
             outputs.extend((0..).zip(given).map(|(image, output)| match output {
                 LayerOutput::Map(map) => {
                     let at = descriptor.dest_base + image * descriptor.dest_image;
@@ -105,16 +118,16 @@ fn plain(case: Case<'_>, first: u32, images: &[Array3<i8>]) -> (Vec<Vec<LayerOut
             LayerOutput::Logits(_) => None,
         };
         maps = outputs.iter().filter_map(map).collect();
-        every.push(outputs);
+        all.outputs.push(outputs);
     }
-    (every, flips)
+    all
 }
 
 /// Checks every layer, flip and counter of a batch against the plain loops, at every depth.
 fn check(golden: &mut Golden<'_>, case: Case<'_>, first: u32, images: &[Array3<i8>]) {
     let Noise { cells, rates, at_risk, .. } = case.noise;
     let what = format!("{}, {cells:?}, {rates:?}, {at_risk:?}, image {first}", case.hw.config.name);
-    let (outputs, flips) = plain(case, first, images);
+    let Plain { outputs, flips, events } = plain(case, first, images);
     // Twice: the weights must be whole again after a batch.
     let (whole, again) = (golden.batch(first, images, Depth::EveryLayer), golden.batch(first, images, Depth::Logits));
     for (layer, (got, want)) in whole.outputs.iter().zip(&outputs).enumerate() {
@@ -127,9 +140,20 @@ fn check(golden: &mut Golden<'_>, case: Case<'_>, first: u32, images: &[Array3<i
     assert_eq!(whole.flip_counts, again.flip_counts, "{what}");
     let mut counts = FlipCounts::default();
     for flip in &flips {
-        counts.counts[flip.site as usize][flip.bit as usize % 8 + 8 * usize::from(flip.before)] += 1;
+        let (port, site, before) = (case.hw.port(flip.site), flip.site as usize, usize::from(flip.before));
+        match flip.bit < 8 * port.lane_bytes * port.lanes {
+            true => counts.counts[site][flip.bit as usize % 8 + 8 * before] += 1,
+            false => counts.checks[site][before] += 1,
+        }
     }
     assert_eq!(whole.flip_counts, counts, "{what}");
+    let sum = |of: fn(&LayerCounters) -> u32| whole.counters.iter().map(|(_, counters)| of(counters)).sum();
+    let decoded = [
+        Events { corrected: sum(|c| c.corrected_weights), detected: sum(|c| c.detected_weights), silent: 0 },
+        Events { corrected: sum(|c| c.corrected_biases), detected: sum(|c| c.detected_biases), silent: 0 },
+    ];
+    assert_eq!(decoded, events.map(|events| Events { silent: 0, ..events }), "{what}");
+    assert_eq!(whole.silent, events.map(|events| u64::from(events.silent)), "{what}");
     let of_layers: u32 =
         Site::ALL.iter().map(|&site| whole.counters.iter().map(|(_, c)| c.flips(site)).sum::<u32>()).sum();
     assert_eq!(of_layers as usize, flips.len(), "{what}");
@@ -236,7 +260,7 @@ fn batches_on_faulty_cells_equal_the_plain_model() {
         CellFaults { stuck, telegraph: traps, write, device_seed: Some(9) },
         CellFaults { stuck: [1e-3, 1e-3], telegraph: some, write: 1e-3.into(), device_seed: None },
     ];
-    let some_bits = AtRisk { bits: [0b1010_0110, 0x80, 0x41], layers: 0b11_0101 };
+    let some_bits = AtRisk { bits: [0b1010_0110, 0x80, 0x41], layers: 0b11_0101, checks: false };
     // All settings on one array, some on the others.
     for (preset, first_setting) in [("4x4", 0), ("8x8", 7), ("16x16", 7)] {
         let hw = hardware(preset);
@@ -259,6 +283,51 @@ fn batches_on_faulty_cells_equal_the_plain_model() {
             }
         });
     }
+}
+
+/// Codes of every kind, under read noise, faults of cells and write errors alone and together.
+#[test]
+fn batches_of_codewords_equal_the_plain_model() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let network = network(&mut rng);
+    let images = images(3, &mut rng);
+    let telegraph = Telegraph { fraction: 0.02, probability: 0.7, capture_reads: 3.0, emission_reads: 2.0 };
+    let none = CellFaults::default();
+    let faulty = CellFaults { stuck: [2e-3, 3e-3], telegraph, device_seed: Some(9), ..none };
+    let written = CellFaults { write: Rates { p01: 0.01, p10: 0.02 }, ..none };
+    let all = CellFaults { write: written.write, ..faulty };
+    let [some_checks, no_checks] = [true, false].map(|checks| AtRisk { bits: [0xc3, 0xff, 0], layers: !0b10, checks });
+    let secded = |data_bits| Code::Secded { data_bits };
+    let codes = [
+        (Code::Parity, None, OnDetected::Pass),
+        (secded(8), None, OnDetected::Pass),
+        (secded(16), Some(Code::None), OnDetected::Zero),
+        (secded(32), None, OnDetected::Zero),
+        (secded(64), Some(Code::Parity), OnDetected::Pass),
+        (Code::Tmr, None, OnDetected::Pass),
+        (Code::MsbTmr { bits: 3 }, None, OnDetected::Pass),
+        (Code::None, Some(Code::Tmr), OnDetected::Pass),
+    ];
+    codes.into_par_iter().for_each(|(code, biases, on_detected)| {
+        let mut config = hardware("8x8").config;
+        config.name = format!("8x8-{code}");
+        config.protection = ProtectionConfig { biases, on_detected, ..ProtectionConfig::of(code, 8) };
+        let hw = config.validate().unwrap();
+        let schedule = Schedule::new(&hw, &network.shapes(), Some(4)).unwrap();
+        for (rates, cells, at_risk) in [
+            (1e-3.into(), none, AtRisk::EVERYTHING),
+            (Rates { p01: 0.02, p10: 0.1 }, none, no_checks),
+            (0.0.into(), faulty, AtRisk::PARAMETERS),
+            (0.0.into(), written, some_checks),
+            (0.0.into(), written, AtRisk::EVERYTHING),
+            (Rates { p01: 0.01, p10: 0.0 }, all, some_checks),
+            (0.3.into(), all, AtRisk::PARAMETERS),
+        ] {
+            let noise = Noise { cells, ..hw.noise(rates, at_risk).unwrap() };
+            let case = Case { network: &network, hw: &hw, schedule: &schedule, noise: &noise };
+            check(&mut case.golden(), case, 13, &images);
+        }
+    });
 }
 
 /// Read noise, however it is drawn, turns over what faulty cells give: in the first layer, whose images are given, the flips

@@ -7,8 +7,9 @@ pub mod records;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hafnia_config::accel::{InjectorConfig, Port as SitePort};
+use hafnia_config::accel::{InjectorConfig, Port as SitePort, ProtectionConfig};
 use hafnia_config::fault::{Kinds, Site, Thresholds, node_sizes};
+use hafnia_config::protect::{Code, Codeword};
 use hafnia_config::{Elaborated, presets};
 use hafnia_gen::{Generated, generate};
 use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Effort, Port, Unknowns, Variant};
@@ -30,6 +31,13 @@ pub fn array(rows: u32, cols: u32, lane_weights: u32) -> Elaborated {
     config.validate().expect("the configuration is legal")
 }
 
+/// The configuration with a code of the weights, and its like for biases.
+pub fn coded(hw: &Elaborated, code: Code) -> Elaborated {
+    let mut config = hw.config.clone();
+    config.protection = ProtectionConfig::of(code, hw.cols);
+    config.validate().expect("the code fits")
+}
+
 /// The configuration with injectors at these sites alone.
 pub fn injecting(hw: &Elaborated, sites: &[Site]) -> Elaborated {
     let mut config = hw.config.clone();
@@ -39,11 +47,12 @@ pub fn injecting(hw: &Elaborated, sites: &[Site]) -> Elaborated {
     config.validate().expect("the configuration is legal")
 }
 
-/// An array of three rows whose feature maps have codewords of 24 cells. Their tree has nodes of three cells, which those
-/// of a code's codewords will have; no configuration of today does.
+/// An array of three rows whose feature maps have codewords of 24 cells, all data. Their tree has nodes of three cells, which
+/// otherwise those of a code alone have.
 pub fn with_nodes_of_three_cells() -> Elaborated {
     let mut hw = injecting(&array(3, 5, 2), &[Site::Activations]);
     hw.ports[Site::Activations as usize] = SitePort { lanes: 1, lane_bytes: 3, cells: 24 };
+    hw.codewords[Site::Activations as usize] = Codeword::plain(3);
     hw.node_sizes = node_sizes(24);
     hw
 }

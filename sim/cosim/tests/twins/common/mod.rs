@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use hafnia_config::accel::{AccelConfig, ArrayConfig, InjectorConfig, MemoryConfig, ProtectionConfig};
 use hafnia_config::fault::{AtRisk, Kinds, Rates};
-use hafnia_config::protect::Code;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use hafnia_config::{Elaborated, presets};
@@ -43,7 +42,7 @@ pub fn config(rows: u32, cols: u32, lane_weights: u32) -> AccelConfig {
             parameter_words: 64,
             program_descriptors: 64,
         },
-        protection: ProtectionConfig { code: Code::None, weights_per_codeword: lane_weights },
+        protection: ProtectionConfig { weights_per_codeword: lane_weights, ..ProtectionConfig::default() },
         injector: InjectorConfig { weights: Kinds::READ, biases: Kinds::READ, activations: Kinds::READ },
     }
 }

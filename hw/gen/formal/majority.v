@@ -1,0 +1,38 @@
+// Three copies of the upper bits of each unit of data: encoder and decoder together, for all data and all errors.
+`include "generated.vh"
+
+module majority_properties(input clk);
+  (* anyconst *) wire [`DATA-1:0] data;
+  (* anyconst *) wire [`CELLS-1:0] errors;
+  wire [`CELLS-1:0] code;
+  wire [`DATA-1:0] read;
+  wire [`UNITS-1:0] corrected, detected;
+  `ENCODER encoder(.data_i(data), .code_o(code));
+  `DECODER decoder(.clk_i(clk), .code_i(code ^ errors), .data_o(read), .corrected_o(corrected), .detected_o(detected));
+
+  reg [2:0] cycle = 0;
+  always @(posedge clk) if (cycle < `LATENCY) cycle <= cycle + 1;
+  wire arrived = cycle == `LATENCY;
+
+  // Copy n of the copied bits is that of bit n mod COPIED of the upper bits of its unit.
+  reg [`DATA-1:0] want;
+  reg [`UNITS-1:0] differ;
+  integer n, cell_of;
+  always @(*) begin
+    want = data ^ errors[`DATA-1:0];
+    differ = 0;
+    for (n = 0; n < `UNITS * `COPIED; n = n + 1) begin
+      cell_of = (n / `COPIED) * `UNIT + `UNIT - `COPIED + n % `COPIED;
+      want[cell_of] = data[cell_of] ^ (errors[cell_of] + errors[`DATA + n] + errors[`DATA + `UNITS * `COPIED + n] > 2'd1);
+      if (errors[cell_of] != errors[`DATA + n] || errors[cell_of] != errors[`DATA + `UNITS * `COPIED + n])
+        differ[n / `COPIED] = 1;
+    end
+  end
+
+  always @(*) if (arrived) begin
+    voted: assert (read == want);
+    flagged: assert (corrected == differ && detected == 0);
+    outvoted: cover (read != data && differ != 0);
+    right: cover (read == data && differ != 0);
+  end
+endmodule

@@ -1,0 +1,97 @@
+//! The twin property with codes: flips of check cells, what decoders correct and detect, beside every kind of fault.
+
+use crate::common::{Bench, config, conv, hardware, head};
+use hafnia_config::Elaborated;
+use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
+use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Noise, Rates, Telegraph};
+use hafnia_config::protect::{Code, OnDetected};
+use hafnia_cosim::{Hardware, Plan, Totals, random};
+use hafnia_verilate::Unknowns;
+
+/// An array whose last output folds end within a codeword.
+fn coded(protection: ProtectionConfig, kinds: Kinds, weight_words: u32) -> Elaborated {
+    let mut config = config(4, 8, 8);
+    config.name = format!("test_{}", protection.code);
+    config.memory.weight_words = weight_words;
+    config.injector = InjectorConfig { weights: kinds, biases: kinds, activations: kinds };
+    config.protection = protection;
+    config.validate().expect("the configuration is legal")
+}
+
+fn bench(hw: Elaborated) -> Bench {
+    let shapes = [
+        conv(3, 11, 8, 8, true),
+        conv(11, 6, 4, 4, false),
+        conv(6, 13, 4, 4, true),
+        conv(13, 9, 2, 2, true),
+        head(9, 6),
+    ];
+    let network = random::network(&shapes, 1);
+    let images = random::images(&network, 5, 2);
+    Bench::new(hw, network, 5, images)
+}
+
+fn plan(bench: &Bench, rates: impl Into<Rates>, cells: CellFaults, at_risk: AtRisk, seed: u64) -> Plan<'_> {
+    let plan = bench.masked(rates, seed, at_risk);
+    Plan { noise: Noise { cells, ..plan.noise }, ..plan }
+}
+
+fn assert_equal(bench: &Bench, plan: &Plan<'_>, hardware: &Hardware) -> Totals {
+    let (totals, found) = bench.compare(plan, hardware);
+    assert_eq!(found, None, "{}, {:?}, {:?}", bench.hw.config.name, plan.noise.rates, plan.noise.cells);
+    totals
+}
+
+const NONE: CellFaults =
+    CellFaults { device_seed: None, stuck: [0.0; 2], telegraph: OFF, write: Rates { p01: 0.0, p10: 0.0 } };
+const OFF: Telegraph = Telegraph { fraction: 0.0, capture_reads: 1.0, emission_reads: 1.0, probability: 1.0 };
+const FAULTY: CellFaults = CellFaults {
+    device_seed: Some(11),
+    stuck: [2e-3, 3e-3],
+    telegraph: Telegraph { fraction: 0.01, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 },
+    write: Rates { p01: 3e-3, p10: 1e-3 },
+};
+
+/// Every code with read noise; some with every kind of fault at once, and with check cells that are not at risk.
+#[test]
+fn every_code_equals_golden() {
+    let secded = |data_bits| Code::Secded { data_bits };
+    for (code, biases, on_detected, kinds, weight_words) in [
+        (Code::Parity, None, OnDetected::Pass, Kinds::ALL, 2048),
+        (secded(8), None, OnDetected::Zero, Kinds::READ, 64),
+        (secded(16), Some(Code::Parity), OnDetected::Pass, Kinds::READ, 2048),
+        (secded(32), None, OnDetected::Zero, Kinds::READ, 2048),
+        (secded(64), None, OnDetected::Pass, Kinds::ALL, 64),
+        (Code::Tmr, None, OnDetected::Pass, Kinds::READ, 2048),
+        (Code::MsbTmr { bits: 2 }, None, OnDetected::Pass, Kinds::READ, 2048),
+    ] {
+        let protection = ProtectionConfig { biases, on_detected, ..ProtectionConfig::of(code, 8) };
+        let bench = bench(coded(protection, kinds, weight_words));
+        assert_eq!(bench.schedule.resident, weight_words > 64);
+        let hardware = hardware(&bench.hw, Unknowns::Fast);
+        assert_equal(&bench, &plan(&bench, 0.0, NONE, AtRisk::EVERYTHING, 1), &hardware);
+        let noisy = assert_equal(&bench, &plan(&bench, 5e-3, NONE, AtRisk::EVERYTHING, 2), &hardware);
+        assert!(noisy.flip_counts.checks[0].iter().all(|&flips| flips > 0), "{code}");
+        let events = ["corrected_weights", "detected_weights"].map(|name| noisy.counter(name));
+        let wanted = [code != Code::Parity, !matches!(code, Code::Tmr | Code::MsbTmr { .. })];
+        assert_eq!(events.map(|count| count > 0), wanted, "{code}: {events:?}");
+        let uneven = Rates { p01: 0.03, p10: 0.01 };
+        let data_alone = AtRisk { bits: [0x81, 0xf0, 0], layers: 0b11010, checks: false };
+        let faults = if kinds == Kinds::ALL { FAULTY } else { NONE };
+        let no_checks = assert_equal(&bench, &plan(&bench, uneven, faults, data_alone, 3), &hardware);
+        assert_eq!(no_checks.flip_counts.checks, [[0; 2]; 3], "{code}");
+        assert_equal(&bench, &plan(&bench, uneven, faults, AtRisk::EVERYTHING, 4), &hardware);
+        assert_equal(&bench, &plan(&bench, 0.0, faults, AtRisk::PARAMETERS, 5), &hardware);
+    }
+}
+
+/// Decoders without any fault in the hardware: the latency of codes alone.
+#[test]
+fn codes_without_injectors_equal_golden() {
+    for code in [Code::Secded { data_bits: 32 }, Code::Parity] {
+        let mut config = coded(ProtectionConfig::of(code, 8), Kinds::NONE, 2048).config;
+        config.injector = InjectorConfig::default();
+        let bench = bench(config.validate().expect("the configuration is legal"));
+        assert_equal(&bench, &bench.plan(0.0, 1), &hardware(&bench.hw, Unknowns::Fast));
+    }
+}
