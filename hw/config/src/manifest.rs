@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::accel::{AccelConfig, Elaborated};
 use crate::fault::{CELL_GENERATOR, SEED_GENERATOR, Site, Tausworthe};
 use crate::program::{FIELDS, Field};
+use crate::protect::{Code, OnDetected};
 use crate::regs::{Region, Register, registers};
 
 /// One port of the top module.
@@ -34,7 +35,7 @@ pub struct Latency {
     pub weight: u32,
     /// Part of it that is the injector.
     pub injector: u32,
-    /// Part of it that is the codec slot.
+    /// Part of it that is the decoder.
     pub codec: u32,
     /// Seeding of the generators, once per descriptor while the injector is on.
     pub seed: u32,
@@ -53,6 +54,41 @@ pub struct Generators {
     pub sites: Vec<(Site, u32, u32)>,
     /// Node sizes, in the order of the threshold registers.
     pub node_sizes: Vec<u32>,
+}
+
+/// The code of a memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeEntry {
+    /// The memory.
+    pub site: Site,
+    /// The code.
+    pub code: Code,
+    /// Cells of data of a codeword; check cells follow.
+    pub data_bits: u32,
+    /// Cells of data that are decoded and counted as one.
+    pub unit_bits: u32,
+    /// Rows of the parity-check matrix, hexadecimal, bit b for cell b: the cells whose XOR is 0.
+    pub parity_check: Vec<String>,
+    /// What is read of a codeword of `secded` whose errors are detected and not corrected.
+    pub on_detected: OnDetected,
+    /// Cycles that the decoder adds to a read.
+    pub latency: u32,
+}
+
+impl CodeEntry {
+    fn new(hw: &Elaborated, site: Site) -> Self {
+        let word = hw.codeword(site);
+        let row = |(n, &mask): (usize, &u64)| format!("{:x}", u128::from(mask) | 1 << (word.data_bits as usize + n));
+        Self {
+            site,
+            code: word.code,
+            data_bits: word.data_bits,
+            unit_bits: word.unit_bits,
+            parity_check: word.checks.iter().enumerate().map(row).collect(),
+            on_detected: hw.config.protection.on_detected,
+            latency: word.code.latency(),
+        }
+    }
 }
 
 /// The manifest, version 1.
@@ -80,6 +116,9 @@ pub struct Manifest {
     pub descriptor: Vec<(String, Field)>,
     /// Latencies.
     pub latency: Latency,
+    /// Codes of the memories that have one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<CodeEntry>,
     /// Generators of the injector; absent when it is left out.
     pub generators: Option<Generators>,
 }
@@ -105,6 +144,7 @@ impl Manifest {
                 seed: hw.seed_cycles,
                 drain: hw.drain_cycles(),
             },
+            codes: Site::ALL.into_iter().filter(|&s| hw.is_coded(s)).map(|s| CodeEntry::new(hw, s)).collect(),
             generators: (!hw.node_sizes.is_empty()).then(|| Generators {
                 cell: CELL_GENERATOR.to_vec(),
                 seed: SEED_GENERATOR.to_vec(),

@@ -38,7 +38,7 @@ pub struct Row {
     pub draws: &'static str,
     pub protection: String,
     pub counters: BTreeMap<&'static str, u64>,
-    /// Units read wrong without any being detected, which the golden model alone knows.
+    /// With a code, units read wrong without any being detected, which the golden model alone knows.
     pub silent: Option<BTreeMap<&'static str, u64>>,
     pub cycles: Cycles,
     pub seconds: f64,
@@ -93,6 +93,8 @@ impl Row {
         let [p01, p10] = totals.directions_measured();
         let [written_01, written_10] = totals.writes_measured();
         let (flips, cells_at_risk) = totals.all();
+        let is_coded = [Site::Weights, Site::Biases].into_iter().any(|site| setup.hw.is_coded(site));
+        let names = [Site::Weights, Site::Biases].map(Site::name);
         let site = |site: Site| {
             let [flips_01, flips_10] = [false, true].map(|before| totals.flip_counts.of(site, before));
             let flips_check = setup.hw.is_coded(site).then(|| totals.flip_counts.checks[site as usize]);
@@ -129,7 +131,7 @@ impl Row {
             draws: plan.noise.draws.name(),
             protection: setup.hw.config.protection.code.to_string(),
             counters: LayerCounters::NAMES.into_iter().zip(totals.counters).collect(),
-            silent: totals.silent.map(|silent| ["weights", "biases"].into_iter().zip(silent).collect()),
+            silent: totals.silent.filter(|_| is_coded).map(|silent| names.into_iter().zip(silent).collect()),
             cycles: Cycles { total: totals.counter("cycles"), per_layer: totals.layer_cycles.clone() },
             seconds,
             comparison: None,

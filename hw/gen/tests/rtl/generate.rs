@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::common::{array, injecting, preset, run, tool, with_nodes_of_three_cells, written};
+use crate::common::{array, coded, injecting, preset, run, tool, with_nodes_of_three_cells, written};
 use hafnia_config::AccelConfig;
-use hafnia_config::fault::Site;
+use hafnia_config::accel::InjectorConfig;
+use hafnia_config::fault::{Kinds, Site};
 use hafnia_config::manifest::Manifest;
+use hafnia_config::protect::{Code, OnDetected};
 use hafnia_config::{Elaborated, presets, regs};
 use hafnia_gen::generate;
+use hafnia_golden::codec::Codec;
 
 #[test]
 fn same_configuration_gives_the_same_bytes() {
@@ -61,6 +64,36 @@ fn lint_refuses_a_wrong_width() {
     std::fs::write(folder.path().join("wrong.v"), text).expect("the folder is ours");
     let (clean, text) = run(&tool("verilator"), &["--lint-only", "-Wall", "wrong.v"], folder.path());
     assert!(!clean && text.contains("WIDTH"), "{text}");
+}
+
+#[test]
+fn every_code_is_lint_clean() {
+    for code in [Code::Parity, Code::Secded { data_bits: 8 }, Code::Secded { data_bits: 64 }, Code::MsbTmr { bits: 3 }]
+    {
+        for kinds in [Kinds::NONE, Kinds::READ, Kinds::ALL] {
+            let mut config = coded(&array(3, 8, 8), code).config;
+            config.injector = InjectorConfig { weights: kinds, biases: kinds, activations: Kinds::NONE };
+            config.protection.on_detected = OnDetected::Zero;
+            assert_lint_clean(&config.validate().expect("the configuration is legal"));
+        }
+    }
+}
+
+/// The rows of the manifest are those of the code: every encoded word satisfies them, and one wrong cell does not.
+#[test]
+fn the_manifest_has_the_parity_check_matrices() {
+    let hw = coded(&preset("8x8"), Code::Secded { data_bits: 64 });
+    let (generated, _folder) = written(&hw);
+    assert_eq!(generated.manifest.codes.len(), 2);
+    for entry in &generated.manifest.codes {
+        let codec = Codec::new(hw.codeword(entry.site)).expect("a code");
+        let word = codec.encode(0x0123_4567_89ab_cdef & codec.word().data_cells() as u64);
+        for row in &entry.parity_check {
+            let row = u128::from_str_radix(row, 16).expect("hexadecimal digits");
+            assert_eq!((word & row).count_ones() % 2, 0, "{row:x}");
+            assert_eq!(((word ^ (row & row.wrapping_neg())) & row).count_ones() % 2, 1, "{row:x}");
+        }
+    }
 }
 
 #[test]

@@ -35,16 +35,14 @@ fn no_error_and_single_and_double_errors_are_read_as_each_code_says() {
     }
 }
 
-/// The unit of a cell, of a code with units.
-fn unit(word: &Codeword, cell: u32) -> u32 {
-    let data =
-        if cell < word.data_bits { cell } else { word.checks[(cell - word.data_bits) as usize].trailing_zeros() };
-    data / word.unit_bits
-}
-
-/// The data cell of which a cell is a copy or which it is; copies that are not of the same cell are several.
+/// The data cell that a cell is, or is a copy of, or the first that it is the parity of.
 fn original(word: &Codeword, cell: u32) -> u32 {
     if cell < word.data_bits { cell } else { word.checks[(cell - word.data_bits) as usize].trailing_zeros() }
+}
+
+/// The unit of a cell, of a code with units.
+fn unit(word: &Codeword, cell: u32) -> u32 {
+    original(word, cell) / word.unit_bits
 }
 
 fn without_unit(word: &Codeword, data: u64, unit: u32) -> u64 {
