@@ -207,7 +207,7 @@ fn cycles_and_counts_are_those_of_the_schedule() {
                 let activations = of_pixels(|p| p.address.map_or(0, |_| 8 * p.row_count));
                 let words = trace.reads.len() as u32;
                 let cells = [weights, biases, activations];
-                let got = [&[trace.run_cycles, macs, trace.stall_cycles, words][..], &cells, &[0; 3]].concat();
+                let got = [&[trace.run_cycles, macs, trace.stall_cycles, words][..], &cells, &[0; 7]].concat();
                 assert_eq!(got, want.values(), "{rows}x{cols}, layer {layer}, seeded {seeded}");
             }
         }
