@@ -99,19 +99,20 @@ impl Default for ProtectionConfig {
     }
 }
 
-/// The most weights that a codeword of a code can hold.
+/// The numbers of weights that a codeword of a code can hold, the largest first.
+fn weights_that_fit(code: Code) -> impl Iterator<Item = u32> {
+    [8, 4, 2, 1].into_iter().filter(move |&weights| Codeword::new(code, weights, 8, OnDetected::Pass).is_some())
+}
+
+/// The largest of them.
 fn most_weights(code: Code) -> u32 {
-    let fits = |weights: &u32| Codeword::new(code, *weights, 8, OnDetected::Pass).is_some();
-    [8, 4, 2, 1].into_iter().find(fits).expect("every code has a codeword of one weight or more")
+    weights_that_fit(code).next().expect("every code has a codeword of one weight or more")
 }
 
 impl ProtectionConfig {
     /// Returns a code of weights, and its like for biases, in words of `cols` weights.
     pub fn of(code: Code, cols: u32) -> Self {
-        let fits = |weights: &u32| {
-            cols.is_multiple_of(*weights) && Codeword::new(code, *weights, 8, OnDetected::Pass).is_some()
-        };
-        let weights = [8, 4, 2, 1].into_iter().find(fits);
+        let weights = weights_that_fit(code).find(|&weights| cols.is_multiple_of(weights));
         Self { code, weights_per_codeword: weights.unwrap_or_else(|| most_weights(code)), ..Self::default() }
     }
 
@@ -142,8 +143,9 @@ impl ProtectionConfig {
             });
         }
         let of_weights = Codeword::new(code, weights, 8, on_detected).ok_or_else(|| {
-            let able = [1, 2, 4, 8].into_iter().filter(|&w| Codeword::new(code, w, 8, on_detected).is_some());
-            let able = able.map(|w| w.to_string()).collect::<Vec<_>>().join(", ");
+            let mut able: Vec<String> = weights_that_fit(code).map(|weights| weights.to_string()).collect();
+            able.reverse();
+            let able = able.join(", ");
             ConfigError::Code {
                 field: "code",
                 code,
@@ -487,7 +489,7 @@ impl Elaborated {
 
     /// Whether the memory of a site has a code.
     pub const fn is_coded(&self, site: Site) -> bool {
-        !self.codeword(site).checks.is_empty()
+        self.codeword(site).is_coded()
     }
 
     fn new(config: AccelConfig, codewords: [Codeword; 3]) -> Self {

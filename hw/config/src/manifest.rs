@@ -78,13 +78,12 @@ pub struct CodeEntry {
 impl CodeEntry {
     fn new(hw: &Elaborated, site: Site) -> Self {
         let word = hw.codeword(site);
-        let row = |(n, &mask): (usize, &u64)| format!("{:x}", u128::from(mask) | 1 << (word.data_bits as usize + n));
         Self {
             site,
             code: word.code,
             data_bits: word.data_bits,
             unit_bits: word.unit_bits,
-            parity_check: word.checks.iter().enumerate().map(row).collect(),
+            parity_check: word.rows().map(|row| format!("{row:x}")).collect(),
             on_detected: hw.config.protection.on_detected,
             latency: word.code.latency(),
         }

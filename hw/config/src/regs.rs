@@ -185,11 +185,10 @@ fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &st
     for site in hw.config.injector.sites() {
         let (name, offset) = (site.name().to_uppercase(), 14 + 2 * site as u32);
         let mut bits = format!("Bits of each byte of the {site} that are at risk; with 0 nothing is drawn for them.");
-        let word = hw.codeword(site);
-        if !word.checks.is_empty() {
+        if hw.is_coded(site) {
             bits.push_str(" Bit 8: check cells are at risk too.");
         }
-        list.push(register(&bits_register(site), offset, ReadWrite, word.risk_bits(), 0, &bits));
+        list.push(register(&bits_register(site), offset, ReadWrite, hw.codeword(site).risk_bits(), 0, &bits));
         if hw.config.injector.at(site).has(Kind::Read) {
             let word =
                 format!("Threshold of the first level for {site}: T - 1 of equation (1) in `docs/fault-model.md`.");
@@ -212,7 +211,7 @@ fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &st
                 );
                 list.push(register(&name, offset, Access::ReadOnly, 32, 0, &doc));
             }
-            if !hw.codeword(site).checks.is_empty() {
+            if hw.is_coded(site) {
                 let name = format!("FLIPS_{}_{from}{to}_CHECK", site.name().to_uppercase());
                 let doc =
                     format!("Check cells of the {site} that held {from} and were read as {to}; saturates at 2^32 - 1.");
@@ -251,7 +250,7 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
     list.push(("INJECT_WEAK".to_owned(), keep.map_or(0, |keep| 1 << u32::from(keep.weak))));
     for site in hw.config.injector.sites() {
         let bits = u32::from(noise.at_risk.bits[site as usize]);
-        let checks = bits != 0 && noise.at_risk.checks && !hw.codeword(site).checks.is_empty();
+        let checks = bits != 0 && noise.at_risk.checks && hw.is_coded(site);
         list.push((bits_register(site), bits | u32::from(checks) << 8));
     }
     for (site, thresholds) in &trees {

@@ -97,23 +97,22 @@ impl Top {
     pub fn new(hw: &Elaborated) -> Self {
         let memory = &hw.config.memory;
         let port = |site| ReadPort::new(hw, site).into_iter().collect();
-        let is_coded = |site| !hw.codeword(site).checks.is_empty();
         let encoder = |site| {
-            let lanes = if is_coded(site) { hw.port(site).lanes } else { 0 };
+            let lanes = if hw.is_coded(site) { hw.port(site).lanes } else { 0 };
             (0..lanes).map(|_| Encoder::new(hw.codeword(site))).collect()
         };
         let decoder = |site| DecodePort::new(hw, site).into_iter().collect();
         // Without a code what lies beyond the word is not written.
         let write_faults = |site: Site, bytes, beside| {
             let is = hw.config.injector.at(site).has(Kind::Write);
-            let faults = || match is_coded(site) {
+            let faults = || match hw.is_coded(site) {
                 true => WriteFaults::new(site, hw.codeword(site), hw.port(site).lanes, beside),
                 false => WriteFaults::new(site, &Codeword::plain(1), bytes, beside),
             };
             is.then(faults).into_iter().collect()
         };
         let [flip_bits, bias_flip_bits] =
-            [(Site::Weights, 8 * hw.cols), (Site::Biases, 32)].map(|(site, data)| match is_coded(site) {
+            [(Site::Weights, 8 * hw.cols), (Site::Biases, 32)].map(|(site, data)| match hw.is_coded(site) {
                 true => hw.port(site).cells * hw.port(site).lanes,
                 false => data,
             });

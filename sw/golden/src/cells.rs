@@ -221,7 +221,7 @@ impl<'n> Writes<'n> {
     /// Writes a word without a code: `bytes` become what is stored.
     fn word(&self, hw: &Elaborated, site: Site, layer: u32, place: [u32; 2], bytes: &mut [u8]) {
         let port = hw.port(site);
-        let lanes = lanes_of(hw, site, bytes);
+        let lanes = lanes_of(hw, site, None, bytes);
         for ((l, lane), bytes) in (0..).zip(lanes).zip(bytes.chunks_mut(port.lane_bytes as usize)) {
             let wrong = self.wrong(hw, site, layer, place, l * port.cells, lane).to_le_bytes();
             bytes.iter_mut().zip(wrong).for_each(|(byte, wrong)| *byte ^= wrong);

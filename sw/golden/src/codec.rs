@@ -6,7 +6,7 @@ use hafnia_config::protect::{Codeword, Decoding, OnDetected};
 #[derive(Clone, Debug)]
 pub struct Codec {
     word: Codeword,
-    /// Cells that a row of the parity-check matrix goes by: data cells and the check cell itself.
+    /// Of the parity-check matrix.
     rows: Vec<u128>,
     /// The cell by its column, where the code has a syndrome.
     cells: Vec<Option<u8>>,
@@ -55,13 +55,12 @@ impl Events {
 impl Codec {
     /// Returns the codec; none for data without a code.
     pub fn new(word: &Codeword) -> Option<Self> {
-        let rows = (0..).zip(&word.checks).map(|(n, &mask)| u128::from(mask) | 1 << (word.data_bits + n)).collect();
         let mut cells = Vec::new();
         if let Decoding::Syndrome(_) = word.decoding {
             cells = vec![None; 1 << word.checks.len()];
             (0..word.cells()).for_each(|cell| cells[word.column(cell) as usize] = Some(cell as u8));
         }
-        (!word.checks.is_empty()).then(|| Self { word: word.clone(), rows, cells })
+        word.is_coded().then(|| Self { word: word.clone(), rows: word.rows().collect(), cells })
     }
 
     /// Returns the codeword's description.

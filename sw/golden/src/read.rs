@@ -42,15 +42,14 @@ impl Stream {
     }
 }
 
-/// Returns the lanes of a word, of which `bytes` are in use: what their cells are to hold.
-pub fn lanes_of(hw: &Elaborated, site: Site, bytes: &[u8]) -> Vec<Stored> {
+/// Returns the lanes of a word, of which `bytes` are in use: what their cells are to hold. `codec` is that of the site.
+pub fn lanes_of(hw: &Elaborated, site: Site, codec: Option<&Codec>, bytes: &[u8]) -> Vec<Stored> {
     let (port, word) = (hw.port(site), hw.codeword(site));
-    let codec = Codec::new(word);
     let mut lanes = bytes.chunks(port.lane_bytes as usize);
     let lane = |_| {
         let bytes = lanes.next().unwrap_or_default();
         let data = bytes.iter().rev().fold(0, |data, &byte| data << 8 | u64::from(byte));
-        let cells = codec.as_ref().map_or(data.into(), |codec| codec.encode(data));
+        let cells = codec.map_or(data.into(), |codec| codec.encode(data));
         Stored { cells, in_use: word.cells_in_use(bytes.len() as u32) }
     };
     (0..port.lanes).map(lane).collect()
@@ -87,7 +86,7 @@ impl<'a> Words<'a> {
     /// Reads the next word, which is stored at `address`: `bytes` become what is read.
     fn read(&mut self, address: u32, bytes: &mut [u8]) {
         let (port, word) = (self.hw.port(self.site), self.hw.codeword(self.site));
-        let intended = lanes_of(self.hw, self.site, bytes);
+        let intended = lanes_of(self.hw, self.site, self.codec.as_ref(), bytes);
         let mut stored = intended.clone();
         if let Some(writes) = self.writes {
             for (l, lane) in (0..).zip(&mut stored) {

@@ -76,6 +76,16 @@ impl Codeword {
         self.data_bits / self.unit_bits
     }
 
+    /// Whether there are check cells.
+    pub const fn is_coded(&self) -> bool {
+        !self.checks.is_empty()
+    }
+
+    /// Returns the rows of the parity-check matrix, as masks of cells: each check cell with the data cells whose XOR it holds.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = u128> + ExactSizeIterator {
+        self.checks.iter().enumerate().map(|(n, &mask)| u128::from(mask) | 1 << (self.data_bits as usize + n))
+    }
+
     /// Returns the units that have any of these bits of data, as a mask.
     pub fn units_with(&self, data: u64) -> u8 {
         let unit = |n: u32| data >> (n * self.unit_bits) & (u64::MAX >> (64 - self.unit_bits)) != 0;
@@ -112,7 +122,7 @@ impl Codeword {
     /// Returns the bits of the register that says which cells are at risk: one for each bit of a byte, and where there are check
     /// cells one for all of them.
     pub fn risk_bits(&self) -> u32 {
-        if self.checks.is_empty() { 8 } else { 9 }
+        if self.is_coded() { 9 } else { 8 }
     }
 
     /// Returns the column of a cell in the parity-check matrix: the syndrome of an error in it alone, bit i for check cell i.

@@ -45,7 +45,7 @@ impl Counters {
         let mut is_there = [true; LayerCounters::COUNT];
         for (name, is) in LayerCounters::NAMES.iter().zip(&mut is_there) {
             let of = |site| name.ends_with(&format!("corrected_{site}")) || name.ends_with(&format!("detected_{site}"));
-            *is = !Site::ALL.into_iter().any(|site| of(site) && hw.codeword(site).checks.is_empty());
+            *is = !Site::ALL.into_iter().any(|site| of(site) && !hw.is_coded(site));
         }
         Self {
             clk_i: Wire::new(1),

@@ -15,7 +15,7 @@ pub const COUNT_BITS: u32 = 32;
 /// Returns the counts of such codewords: of stored 0s read as 1 by bit of a byte, then of stored 1s read as 0; then of the check
 /// cells, where there are any, in the same order.
 pub fn counts(word: &Codeword) -> u32 {
-    if word.checks.is_empty() { 16 } else { 18 }
+    if word.is_coded() { 18 } else { 16 }
 }
 
 /// See the module's text.
@@ -63,10 +63,8 @@ impl FlipRecord {
     /// Adds up each of the counts and all of them.
     fn sums(&self) -> String {
         let (mut text, word) = (String::new(), &self._word);
-        let cells: Vec<(u32, u32)> =
-            (0..self._lanes).flat_map(|l| (0..word.cells()).map(move |cell| (l, cell))).collect();
         let mut sum = |n: u32, direction: u32, is: &dyn Fn(u32) -> bool| {
-            let of = cells.iter().filter(|(_, cell)| is(*cell)).map(|(l, cell)| l * word.cells() + cell);
+            let of = (0..word.cells() * self._lanes).filter(|cell| is(cell % word.cells()));
             let terms = of.map(|cell| format!("{{7'd0, of_{direction}[{cell}]}}"));
             text.push_str(&format!("    sum_{n} = {};\n", terms.collect::<Vec<_>>().join(" + ")));
         };
@@ -74,7 +72,7 @@ impl FlipRecord {
             for bit in 0..8 {
                 sum(8 * direction + bit, direction, &|cell| cell < word.data_bits && cell % 8 == bit);
             }
-            if !word.checks.is_empty() {
+            if word.is_coded() {
                 sum(16 + direction, direction, &|cell| cell >= word.data_bits);
             }
         }

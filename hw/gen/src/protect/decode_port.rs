@@ -35,7 +35,7 @@ impl DecodePort {
     /// Returns the port of a site, if it has a code.
     pub fn new(hw: &Elaborated, site: Site) -> Option<Self> {
         let (port, word) = (hw.port(site), hw.codeword(site));
-        if word.checks.is_empty() {
+        if !word.is_coded() {
             return None;
         }
         let bytes = port.lane_bytes * port.lanes;

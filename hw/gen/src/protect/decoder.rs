@@ -26,7 +26,7 @@ impl Decoder {
     /// # Panics
     /// If they have no check cells.
     pub fn new(word: &Codeword) -> Self {
-        assert!(!word.checks.is_empty(), "without a code there is nothing to decode");
+        assert!(word.is_coded(), "without a code there is nothing to decode");
         Self {
             clk_i: Wire::new(1),
             code_i: Wire::new(word.cells()),
@@ -39,9 +39,7 @@ impl Decoder {
 
     /// The rows of the parity-check matrix: each check cell and what it should hold, the last one first.
     fn rows(&self) -> String {
-        let word = &self._word;
-        let row = |(n, &mask): (usize, &u64)| xor("code_i", u128::from(mask) | 1 << (word.data_bits as usize + n));
-        word.checks.iter().enumerate().rev().map(row).collect::<Vec<_>>().join(",\n  ")
+        self._word.rows().rev().map(|row| xor("code_i", row)).collect::<Vec<_>>().join(",\n  ")
     }
 
     /// The syndrome in the first cycle; in the second the cell whose column it is turned over.

@@ -12,7 +12,7 @@ pub fn cells_in_use(word: &Codeword, byte: impl Fn(u32) -> String) -> String {
 /// Returns those of them that are at risk; `bits` is the net with the bits of each byte at risk, and above them whether check
 /// cells are.
 pub fn cells_at_risk(word: &Codeword, bits: &str, byte: impl Fn(u32) -> String) -> String {
-    let of_byte = if word.checks.is_empty() { bits.to_owned() } else { format!("{bits}[7:0]") };
+    let of_byte = if word.is_coded() { format!("{bits}[7:0]") } else { bits.to_owned() };
     let data = |b| format!("{of_byte} & {{8{{{}}}}}", byte(b));
     joined(word, data, |check| format!("{bits}[8] & ({})", in_use(word, check, &byte)))
 }

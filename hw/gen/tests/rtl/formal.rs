@@ -235,6 +235,7 @@ fn codec(code: &str, units: u32, on_detected: OnDetected) -> Proof {
         code.latency(),
         u32::from(on_detected == OnDetected::Zero),
     );
+    let header = header + include_str!("../../formal/codec.vh");
     Proof { verilog: encoder + &decoder, header, ..whole }
 }
 

@@ -3,8 +3,8 @@
 use crate::common::{Bench, config, conv, hardware, head};
 use hafnia_config::Elaborated;
 use hafnia_config::accel::InjectorConfig;
-use hafnia_config::fault::{AtRisk, CellFaults, Kind, Kinds, Noise, Rates, Site, Telegraph};
-use hafnia_cosim::{Hardware, Plan, Totals, random};
+use hafnia_config::fault::{AtRisk, CellFaults, Kind, Kinds, Rates, Site, Telegraph};
+use hafnia_cosim::random;
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, Depth};
 use hafnia_golden::run::Golden;
@@ -25,20 +25,6 @@ fn bench(hw: Elaborated) -> Bench {
     let network = random::network(&shapes, 1);
     let images = random::images(&network, 9, 2);
     Bench::new(hw, network, 5, images)
-}
-
-/// The plan of rates, faults of cells, cells at risk and a run seed.
-fn plan(bench: &Bench, rates: impl Into<Rates>, cells: CellFaults, at_risk: AtRisk, seed: u64) -> Plan<'_> {
-    let plan = bench.masked(rates, seed, at_risk);
-    Plan { noise: Noise { cells, ..plan.noise }, ..plan }
-}
-
-fn assert_equal(bench: &Bench, plan: &Plan<'_>, hardware: &Hardware) -> Totals {
-    let (totals, found) = bench.compare(plan, hardware);
-    let what = format!("{:?}, seed {}", plan.noise.cells, plan.seed);
-    assert_eq!(found, None, "{what}");
-    assert_eq!(totals.images, bench.images.len() as u64, "{what}");
-    totals
 }
 
 const TELEGRAPH: Telegraph = Telegraph { fraction: 0.1, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 };
@@ -63,14 +49,14 @@ fn every_kind_equals_golden(weight_words: u32) {
     let some = AtRisk { bits: [0x81, 0x0f, 0xf0], layers: 0b11010, checks: true };
     for cells in [STUCK, TRAPS, WRITES, ALL] {
         for at_risk in sites.into_iter().chain([AtRisk::EVERYTHING, some]) {
-            let totals = assert_equal(&bench, &plan(&bench, 0.0, cells, at_risk, 3), &hardware);
+            let totals = bench.assert_plan_equal(&bench.faulty(0.0, cells, at_risk, 3), &hardware);
             // Write errors are in what is stored, and no flips of it.
             assert_eq!(totals.all().0 > 0, cells != WRITES, "{cells:?}, {at_risk:?}");
         }
-        assert_equal(&bench, &plan(&bench, uneven, cells, AtRisk::EVERYTHING, 4), &hardware);
+        bench.assert_plan_equal(&bench.faulty(uneven, cells, AtRisk::EVERYTHING, 4), &hardware);
     }
     // What is off is off, in hardware that has it.
-    assert_equal(&bench, &plan(&bench, 0.0, CellFaults::default(), AtRisk::EVERYTHING, 3), &hardware);
+    bench.assert_plan_equal(&bench.faulty(0.0, CellFaults::default(), AtRisk::EVERYTHING, 3), &hardware);
 }
 
 #[test]
@@ -101,7 +87,7 @@ fn kinds_left_out_equal_golden() {
         let bench = bench(config.validate().expect("the configuration is legal"));
         let mut at_risk = AtRisk { bits: [0; 3], ..AtRisk::EVERYTHING };
         at_risk.bits[site as usize] = 0xff;
-        assert_equal(&bench, &plan(&bench, 0.0, cells, at_risk, 2), &hardware(&bench.hw, Unknowns::Fast));
+        bench.assert_plan_equal(&bench.faulty(0.0, cells, at_risk, 2), &hardware(&bench.hw, Unknowns::Fast));
     }
 }
 
@@ -110,7 +96,7 @@ fn kinds_left_out_equal_golden() {
 fn write_errors_of_weights_streamed_over_the_bus_equal_golden() {
     let bench = bench(faulty(64, Kinds::ALL));
     let hardware = hardware(&bench.hw, Unknowns::Fast);
-    let plan = plan(&bench, 1e-2, ALL, AtRisk { layers: 0b10101, ..AtRisk::EVERYTHING }, 1);
+    let plan = bench.faulty(1e-2, ALL, AtRisk { layers: 0b10101, ..AtRisk::EVERYTHING }, 1);
     let mut link = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
     link.weight_stream = false;
     let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
@@ -133,7 +119,7 @@ fn more_layers_than_the_mask_has_bits_equal_golden() {
     let hardware = hardware(&bench.hw, Unknowns::Fast);
     for layers in [0, 0x8000_0001] {
         let at_risk = AtRisk { layers, ..AtRisk::EVERYTHING };
-        let totals = assert_equal(&bench, &plan(&bench, 0.02, ALL, at_risk, 3), &hardware);
+        let totals = bench.assert_plan_equal(&bench.faulty(0.02, ALL, at_risk, 3), &hardware);
         assert!(totals.all().0 > 0);
     }
 }
@@ -147,7 +133,7 @@ fn noise_that_is_set_again_is_that_of_the_last_setting() {
     let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
     let clean = CellFaults::default();
     for (rate, cells, seed) in [(1e-2, ALL, 1), (0.0, WRITES, 2), (0.0, clean, 3), (1e-2, ALL, 1), (0.0, clean, 1)] {
-        let plan = plan(&bench, rate, cells, AtRisk::EVERYTHING, seed);
+        let plan = bench.faulty(rate, cells, AtRisk::EVERYTHING, seed);
         accel.set_noise(plan.noise.clone(), seed).expect("it has every kind");
         let mut golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.noise, seed);
         let got = accel.batch(4, &bench.images[..2], Depth::EveryLayer).expect("it runs");
@@ -161,7 +147,7 @@ fn noise_that_is_set_again_is_that_of_the_last_setting() {
 fn a_device_keeps_its_faults_from_run_to_run() {
     let bench = bench(faulty(2048, Kinds::ALL));
     let flips = |cells: CellFaults, seed| {
-        let plan = plan(&bench, 0.0, cells, AtRisk::WEIGHTS, seed);
+        let plan = bench.faulty(0.0, cells, AtRisk::WEIGHTS, seed);
         let batches = bench.batches(&plan, hafnia_cosim::Engine::Golden(Depth::Flips), 1);
         batches.into_iter().flat_map(|batch| batch.flips).collect::<Vec<_>>()
     };

@@ -3,9 +3,9 @@
 use crate::common::{Bench, config, conv, hardware, head};
 use hafnia_config::Elaborated;
 use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
-use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Noise, Rates, Telegraph};
+use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Rates, Telegraph};
 use hafnia_config::protect::{Code, OnDetected};
-use hafnia_cosim::{Hardware, Plan, Totals, random};
+use hafnia_cosim::random;
 use hafnia_verilate::Unknowns;
 
 /// An array whose last output folds end within a codeword.
@@ -29,17 +29,6 @@ fn bench(hw: Elaborated) -> Bench {
     let network = random::network(&shapes, 1);
     let images = random::images(&network, 5, 2);
     Bench::new(hw, network, 5, images)
-}
-
-fn plan(bench: &Bench, rates: impl Into<Rates>, cells: CellFaults, at_risk: AtRisk, seed: u64) -> Plan<'_> {
-    let plan = bench.masked(rates, seed, at_risk);
-    Plan { noise: Noise { cells, ..plan.noise }, ..plan }
-}
-
-fn assert_equal(bench: &Bench, plan: &Plan<'_>, hardware: &Hardware) -> Totals {
-    let (totals, found) = bench.compare(plan, hardware);
-    assert_eq!(found, None, "{}, {:?}, {:?}", bench.hw.config.name, plan.noise.rates, plan.noise.cells);
-    totals
 }
 
 const NONE: CellFaults =
@@ -69,8 +58,8 @@ fn every_code_equals_golden() {
         let bench = bench(coded(protection, kinds, weight_words));
         assert_eq!(bench.schedule.resident, weight_words > 64);
         let hardware = hardware(&bench.hw, Unknowns::Fast);
-        assert_equal(&bench, &plan(&bench, 0.0, NONE, AtRisk::EVERYTHING, 1), &hardware);
-        let noisy = assert_equal(&bench, &plan(&bench, 5e-3, NONE, AtRisk::EVERYTHING, 2), &hardware);
+        bench.assert_plan_equal(&bench.faulty(0.0, NONE, AtRisk::EVERYTHING, 1), &hardware);
+        let noisy = bench.assert_plan_equal(&bench.faulty(5e-3, NONE, AtRisk::EVERYTHING, 2), &hardware);
         assert!(noisy.flip_counts.checks[0].iter().all(|&flips| flips > 0), "{code}");
         let events = ["corrected_weights", "detected_weights"].map(|name| noisy.counter(name));
         let wanted = [code != Code::Parity, !matches!(code, Code::Tmr | Code::MsbTmr { .. })];
@@ -78,10 +67,10 @@ fn every_code_equals_golden() {
         let uneven = Rates { p01: 0.03, p10: 0.01 };
         let data_alone = AtRisk { bits: [0x81, 0xf0, 0], layers: 0b11010, checks: false };
         let faults = if kinds == Kinds::ALL { FAULTY } else { NONE };
-        let no_checks = assert_equal(&bench, &plan(&bench, uneven, faults, data_alone, 3), &hardware);
+        let no_checks = bench.assert_plan_equal(&bench.faulty(uneven, faults, data_alone, 3), &hardware);
         assert_eq!(no_checks.flip_counts.checks, [[0; 2]; 3], "{code}");
-        assert_equal(&bench, &plan(&bench, uneven, faults, AtRisk::EVERYTHING, 4), &hardware);
-        assert_equal(&bench, &plan(&bench, 0.0, faults, AtRisk::PARAMETERS, 5), &hardware);
+        bench.assert_plan_equal(&bench.faulty(uneven, faults, AtRisk::EVERYTHING, 4), &hardware);
+        bench.assert_plan_equal(&bench.faulty(0.0, faults, AtRisk::PARAMETERS, 5), &hardware);
     }
 }
 
@@ -92,6 +81,6 @@ fn codes_without_injectors_equal_golden() {
         let mut config = coded(ProtectionConfig::of(code, 8), Kinds::NONE, 2048).config;
         config.injector = InjectorConfig::default();
         let bench = bench(config.validate().expect("the configuration is legal"));
-        assert_equal(&bench, &bench.plan(0.0, 1), &hardware(&bench.hw, Unknowns::Fast));
+        bench.assert_plan_equal(&bench.plan(0.0, 1), &hardware(&bench.hw, Unknowns::Fast));
     }
 }

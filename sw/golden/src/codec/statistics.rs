@@ -62,8 +62,7 @@ fn within(what: &str, count: u64, n: f64, p: f64, z: f64) {
 /// all sums of rows.
 fn weights(word: &Codeword) -> Vec<f64> {
     let n = word.cells() as usize;
-    let rows: Vec<u128> =
-        (0..).zip(&word.checks).map(|(check, &mask)| u128::from(mask) | 1 << (word.data_bits + check)).collect();
+    let rows: Vec<u128> = word.rows().collect();
     let mut all = vec![0.0; n + 1];
     for sum in 0..1usize << rows.len() {
         let row = (0..rows.len()).filter(|row| sum >> row & 1 == 1).fold(0, |all, row| all ^ rows[row]);

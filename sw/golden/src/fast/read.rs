@@ -198,10 +198,7 @@ impl Reader {
 
     /// Decodes what [`Reader::read`] gave for a layer, `flips`: adds the weights that are read wrong to `hits`.
     pub fn decode(&self, layer: u32, stored: &PackedLayer, flips: &[Hit], hits: &mut Vec<Hit>) -> Events {
-        let Some(coded) = &self.coded else {
-            hits.extend(flips);
-            return Events::default();
-        };
+        let coded = self.coded.as_ref().expect("weights without a code are read as they are");
         let at = |(word, column)| self.place(&self.layers[layer as usize], word, column / self.lane_weights).0;
         let data = |hit: &Hit| stored.lane(hit.k, hit.c, hit.tap, self.lane_weights);
         coded.decode(layer, flips, at, data, |hit, wrong, data| {

@@ -30,7 +30,7 @@ impl<'t> GoldenPort<'t> {
         let (mut read, word) = (stored.to_vec(), self.stored.len() as u32);
         let (site, Stream { layer, group, .. }) = (self.site, self.stream);
         if let Some(port) = &mut self.port {
-            let lanes = lanes_of(&self.hw, site, &stored[..in_use]);
+            let lanes = lanes_of(&self.hw, site, None, &stored[..in_use]);
             for ((l, lane), flips) in (0..).zip(&lanes).zip(port.read(address, &lanes)) {
                 for cell in (0..u128::BITS).filter(|cell| flips >> cell & 1 == 1) {
                     let (bit, before) = (self.hw.port(site).bit(l, cell), lane.cells >> cell & 1 == 1);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hafnia_config::accel::{AccelConfig, ArrayConfig, InjectorConfig, MemoryConfig, ProtectionConfig};
-use hafnia_config::fault::{AtRisk, Kinds, Rates};
+use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Noise, Rates};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use hafnia_config::{Elaborated, presets};
@@ -102,6 +102,22 @@ impl Bench {
     pub fn masked(&self, rates: impl Into<Rates>, seed: u64, at_risk: AtRisk) -> Plan<'_> {
         let noise = self.hw.noise(rates, at_risk).expect("tests use probabilities");
         Plan { hw: &self.hw, network: &self.network, schedule: &self.schedule, noise, seed }
+    }
+
+    /// The same with faults of the cells.
+    pub fn faulty(&self, rates: impl Into<Rates>, cells: CellFaults, at_risk: AtRisk, seed: u64) -> Plan<'_> {
+        let plan = self.masked(rates, seed, at_risk);
+        Plan { noise: Noise { cells, ..plan.noise }, ..plan }
+    }
+
+    /// Asserts that golden model and hardware are equal, and that every image was compared.
+    pub fn assert_plan_equal(&self, plan: &Plan<'_>, hardware: &Hardware) -> Totals {
+        let (totals, found) = self.compare(plan, hardware);
+        let Noise { rates, cells, .. } = &plan.noise;
+        let what = format!("{}, {rates:?}, {cells:?}, seed {}", self.hw.config.name, plan.seed);
+        assert_eq!(found, None, "{what}");
+        assert_eq!(totals.images, self.images.len() as u64, "{what}");
+        totals
     }
 
     /// Every batch of a run.
