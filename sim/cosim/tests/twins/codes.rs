@@ -1,12 +1,12 @@
 //! The twin property with codes: flips of check cells, what decoders correct and detect, beside every kind of fault.
 
-use crate::common::{Bench, config, conv, hardware, head};
+use crate::common::{Bench, builder, config, conv, hardware, head};
 use hafnia_config::Elaborated;
 use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
 use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Rates, Telegraph};
 use hafnia_config::protect::{Code, OnDetected};
-use hafnia_cosim::random;
-use hafnia_verilate::Unknowns;
+use hafnia_cosim::{design, random};
+use hafnia_verilate::{Design, Effort, Unknowns, Variant};
 
 /// An array whose last output folds end within a codeword.
 fn coded(protection: ProtectionConfig, kinds: Kinds, weight_words: u32) -> Elaborated {
@@ -82,5 +82,22 @@ fn codes_without_injectors_equal_golden() {
         config.injector = InjectorConfig::default();
         let bench = bench(config.validate().expect("the configuration is legal"));
         bench.assert_plan_equal(&bench.plan(0.0, 1), &hardware(&bench.hw, Unknowns::Fast));
+    }
+}
+
+/// A decoder that corrects nothing, and noise that does not spare check cells; the proofs of the generator have more.
+#[test]
+fn every_fault_in_a_code_is_seen() {
+    let bench = bench(coded(ProtectionConfig::of(Code::Secded { data_bits: 16 }, 8), Kinds::READ, 2048));
+    let at_risk = AtRisk { checks: false, ..AtRisk::PARAMETERS };
+    let plan = bench.faulty(5e-3, NONE, at_risk, 3);
+    let sound = design(&bench.hw);
+    for (text, instead) in [("data <= held ^ turned;", "data <= held;"), ("bits_i[8] & ", "")] {
+        assert!(sound.verilog.contains(text), "`{text}` is not there");
+        let faulty = Design { verilog: sound.verilog.replace(text, instead), ..sound.clone() };
+        let model = builder().build(&faulty, Variant { effort: Effort::Quick, ..Variant::default() });
+        let hardware = model.unwrap_or_else(|error| panic!("{error}")).into();
+        let (_, found) = bench.compare(&plan, &hardware);
+        assert!(found.is_some(), "`{instead}` in place of `{text}` is not seen");
     }
 }
