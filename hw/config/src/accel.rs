@@ -70,6 +70,9 @@ pub struct ProtectionConfig {
     /// What is read of a codeword whose errors are detected and not corrected.
     #[serde(skip_serializing_if = "OnDetected::is_default")]
     pub on_detected: OnDetected,
+    /// Whether weights and biases are programmed by engines that read back what they wrote.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub write_verify: bool,
 }
 
 /// [`ProtectionConfig`] as written.
@@ -82,14 +85,16 @@ struct ProtectionFile {
     biases: Option<Code>,
     #[serde(default)]
     on_detected: OnDetected,
+    #[serde(default)]
+    write_verify: bool,
 }
 
 impl From<ProtectionFile> for ProtectionConfig {
     fn from(file: ProtectionFile) -> Self {
-        let ProtectionFile { code, weights_per_codeword, biases, on_detected } = file;
+        let ProtectionFile { code, weights_per_codeword, biases, on_detected, write_verify } = file;
         let weights_per_codeword = weights_per_codeword.unwrap_or_else(|| most_weights(code));
         let biases = biases.filter(|&biases| biases != code.for_biases());
-        Self { code, weights_per_codeword, biases, on_detected }
+        Self { code, weights_per_codeword, biases, on_detected, write_verify }
     }
 }
 
@@ -448,6 +453,9 @@ impl Elaborated {
                 return Err(RateError::NoInjector { config: self.config.name.clone(), kind, site });
             }
         }
+        if noise.cells.verify.is_some() && !self.config.protection.write_verify {
+            return Err(RateError::NoWriteVerify { config: self.config.name.clone() });
+        }
         Ok(())
     }
 
@@ -556,6 +564,27 @@ impl Elaborated {
     /// its layer is at risk.
     pub const fn stream_bits(&self) -> u32 {
         if self.config.injector.weights.has(Kind::Write) { 32 * self.weight_pieces + 32 } else { 8 * self.cols }
+    }
+
+    /// Returns the cells that a write at a site writes.
+    pub fn written_cells(&self, site: Site) -> u32 {
+        let port = self.port(site);
+        match site {
+            Site::Weights if !self.is_coded(site) => 8 * self.cols,
+            Site::Activations => 8 * self.rows,
+            _ => port.cells * port.lanes,
+        }
+    }
+
+    /// Whether writes at a site may fail, and are verified.
+    pub fn verifies(&self, site: Site) -> bool {
+        let engine = self.config.protection.write_verify && Site::PROGRAMMED.contains(&site);
+        engine && self.config.injector.at(site).has(Kind::Write)
+    }
+
+    /// Whether a read that verifies a write can be noisy.
+    pub fn verify_is_noisy(&self) -> bool {
+        Site::PROGRAMMED.into_iter().any(|site| self.verifies(site) && self.config.injector.at(site).has(Kind::Read))
     }
 
     /// Returns the cycles that write errors add to a write at a site.

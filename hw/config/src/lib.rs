@@ -10,6 +10,7 @@ pub mod flip;
 pub mod manifest;
 pub mod presets;
 pub mod program;
+pub mod programmed;
 pub mod protect;
 pub mod regs;
 pub mod schedule;

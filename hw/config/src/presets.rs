@@ -7,14 +7,14 @@ use crate::protect::Code;
 /// Returns every preset, smallest array first.
 ///
 /// From `8x8` up the weight memory holds all of `vgg-a8`; the smaller arrays stream it. `8x8-all` has read noise at the
-/// feature maps too, `8x8-faults` every kind of fault at every memory.
+/// feature maps too, `8x8-faults` every kind of fault at every memory, and write-verify.
 pub fn all() -> Vec<AccelConfig> {
     vec![
         preset(4, 4, [4096, 4096, 1024, 1024]),
         preset(8, 4, [8192, 8192, 1024, 1024]),
         preset(8, 8, [18432, 8192, 1024, 1024]),
         everywhere("all", Kinds::READ, preset(8, 8, [18432, 8192, 1024, 1024])),
-        everywhere("faults", Kinds::ALL, preset(8, 8, [18432, 8192, 1024, 1024])),
+        verified(everywhere("faults", Kinds::ALL, preset(8, 8, [18432, 8192, 1024, 1024]))),
         preset(16, 16, [9216, 8192, 1024, 512]),
     ]
 }
@@ -34,6 +34,11 @@ pub fn find(name: &str) -> Result<AccelConfig, ConfigError> {
 fn everywhere(name: &str, kinds: Kinds, preset: AccelConfig) -> AccelConfig {
     let injector = InjectorConfig { weights: kinds, biases: kinds, activations: kinds };
     AccelConfig { name: format!("{}-{name}", preset.name), injector, ..preset }
+}
+
+/// The same with write-verify.
+fn verified(preset: AccelConfig) -> AccelConfig {
+    AccelConfig { protection: ProtectionConfig { write_verify: true, ..preset.protection }, ..preset }
 }
 
 fn preset(

@@ -115,7 +115,47 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
         list.extend(injector(hw, &register));
         list.extend(cells(hw, &register));
     }
+    if hw.config.protection.write_verify {
+        list.extend(write_verify(hw, &register));
+    }
     list
+}
+
+/// The registers of write-verify.
+fn write_verify(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
+    use Access::{ReadOnly, ReadWrite, Trigger};
+    let most = "The most pulses that a cell of weights and biases gets; 0: one, and what it left is not read back.";
+    let mut list = vec![
+        register("MAX_PULSES", 224, ReadWrite, 8, 0, most),
+        register("PULSES_CLEAR", 225, Trigger, 1, 0, "Sets the counts of words, repeated pulses and give-ups to 0."),
+    ];
+    if hw.verify_is_noisy() {
+        let noise = |from, to| {
+            format!("Threshold T of equation (12) when a write is verified: a cell that gives {from} is read as {to}.")
+        };
+        list.push(register("VERIFY_01", 226, ReadWrite, 32, 0, &noise(0, 1)));
+        list.push(register("VERIFY_10", 227, ReadWrite, 32, 0, &noise(1, 0)));
+    }
+    for site in Site::PROGRAMMED {
+        let (name, offset) = (site.name().to_uppercase(), programmed_offset(site));
+        for (n, (count, what)) in [
+            ("WORDS_PROGRAMMED", "Words of {} that were programmed"),
+            ("PULSES_REPEATED", "Pulses that cells of {} got after their first one"),
+            ("GIVE_UPS", "Cells of {} that were read wrong after their last pulse"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let doc = what.replace("{}", site.name()) + "; saturates at 2^32 - 1.";
+            list.push(register(&format!("{count}_{name}"), offset + n as u32, ReadOnly, 32, 0, &doc));
+        }
+    }
+    list
+}
+
+/// Returns the offset of the first count of what programming a site took, in the order of [`crate::programmed::Programmed`].
+pub const fn programmed_offset(site: Site) -> u32 {
+    228 + 4 * site as u32
 }
 
 /// The registers of faults of cells.
@@ -266,8 +306,13 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
         ("WRITE_01", cells.written_01),
         ("WRITE_10", cells.written_10),
     ] {
-        list.push((name.to_owned(), value));
+        list.push(named((name, value)));
     }
+    if let Some(verify) = noise.cells.verify {
+        let [p01, p10] = verify.thresholds(noise.rates);
+        list.extend([("VERIFY_01", p01), ("VERIFY_10", p10)].map(named));
+    }
+    list.push(("MAX_PULSES".to_owned(), noise.cells.verify.map_or(0, |verify| verify.max_pulses)));
     let keys = [("DEVICE", device_key(noise.cells.device_seed(run_seed))), ("TELEGRAPH", telegraph_key(run_seed))];
     for (name, key) in keys {
         list.extend((0..).zip(key).map(|(n, word)| (format!("{name}_KEY_{n}"), word)));
@@ -288,6 +333,10 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
     let there = registers(hw);
     list.retain(|(name, _)| there.iter().any(|register| register.name == *name));
     list
+}
+
+fn named((name, value): (&str, u32)) -> (String, u32) {
+    (name.to_owned(), value)
 }
 
 /// Returns the name of the register that holds a site's bits at risk.

@@ -19,6 +19,7 @@ use crate::core::write_back::WriteBack;
 use crate::emit::{custom, padded};
 use crate::host::register_bank::{OFFSET_BITS, RegisterBank};
 use crate::host::wishbone::Wishbone;
+use crate::inject::verify_faults::VerifyFaults;
 use crate::inject::write_faults::WriteFaults;
 use crate::mem::bias::BiasMemory;
 use crate::mem::block_ram::BlockRam;
@@ -27,8 +28,9 @@ use crate::mem::read_port::ReadPort;
 use crate::mem::weight::WeightMemory;
 use crate::protect::decode_port::DecodePort;
 use crate::protect::encoder::Encoder;
+use crate::protect::programmer::Programmer;
 use crate::wire::Wire;
-use ports::{Side, Write, map_address};
+use ports::{Engine, Side, Write, Written, map_address};
 
 /// See the module's text.
 #[derive(LogicBlock)]
@@ -80,6 +82,10 @@ pub struct Top {
     bias_encoder: Vec<Encoder>,
     weight_decoder: Vec<DecodePort>,
     bias_decoder: Vec<DecodePort>,
+    weight_programmer: Vec<Programmer>,
+    bias_programmer: Vec<Programmer>,
+    weight_verify: Vec<VerifyFaults>,
+    bias_verify: Vec<VerifyFaults>,
     weight_faults: Vec<WriteFaults>,
     bias_faults: Vec<WriteFaults>,
     map_faults: Vec<WriteFaults>,
@@ -103,13 +109,25 @@ impl Top {
         };
         let decoder = |site| DecodePort::new(hw, site).into_iter().collect();
         // Without a code what lies beyond the word is not written.
+        let written = |site: Site, bytes| match hw.is_coded(site) {
+            true => (hw.codeword(site).clone(), hw.port(site).lanes),
+            false => (Codeword::plain(1), bytes),
+        };
         let write_faults = |site: Site, bytes, beside| {
+            let (word, lanes) = written(site, bytes);
             let is = hw.config.injector.at(site).has(Kind::Write);
-            let faults = || match hw.is_coded(site) {
-                true => WriteFaults::new(site, hw.codeword(site), hw.port(site).lanes, beside),
-                false => WriteFaults::new(site, &Codeword::plain(1), bytes, beside),
-            };
-            is.then(faults).into_iter().collect()
+            // An engine holds what goes beside its words.
+            let beside = if hw.verifies(site) { 1 } else { beside };
+            is.then(|| WriteFaults::new(site, &word, lanes, beside)).into_iter().collect()
+        };
+        let verify_faults = |site: Site, bytes| {
+            let (word, lanes) = written(site, bytes);
+            VerifyFaults::new(hw, site, &word, lanes).into_iter().collect()
+        };
+        let programmer = |site: Site, bytes, address| {
+            let (word, lanes) = written(site, bytes);
+            let is = hw.config.protection.write_verify;
+            is.then(|| Programmer::new(word.cells() * lanes, ports::PLACE_BITS + address)).into_iter().collect()
         };
         let [flip_bits, bias_flip_bits] =
             [(Site::Weights, 8 * hw.cols), (Site::Biases, 32)].map(|(site, data)| match hw.is_coded(site) {
@@ -164,6 +182,10 @@ impl Top {
             bias_encoder: encoder(Site::Biases),
             weight_decoder: decoder(Site::Weights),
             bias_decoder: decoder(Site::Biases),
+            weight_programmer: programmer(Site::Weights, hw.cols, hw.weight_address_bits),
+            bias_programmer: programmer(Site::Biases, 4, hw.bias_address_bits),
+            weight_verify: verify_faults(Site::Weights, hw.cols),
+            bias_verify: verify_faults(Site::Biases, 4),
             weight_faults: write_faults(Site::Weights, hw.cols, 1 + hw.weight_address_bits),
             bias_faults: write_faults(Site::Biases, 4, 1 + hw.bias_address_bits),
             map_faults: write_faults(Site::Activations, hw.rows, hw.rows + 1 + hw.map_address_bits),
@@ -202,6 +224,7 @@ impl Top {
             (&mut host.busy_i, "busy_i", "busy"),
             (&mut host.stream_i, "stream_i", "registers_weight_stream_o"),
             (&mut host.nearly_full_i, "nearly_full_i", "nearly_full"),
+            (&mut host.programming_i, "programming_i", "programming"),
             (&mut host.known_i, "known_i", "registers_known_o"),
             (&mut host.register_data_i, "register_data_i", "registers_data_o"),
             (&mut host.map_a_i, "map_a_i", "map_a_read_data_o"),
@@ -227,6 +250,8 @@ impl Top {
             (&mut registers.flips_weights_i, "flips_weights_i", "weight_flip_counts".to_owned()),
             (&mut registers.flips_biases_i, "flips_biases_i", "bias_flip_counts".to_owned()),
             (&mut registers.flips_activations_i, "flips_activations_i", "map_flip_counts".to_owned()),
+            (&mut registers.programmed_weights_i, "programmed_weights_i", "weight_programmed".to_owned()),
+            (&mut registers.programmed_biases_i, "programmed_biases_i", "bias_programmed".to_owned()),
             (&mut registers.descriptor_end_i, "descriptor_end_i", {
                 let last = LayerCounters::STRIDE - 1;
                 format!("sequencer_store_o & (sequencer_count_select_o == 4'd{last})")
@@ -311,13 +336,22 @@ impl Top {
 
     fn wire_weights(&mut self, hw: &Elaborated) -> String {
         let margin = RING_MARGIN + hw.write_latency(Site::Weights);
+        // A word of the stream waits for the engine, and for a write that the bus may be about to hand to it.
+        let (taken, programming) = match self.weight_programmer.is_empty() {
+            true => ("", "1'b0"),
+            false => (
+                " & weight_programmer_0_ready_o & ~(wb_cyc_i & wb_stb_i & wb_we_i)",
+                "~weight_programmer_0_ready_o | ~bias_programmer_0_ready_o | host_weight_write_o | (|host_bias_write_o)",
+            ),
+        };
         let mut text = format!(
             "// From layer 32 on all are at risk.\n\
              wire at_risk = (sequencer_layer_o > 8'd31) | registers_inject_layers_o[sequencer_layer_o[4:0]];\n\
              wire inject = registers_inject_enable_o & at_risk;\n\
              wire nearly_full = weights_level_o > 20'd{};\n\
              wire stream_write = ws_valid_i & ws_ready_o;\n\
-             assign ws_ready_o = registers_weight_stream_o & ~nearly_full & ~host_weight_write_o;\n\
+             assign ws_ready_o = registers_weight_stream_o & ~nearly_full & ~host_weight_write_o{taken};\n\
+             wire programming = {programming};\n\
              assign flip_layer_o = sequencer_layer_o;\nassign flip_group_o = sequencer_group_o;\n",
             hw.config.memory.weight_words - margin
         );
@@ -325,17 +359,35 @@ impl Top {
         let write = "host_weight_write_o | stream_write";
         let data = format!("host_weight_write_o ? host_weight_data_o : ws_data_i[{}:0]", bits - 1);
         let data = encoded(&mut text, "weight", &mut self.weight_encoder, &data, bits, hw.port(Site::Weights));
-        let written = match self.weight_faults.first_mut() {
-            None => [write.to_owned(), "host_weight_address_o".to_owned(), data],
-            Some(faults) => {
-                let place = 32 * hw.weight_pieces;
-                text.push_str(&format!(
-                    "// The place of a word in the model's image, and whether its layer is at risk.\n\
-                     wire [31:0] written_place = stream_write ? ws_data_i[{}:{place}] :\n  \
-                     {{registers_write_place_o[31], registers_weight_stream_o ? registers_write_place_o[30:0] : {}}};\n",
-                    place + 31,
-                    padded("host_weight_address_o", address, 31)
-                ));
+        text += &ports::no_engine(&self.weight_programmer, "weight");
+        if !self.weight_faults.is_empty() {
+            let place = 32 * hw.weight_pieces;
+            text.push_str(&format!(
+                "// The place of a word in the model's image, and whether its layer is at risk.\n\
+                 wire [31:0] written_place = stream_write ? ws_data_i[{}:{place}] :\n  \
+                 {{registers_write_place_o[31], registers_weight_stream_o ? registers_write_place_o[30:0] : {}}};\n",
+                place + 31,
+                padded("host_weight_address_o", address, 31)
+            ));
+        }
+        let written = match (self.weight_programmer.first_mut(), self.weight_faults.first_mut()) {
+            (Some(programmer), faults) => {
+                let engine = Engine {
+                    site: Site::Weights,
+                    programmer,
+                    faults,
+                    verify: self.weight_verify.first_mut(),
+                    memory: "weights",
+                    valid: write,
+                    wanted: &data,
+                    place: "written_place",
+                    address: ("host_weight_address_o", address),
+                    code: "weights_code_o",
+                };
+                engine.wire(&mut text, "weight")
+            }
+            (None, None) => Written::at_once(write, "host_weight_address_o", data),
+            (None, Some(faults)) => {
                 let beside = format!("{{{write}, host_weight_address_o}}");
                 text += &Write {
                     at_risk: "written_place[31]",
@@ -346,26 +398,27 @@ impl Top {
                     site: Site::Weights,
                 }
                 .wire(faults, "weight");
-                ports::written("weight", address)
+                Written::late("weight", address)
             }
         };
         let weights = &mut self.weights;
         weights.clk_i.connect();
         weights.rst_i.connect();
-        let [write, write_address, write_data] = &written;
         let port = hw.port(Site::Weights);
         // Without a code a word may end before its last lane does.
-        let write_data = &match self.weight_encoder.is_empty() {
-            true => padded(write_data, bits, port.cells * port.lanes),
-            false => write_data.clone(),
+        let write_data = match self.weight_encoder.is_empty() {
+            true => padded(&written.data, bits, port.cells * port.lanes),
+            false => written.data,
         };
         let read_address = format!("sequencer_weight_address_o[{}:0]", address - 1);
         for (port, name, from) in [
             (&mut weights.stream_i, "stream_i", "registers_weight_stream_o"),
             (&mut weights.clear_i, "clear_i", "registers_weight_clear_o"),
-            (&mut weights.write_i, "write_i", write),
-            (&mut weights.write_address_i, "write_address_i", write_address),
-            (&mut weights.write_data_i, "write_data_i", write_data),
+            (&mut weights.write_i, "write_i", written.write.as_str()),
+            (&mut weights.commit_i, "commit_i", &written.commit),
+            (&mut weights.look_i, "look_i", &written.look),
+            (&mut weights.write_address_i, "write_address_i", &written.address),
+            (&mut weights.write_data_i, "write_data_i", &write_data),
             (&mut weights.read_i, "read_i", "sequencer_weight_read_o"),
             (&mut weights.read_address_i, "read_address_i", &read_address),
             (&mut weights.row_i, "row_i", "sequencer_weight_row_o"),
@@ -384,10 +437,26 @@ impl Top {
              wire [{}:0] bias_address = {{host_column_address_o[{fold_top}:0], host_offset_o[{column_bits}:1]}};\n",
             address - 1
         );
+        text += &ports::no_engine(&self.bias_programmer, "bias");
         let data = encoded(&mut text, "bias", &mut self.bias_encoder, "host_data_o", 32, hw.port(Site::Biases));
-        let written = match self.bias_faults.first_mut() {
-            None => ["|host_bias_write_o".to_owned(), "bias_address".to_owned(), data],
-            Some(faults) => {
+        let written = match (self.bias_programmer.first_mut(), self.bias_faults.first_mut()) {
+            (Some(programmer), faults) => {
+                let engine = Engine {
+                    site: Site::Biases,
+                    programmer,
+                    faults,
+                    verify: self.bias_verify.first_mut(),
+                    memory: "biases",
+                    valid: "|host_bias_write_o",
+                    wanted: &data,
+                    place: &format!("{{registers_write_place_o[31], {}}}", padded("bias_address", address, 31)),
+                    address: ("bias_address", address),
+                    code: "biases_word_o",
+                };
+                engine.wire(&mut text, "bias")
+            }
+            (None, None) => Written::at_once("|host_bias_write_o", "bias_address", data),
+            (None, Some(faults)) => {
                 text += &Write {
                     at_risk: "registers_write_place_o[31]",
                     address: &padded("bias_address", address, 32),
@@ -397,18 +466,18 @@ impl Top {
                     site: Site::Biases,
                 }
                 .wire(faults, "bias");
-                ports::written("bias", address)
+                Written::late("bias", address)
             }
         };
         let biases = &mut self.biases;
         biases.clk_i.connect();
         biases.rst_i.connect();
-        let [write, write_address, write_data] = &written;
         let fold = format!("sequencer_pixel_control_o{}", Control::new(hw).parameter());
         for (port, name, from) in [
-            (&mut biases.write_i, "write_i", write.as_str()),
-            (&mut biases.write_address_i, "write_address_i", write_address),
-            (&mut biases.write_data_i, "write_data_i", write_data),
+            (&mut biases.write_i, "write_i", written.write.as_str()),
+            (&mut biases.look_i, "look_i", &written.look),
+            (&mut biases.write_address_i, "write_address_i", &written.address),
+            (&mut biases.write_data_i, "write_data_i", &written.data),
             (&mut biases.clear_i, "clear_i", "sequencer_write_start_o | ~sequencer_busy_o"),
             (&mut biases.start_i, "start_i", "fold_start"),
             (&mut biases.fold_i, "fold_i", &fold),

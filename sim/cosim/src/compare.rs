@@ -4,6 +4,7 @@ use std::fmt;
 
 use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
+use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
 use hafnia_driver::BatchRun;
 use hafnia_golden::clean::LayerOutput;
@@ -77,6 +78,17 @@ pub enum Difference {
         /// The golden model's value.
         want: u64,
     },
+    /// A count of what programming took.
+    Programmed {
+        /// Memory.
+        site: Site,
+        /// Name of the count.
+        name: &'static str,
+        /// The hardware's value.
+        got: u64,
+        /// The golden model's value.
+        want: u64,
+    },
     /// The hardware did not run the layer to its end.
     Unfinished {
         /// Layer number.
@@ -94,7 +106,7 @@ impl Difference {
             | Self::Logit { layer, .. }
             | Self::Counter { layer, .. }
             | Self::Unfinished { layer, .. } => *layer,
-            Self::FlipCount { .. } => 0,
+            Self::FlipCount { .. } | Self::Programmed { .. } => 0,
             Self::Flip { got, want, .. } => got.iter().chain(want).map(|f| f.layer as usize).min().unwrap_or(0),
         }
     }
@@ -124,6 +136,9 @@ impl fmt::Display for Difference {
                 let cells = bit.map_or_else(|| "check cells".to_owned(), |bit| format!("bit {bit} of bytes"));
                 write!(f, "flips of {site}, {before} to {after}, {cells}: got {got}, want {want}")
             }
+            Self::Programmed { site, name, got, want } => {
+                write!(f, "programming of {site}, `{name}`: got {got}, want {want}")
+            }
             Self::Unfinished { layer, status } => write!(f, "layer {layer} did not run to its end: {status}"),
         }
     }
@@ -131,7 +146,7 @@ impl fmt::Display for Difference {
 
 /// Compares one batch of which every layer was read back. What differs in the first layer that differs is returned:
 /// its flips, which come before what they do, then its ofmap or logits; where all of that is equal, a counter, then a count
-/// of flips. `late` tells
+/// of flips, then of what programming took. `late` tells
 /// whether the array may have waited for weights, as it does for those that come over the bus.
 ///
 /// # Panics
@@ -139,7 +154,8 @@ impl fmt::Display for Difference {
 pub fn compare(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Difference> {
     let flip = flips(&got.flips, &want.flips);
     let before = flip.as_ref().map_or(want.outputs.len(), Difference::layer);
-    outputs(got, want, before).or(flip).or_else(|| counters(got, want, late)).or_else(|| flip_counts(got, want))
+    let counts = || counters(got, want, late).or_else(|| flip_counts(got, want));
+    outputs(got, want, before).or(flip).or_else(counts).or_else(|| programmed(got, want))
 }
 
 /// Compares the outputs of the layers below `end`.
@@ -204,6 +220,16 @@ fn flip_counts(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
         }
     }
     None
+}
+
+fn programmed(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
+    let pairs = Site::PROGRAMMED.into_iter().zip(got.programmed?.into_iter().zip(want.programmed?));
+    pairs.into_iter().find_map(|(site, (got, want))| {
+        let counts = got.values().into_iter().zip(want.values());
+        let mut named = Programmed::NAMES.into_iter().zip(counts);
+        let (name, (got, want)) = named.find(|(_, (got, want))| got != want)?;
+        Some(Difference::Programmed { site, name, got, want })
+    })
 }
 
 /// What the golden model wants where weights came late: every cycle that the array waited for them must show both as a

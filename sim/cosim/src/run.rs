@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use hafnia_config::flip::{Flip, FlipCounts};
+use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
@@ -88,6 +89,8 @@ pub struct BatchReport {
     pub flip_counts: FlipCounts,
     /// Of the golden model, units of weights and biases that were read wrong without any being detected.
     pub silent: Option<[u64; 2]>,
+    /// What programming weights and biases took, with write-verify.
+    pub programmed: Option<[Programmed; 2]>,
     /// With [`Engine::Both`], the number of ofmap values and logits compared.
     pub compared: u64,
     /// With [`Engine::Both`], the first difference.
@@ -164,6 +167,8 @@ struct Worker<'a> {
     depth: Depth,
     /// Clock cycle at which the network was loaded.
     loaded: u64,
+    /// Words that stream in wait for each other's pulses.
+    late: bool,
     /// What is traced.
     trace: Option<&'a Trace>,
 }
@@ -175,7 +180,8 @@ impl<'a> Worker<'a> {
             Engine::Sim(hardware) => (Some(hardware), Depth::Logits),
             Engine::Both(hardware) => (Some(hardware), Depth::EveryLayer),
         };
-        let mut worker = Self { golden, accel: None, depth, loaded: 0, trace: None };
+        let late = plan.hw.config.protection.write_verify && !plan.schedule.resident;
+        let mut worker = Self { golden, accel: None, depth, loaded: 0, late, trace: None };
         if let Some(hardware) = hardware {
             let transport = SimTransport::new(hardware.model.dut()?)?;
             let mut accel = Accel::open(transport, plan.hw, plan.network, plan.schedule)?;
@@ -213,8 +219,9 @@ impl<'a> Worker<'a> {
                 let results = golden.batches(all.start, images(&all), depth);
                 assert_eq!(results.len(), run.len(), "ranges are hardware batches");
                 reports.extend(run.iter().zip(results).map(|(range, result)| {
-                    let BatchResult { outputs, flips, counters, flip_counts, silent } = result;
-                    BatchReport { silent: Some(silent), ..report(range.start, outputs, flips, counters, flip_counts) }
+                    let BatchResult { outputs, flips, counters, flip_counts, silent, programmed } = result;
+                    let report = report(range.start, outputs, flips, counters, flip_counts);
+                    BatchReport { silent: Some(silent), programmed, ..report }
                 }));
             }
             return Ok(reports);
@@ -222,20 +229,21 @@ impl<'a> Worker<'a> {
         for range in ranges {
             let images = images(range);
             let want = self.golden.as_mut().map(|golden| golden.batch(range.start, images, depth));
-            reports.push(simulated(accel, range.start, images, depth, want, self.loaded)?);
+            reports.push(simulated(accel, range.start, images, depth, want, (self.loaded, self.late))?);
         }
         Ok(reports)
     }
 }
 
-/// Runs a batch on the simulated hardware, and compares it with what the golden model gave, if that was run.
+/// Runs a batch on the simulated hardware, and compares it with what the golden model gave, if that was run. The network was
+/// loaded at cycle `loaded`; `late` tells whether the array may wait for weights.
 fn simulated(
     accel: &mut Accel<'_, SimTransport>,
     first: u32,
     images: &[Array3<i8>],
     depth: Depth,
     want: Option<BatchResult>,
-    loaded: u64,
+    (loaded, late): (u64, bool),
 ) -> Result<BatchReport, CosimError> {
     let got = match (accel.batch(first, images, depth), &want) {
         (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
@@ -253,7 +261,7 @@ fn simulated(
     let (mut compared, mut found) = (0, None);
     if let Some(want) = &want {
         compared = values(&got);
-        found = compare(&got, want, false).map(|difference| {
+        found = compare(&got, want, late).map(|difference| {
             let (begin, end) = got.cycles.get(difference.layer()).copied().unwrap_or_default();
             Found { difference, cycles: (begin - loaded, end - loaded) }
         });
@@ -261,6 +269,7 @@ fn simulated(
     Ok(BatchReport {
         compared,
         silent: want.map(|want| want.silent),
+        programmed: got.programmed,
         difference: found,
         ..report(first, got.outputs, got.flips, got.counters, got.flip_counts)
     })

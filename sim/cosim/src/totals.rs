@@ -2,6 +2,7 @@
 
 use hafnia_config::fault::{AtRisk, Site};
 use hafnia_config::flip::FlipCounts;
+use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
 use hafnia_golden::conv::arg_max;
 use hafnia_golden::fast::{Coded, Writes, check_cells};
@@ -21,6 +22,8 @@ pub struct Totals {
     /// Where writes fail, the cells at risk of the parameters that a pulse left wrong and all of them, each those that are to
     /// hold 0 and 1.
     written: Option<[[u64; 2]; 2]>,
+    /// Weights are programmed anew for every batch.
+    streamed: bool,
     /// By layer, the check cells at risk of one read of the weights, and of the biases.
     checks: Vec<[u64; 2]>,
     /// Images.
@@ -37,6 +40,8 @@ pub struct Totals {
     pub flip_counts: FlipCounts,
     /// Units of weights and biases read wrong without any being detected; of the golden model alone.
     pub silent: Option<[u64; 2]>,
+    /// What programming weights and biases took in all, with write-verify: once where they are resident.
+    pub programmed: Option<[Programmed; 2]>,
     /// Cycles of each layer, summed over its descriptors.
     pub layer_cycles: Vec<u64>,
     /// Ofmap values and logits compared.
@@ -90,6 +95,8 @@ impl Totals {
             cells_at_risk: [0; 3],
             flip_counts: FlipCounts::default(),
             silent: None,
+            programmed: None,
+            streamed: !plan.schedule.resident,
             layer_cycles: Vec::new(),
             compared: 0,
         }
@@ -99,6 +106,11 @@ impl Totals {
     pub fn add(&mut self, batch: &BatchReport, labels: &[u8]) {
         self.images += u64::from(batch.images);
         self.flip_counts.merge(&batch.flip_counts);
+        if let Some([weights, biases]) = batch.programmed {
+            let before =
+                self.programmed.filter(|_| self.streamed).map_or_else(Programmed::default, |[before, _]| before);
+            self.programmed = Some([[before, weights].into_iter().sum(), biases]);
+        }
         if let Some(silent) = batch.silent {
             let sums = self.silent.get_or_insert_default();
             sums.iter_mut().zip(silent).for_each(|(sum, silent)| *sum += silent);

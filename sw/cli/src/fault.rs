@@ -39,7 +39,8 @@ pub struct FaultArgs {
     #[arg(long, value_name = "L,...", value_delimiter = ',')]
     layers: Option<Vec<u32>>,
     /// Faults of the cells at risk, as in the table `[fault.cells]` of a fault file: stuck_at_0_fraction, stuck_at_1_fraction,
-    /// telegraph_fraction with telegraph_capture_reads, telegraph_emission_reads and telegraph_p01_per_read, p01_per_write, p10_per_write, device_seed.
+    /// telegraph_fraction with telegraph_capture_reads, telegraph_emission_reads and telegraph_p01_per_read, p01_per_write, p10_per_write,
+    /// max_pulses and noisy_verify (write-verify), device_seed.
     #[arg(long, value_name = "KEY=VALUE,...", allow_hyphen_values = true)]
     cells: Option<CellFaults>,
 }

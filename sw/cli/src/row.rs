@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use hafnia_config::Elaborated;
 use hafnia_config::fault::{CellFaults, Noise, Rates, Site};
+use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
 use hafnia_cosim::{Plan, Totals};
 use serde::Serialize;
@@ -40,6 +42,8 @@ pub struct Row {
     pub counters: BTreeMap<&'static str, u64>,
     /// With a code, units read wrong without any being detected, which the golden model alone knows.
     pub silent: Option<BTreeMap<&'static str, u64>>,
+    /// With write-verify, what programming each memory of parameters took.
+    pub programmed: Option<BTreeMap<&'static str, ProgrammedRow>>,
     pub cycles: Cycles,
     pub seconds: f64,
     #[serde(flatten)]
@@ -51,6 +55,21 @@ pub struct Row {
 pub struct Measured {
     pub p01: Option<f64>,
     pub p10: Option<f64>,
+}
+
+/// What programming a memory took.
+#[derive(Serialize)]
+pub struct ProgrammedRow {
+    /// Cells that were written, each with one pulse or more.
+    pub cells: u64,
+    #[serde(flatten)]
+    pub counts: Programmed,
+}
+
+impl ProgrammedRow {
+    fn new(hw: &Elaborated, site: Site, counts: Programmed) -> Self {
+        Self { cells: counts.words * u64::from(hw.written_cells(site)), counts }
+    }
 }
 
 /// What was read of one memory.
@@ -132,6 +151,11 @@ impl Row {
             protection: setup.hw.config.protection.code.to_string(),
             counters: LayerCounters::NAMES.into_iter().zip(totals.counters).collect(),
             silent: totals.silent.filter(|_| is_coded).map(|silent| names.into_iter().zip(silent).collect()),
+            programmed: totals.programmed.map(|sites| {
+                let site =
+                    |(site, counts): (Site, Programmed)| (site.name(), ProgrammedRow::new(&setup.hw, site, counts));
+                Site::PROGRAMMED.into_iter().zip(sites).map(site).collect()
+            }),
             cycles: Cycles { total: totals.counter("cycles"), per_layer: totals.layer_cycles.clone() },
             seconds,
             comparison: None,
@@ -151,6 +175,12 @@ impl Row {
             Measured { p01: None, p10: None } => String::new(),
             Measured { p01, p10 } => format!("; written wrong {} of 0s, {} of 1s", rate(p01), rate(p10)),
         };
+        let verified = self.programmed.iter().filter(|_| self.cells.verify.is_some()).flatten();
+        let verified = verified.map(|(name, ProgrammedRow { cells, counts })| {
+            let Programmed { repeated, give_ups, .. } = counts;
+            format!("; {name} programmed with {} pulses for {cells} cells, {give_ups} given up", cells + repeated)
+        });
+        let written = written + &verified.collect::<String>();
         let cells = self.cells.to_string().replace(',', ", ");
         if cells.is_empty() { cells } else { format!("faults of cells {cells}{written}\n") }
     }

@@ -1,11 +1,13 @@
 //! A session with one accelerator and one network.
 
 use hafnia_config::Elaborated;
-use hafnia_config::fault::{Draws, Epochs, Kind, Noise};
+use hafnia_config::fault::{Draws, Epochs, Kind, Noise, Site};
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
+use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::{
-    ID_VALUE, LayerCounters, Region, VERSION_VALUE, check_flips_offset, flips_offset, noise_registers, registers,
+    ID_VALUE, LayerCounters, Region, VERSION_VALUE, check_flips_offset, flips_offset, noise_registers,
+    programmed_offset, registers,
 };
 use hafnia_config::schedule::Schedule;
 use hafnia_config::shape::LayerKind;
@@ -28,6 +30,9 @@ pub struct BatchRun {
     pub counters: Vec<(usize, LayerCounters)>,
     /// Flips by site, direction and bit of a byte.
     pub flip_counts: FlipCounts,
+    /// What programming weights and biases took, with write-verify: once for those that are resident, and for those that stream
+    /// in, of the batch.
+    pub programmed: Option<[Programmed; 2]>,
     /// First and last clock cycle of each descriptor's run on the transport, where it knows them.
     pub cycles: Vec<(u64, u64)>,
 }
@@ -56,6 +61,8 @@ pub struct Accel<'a, T> {
     epochs: Epochs,
     /// Weight words of each layer.
     weights: Vec<Vec<u32>>,
+    /// What it took to load the network.
+    programmed: Option<[Programmed; 2]>,
 }
 
 impl<'a, T: Transport> Accel<'a, T> {
@@ -71,7 +78,8 @@ impl<'a, T: Transport> Accel<'a, T> {
     ) -> Result<Self, DriverError> {
         let weights = network.layers.iter().map(|l| pack::weights(hw, l)).collect();
         let noise = hw.noise(0.0, hw.at_risk_by_default()).expect("zero is a rate");
-        let mut accel = Self { link, hw, network, schedule, noise, seed: 0, epochs: Epochs::new(0, 0), weights };
+        let epochs = Epochs::new(0, 0);
+        let mut accel = Self { link, hw, network, schedule, noise, seed: 0, epochs, weights, programmed: None };
         accel.check_identity()?;
         // A session of before may have left faults on.
         accel.write_noise()?;
@@ -120,6 +128,9 @@ impl<'a, T: Transport> Accel<'a, T> {
 
     /// Programs biases, scales and, where they are resident, weights: the first pulse of each cell.
     fn load(&mut self) -> Result<(), DriverError> {
+        if self.hw.config.protection.write_verify {
+            self.write_register("PULSES_CLEAR", 1)?;
+        }
         // An earlier session may have left words in the ring.
         self.write_register("WEIGHT_STREAM", 0)?;
         self.write_register("WEIGHT_STREAM", u32::from(!self.schedule.resident))?;
@@ -133,7 +144,22 @@ impl<'a, T: Transport> Accel<'a, T> {
                     .write(address, &pack::spread(&self.weights[l], self.hw.weight_pieces, self.hw.weight_stride))?;
             }
         }
+        self.programmed = self.programmed()?;
         Ok(())
+    }
+
+    /// Returns the counts of what programming took since they were cleared.
+    fn programmed(&mut self) -> Result<Option<[Programmed; 2]>, DriverError> {
+        if !self.hw.config.protection.write_verify {
+            return Ok(None);
+        }
+        let mut counts = [Programmed::default(); 2];
+        for (counts, site) in counts.iter_mut().zip(Site::PROGRAMMED) {
+            let mut words = [0; Programmed::COUNT];
+            self.link.read(Region::Registers.base() + programmed_offset(site), &mut words)?;
+            *counts = Programmed::from_words(words);
+        }
+        Ok(Some(counts))
     }
 
     /// Names the host's next writes, which belong to `layer`, for the draws of write errors.
@@ -150,7 +176,8 @@ impl<'a, T: Transport> Accel<'a, T> {
         u32::from(self.noise.at_risk.has_layer(layer as u32)) << 31
     }
 
-    /// Sets the faults of a run with this run seed. Where there are write errors the network is programmed anew.
+    /// Sets the faults of a run with this run seed. Where there are write errors, or writes are verified, the network is
+    /// programmed anew.
     ///
     /// # Errors
     /// [`DriverError::Noise`] if there are faults to set whose injector the configuration left out.
@@ -159,19 +186,18 @@ impl<'a, T: Transport> Accel<'a, T> {
             return Err(DriverError::Draws);
         }
         self.hw.check(&noise)?;
-        let wrong = [&self.noise, &noise].into_iter().any(|noise| noise.cells.write.higher() > 0.0);
+        let programs = |noise: &Noise| noise.cells.write.higher() > 0.0 || noise.cells.verify.is_some();
+        let anew = programs(&self.noise) || programs(&noise);
         self.epochs = Epochs::new(seed, noise.cells.thresholds().refresh);
         (self.noise, self.seed) = (noise, seed);
         self.write_noise()?;
-        if wrong { self.load() } else { Ok(()) }
+        if anew { self.load() } else { Ok(()) }
     }
 
     /// Writes the registers of faults.
     fn write_noise(&mut self) -> Result<(), DriverError> {
-        if self.hw.config.injector.sites().next().is_some() {
-            for (name, value) in noise_registers(self.hw, &self.noise, self.seed) {
-                self.write_register(&name, value)?;
-            }
+        for (name, value) in noise_registers(self.hw, &self.noise, self.seed) {
+            self.write_register(&name, value)?;
         }
         Ok(())
     }
@@ -193,6 +219,11 @@ impl<'a, T: Transport> Accel<'a, T> {
             run.outputs.push(self.read_outputs(layer, images.len(), &program)?);
             start = end;
         }
+        run.programmed = match (self.programmed()?, self.programmed) {
+            // Biases, and weights that do not stream in, were programmed before.
+            (Some([weights, _]), Some([_, biases])) if !self.schedule.resident => Some([weights, biases]),
+            (_, before) => before,
+        };
         for site in self.hw.config.injector.flip_sites() {
             let mut counts = [0; 16];
             self.link.read(Region::Registers.base() + flips_offset(site), &mut counts)?;
@@ -220,6 +251,9 @@ impl<'a, T: Transport> Accel<'a, T> {
         if self.hw.config.injector.sites().next().is_some() {
             self.write_register("FLIPS_CLEAR", 1)?;
         }
+        if self.hw.config.protection.write_verify {
+            self.write_register("PULSES_CLEAR", 1)?;
+        }
         let words: Vec<u32> = program.iter().flat_map(|(_, d)| d.encode()).collect();
         self.link.write(Region::Program.base(), &words)?;
         self.name_writes(of_batch(first, self.schedule.batch), 0)?;
@@ -237,10 +271,11 @@ impl<'a, T: Transport> Accel<'a, T> {
     /// # Errors
     /// If the link fails.
     pub fn arm(&mut self, first: u32, part: &[(usize, Descriptor)]) -> Result<Armed, DriverError> {
+        let pulses = u64::from(self.noise.cells.verify.map_or(0, |verify| verify.max_pulses));
         let cycles = |(l, d): &(usize, Descriptor)| {
             let expected = self.schedule.expected(self.hw, *l, d.images, self.noise.enable);
-            // A word over the bus may take as long as its pieces, their handshake and the poll between them.
-            u64::from(expected.cycles) + 64 * u64::from(expected.words_read)
+            // A word over the bus may take as long as its pieces, their handshake and the poll between them, and its pulses.
+            u64::from(expected.cycles) + (64 + 32 * pulses) * u64::from(expected.words_read)
         };
         let max_cycles = part.iter().map(cycles).sum::<u64>() + 10_000;
         let stream = match self.schedule.resident {

@@ -143,9 +143,10 @@ pub struct Writes<'n> {
 }
 
 impl<'n> Writes<'n> {
-    /// Returns the write errors; none where writes do not fail.
+    /// Returns the write errors; none where writes do not fail and none is verified.
     pub fn new(noise: &'n Noise, run_seed: u64) -> Option<Self> {
-        noise.cells.kinds().any(|kind| kind == Kind::Write).then(|| Self {
+        let fail = noise.cells.kinds().any(|kind| kind == Kind::Write);
+        (fail || noise.cells.verify.is_some()).then(|| Self {
             noise,
             thresholds: noise.cells.thresholds(),
             device: device_key(noise.cells.device_seed(run_seed)),
@@ -194,8 +195,8 @@ impl<'n> Writes<'n> {
         stored
     }
 
-    /// Returns the cells that a write leaves wrong in a lane of a word, Eq. (16); it is to hold `lane`, and `first` is the number
-    /// of its first cell in the word.
+    /// Returns the cells that a write leaves wrong in a lane of a word, Eqs. (16) and (18); it is to hold `lane`, and `first` is
+    /// the number of its first cell in the word.
     pub fn wrong(
         &self,
         hw: &Elaborated,
@@ -206,16 +207,48 @@ impl<'n> Writes<'n> {
         lane: Stored,
     ) -> u128 {
         let at_risk = self.noise.at_risk.cells_in(site, layer, hw.codeword(site)) & lane.in_use;
-        let pulses = hash(self.device, Purpose::Write, site, address, epoch);
         let is_wrong = |&cell: &u32| {
-            let CellThresholds { written_01, written_10, .. } = self.thresholds;
-            let threshold = if lane.cells >> cell & 1 == 0 { written_01 } else { written_10 };
-            below(draw(pulses, first + cell), threshold)
+            let wanted = lane.cells >> cell & 1 == 1;
+            self.programmed(hw, site, [address, epoch], first + cell, wanted).0 != wanted
         };
         (0..u128::BITS)
             .filter(|cell| at_risk >> cell & 1 == 1)
             .filter(is_wrong)
             .fold(0, |wrong, cell| wrong | 1 << cell)
+    }
+
+    /// Programs a cell at risk of a word, Eqs. (16) and (18): returns what it holds then, the pulses it got, and whether it was
+    /// read right after the last of them; without write-verify it is not read.
+    pub fn programmed(
+        &self,
+        hw: &Elaborated,
+        site: Site,
+        [address, epoch]: [u32; 2],
+        cell: u32,
+        wanted: bool,
+    ) -> (bool, u32, bool) {
+        let CellThresholds { written_01, written_10, .. } = self.thresholds;
+        let of = |purpose, epoch| draw(hash(self.device, purpose, site, address, epoch), cell);
+        let pulse = |number: u32| {
+            let threshold = if wanted { written_10 } else { written_01 };
+            wanted ^ below(of(Purpose::Write, epoch + number), threshold)
+        };
+        let Some(verify) = self.noise.cells.verify.filter(|_| hw.verifies(site)) else { return (pulse(0), 1, true) };
+        let kinds = hw.config.injector.at(site);
+        let noise = verify.thresholds(self.noise.rates);
+        for number in 0..verify.max_pulses {
+            let held = pulse(number);
+            let given = match Class::of(of(Purpose::Cell, 0), &self.thresholds) {
+                Class::Stuck(value) if kinds.has(Kind::Stuck) => value,
+                _ => held,
+            };
+            let is_noisy =
+                kinds.has(Kind::Read) && below(of(Purpose::Verify, epoch + number), noise[usize::from(given)]);
+            if given ^ is_noisy == wanted {
+                return (held, number + 1, true);
+            }
+        }
+        (pulse(verify.max_pulses - 1), verify.max_pulses, false)
     }
 
     /// Writes a word without a code: `bytes` become what is stored.

@@ -7,6 +7,7 @@ use hafnia_config::Elaborated;
 use hafnia_config::fault::{Noise, Site};
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
+use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
 use hafnia_config::schedule::Schedule;
 use ndarray::{Array1, Array3};
@@ -16,6 +17,7 @@ use crate::clean::LayerOutput;
 use crate::codec::Events;
 use crate::fast::{
     BiasHit, BiasReader, Coded, Corrections, Engine, Hit, Map, MapHit, MapReader, Read, Reader, Writes, Wrong,
+    programmed,
 };
 use crate::network::Network;
 use crate::prefix::{CleanBatch, CleanMaps};
@@ -37,6 +39,8 @@ pub struct Golden<'a> {
     map_reader: MapReader,
     bias_reader: BiasReader,
     writes: Option<Writes>,
+    /// What it takes to program weights and biases of each layer once, with write-verify.
+    programmed: Option<[Vec<Programmed>; 2]>,
     /// Counters of an undisturbed run of each layer, by number of images less 1.
     expected: Vec<Vec<LayerCounters>>,
     hw: &'a Elaborated,
@@ -110,6 +114,9 @@ pub struct BatchResult {
     pub flip_counts: FlipCounts,
     /// Units of weights, and of biases, that were read wrong without any being detected: what no hardware can count.
     pub silent: [u64; 2],
+    /// What programming weights and biases takes, with write-verify: of all layers once, or where weights stream in, of those that do
+    /// for the batch.
+    pub programmed: Option<[Programmed; 2]>,
 }
 
 impl<'a> Golden<'a> {
@@ -121,6 +128,7 @@ impl<'a> Golden<'a> {
         // What is written is named by its place in its batch, so that batches with write errors go alone.
         let few = writes.is_none() && noise.cells.share().max(read) <= FEW_FLIPS;
         let batches_together = if few { (TOGETHER / schedule.batch as usize).max(1) } else { 1 };
+        let programmed = programmed(hw, schedule, network, writes.as_ref());
         let stored = |writes: &Writes| Cow::Owned(writes.network(hw, schedule, network));
         let network = writes.as_ref().map_or(Cow::Borrowed(network), stored);
         let engine = Engine::new(&network);
@@ -135,6 +143,7 @@ impl<'a> Golden<'a> {
             map_reader: MapReader::new(hw, shapes(), noise).on_cells(hw, schedule, seed),
             bias_reader: BiasReader::new(hw, noise).coded(biases).on_cells(schedule, &network, noise, seed),
             writes,
+            programmed,
             network,
             engine,
             expected: (0..schedule.layers.len()).map(expected).collect(),
@@ -176,17 +185,28 @@ impl<'a> Golden<'a> {
         results
     }
 
+    /// What is programmed for a batch with this program: weights that stream in come anew with each descriptor.
+    fn programmed_for(&self, program: &[(usize, Descriptor)]) -> Option<[Programmed; 2]> {
+        let [weights, biases] = self.programmed.as_ref()?;
+        let streamed = program.iter().map(|(layer, _)| weights[*layer]);
+        let weights = if self.schedule.resident { weights.iter().copied().sum() } else { streamed.sum() };
+        Some([weights, biases.iter().copied().sum()])
+    }
+
     /// Runs some batches that lie one after the other, layer by layer.
     fn together(&mut self, batches: &[Range<u32>], images: &[Array3<i8>], depth: Depth) -> Vec<BatchResult> {
         debug_assert!(self.writes.is_none() || batches.len() == 1, "write errors are those of one batch");
         let first = batches[0].start;
         let clean = self.clean.filter(|_| depth != Depth::EveryLayer && self.writes.is_none());
-        let batch = |range: &Range<u32>| Batch {
-            images: (range.start - first) as usize..(range.end - first) as usize,
-            program: self.schedule.program(self.hw, range.start, range.len() as u32, self.seed),
-            clean: clean.and_then(|clean| clean.batch(range.start, range.len())),
-            logits: Vec::new(),
-            result: BatchResult::default(),
+        let batch = |range: &Range<u32>| {
+            let program = self.schedule.program(self.hw, range.start, range.len() as u32, self.seed);
+            Batch {
+                images: (range.start - first) as usize..(range.end - first) as usize,
+                clean: clean.and_then(|clean| clean.batch(range.start, range.len())),
+                logits: Vec::new(),
+                result: BatchResult { programmed: self.programmed_for(&program), ..BatchResult::default() },
+                program,
+            }
         };
         let mut batches: Vec<Batch<'a>> = batches.iter().map(batch).collect();
         // The ifmaps of the batches that are no longer undisturbed.

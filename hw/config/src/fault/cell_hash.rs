@@ -25,6 +25,8 @@ pub enum Purpose {
     Charge,
     /// Whether a read is wrong while it does.
     Read,
+    /// Whether a cell is read wrong when a write is verified.
+    Verify,
 }
 
 /// Returns what is mixed into word `i % 4` of the key in round `i` of a word's hash.

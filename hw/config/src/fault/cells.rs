@@ -17,6 +17,25 @@ pub struct CellFaults {
     pub telegraph: Telegraph,
     /// Probabilities that a pulse leaves a cell wrong: one that is to hold 0, and one that is to hold 1.
     pub write: Rates,
+    /// Whether words of weights and biases are verified after each pulse.
+    pub verify: Option<Verify>,
+}
+
+/// Write-verify: after a pulse the word is read back, and cells that are read wrong get another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// The most pulses that a cell gets, 1 to 255.
+    pub max_pulses: u32,
+    /// Whether the word is read back with the read noise of the run.
+    pub noisy: bool,
+}
+
+impl Verify {
+    /// Returns the thresholds with which a cell that gives 0, and one that gives 1, is read wrong; `rates` are those of the read
+    /// noise.
+    pub fn thresholds(&self, rates: Rates) -> [u32; 2] {
+        if self.noisy { [rates.p01, rates.p10].map(threshold) } else { [0; 2] }
+    }
 }
 
 /// Random telegraph noise.
@@ -64,6 +83,9 @@ pub enum CellFaultError {
         "{0:e} is too low: a draw has 32 bits and would miss it by more than 1%; the least is 1.2e-8, or 0 for none"
     )]
     TooLow(f64),
+    /// A number of pulses that cannot be.
+    #[error("{0} pulses cannot be; write 1 to 255, or leave the key out for writes that are not verified")]
+    Pulses(u32),
 }
 
 impl CellFaults {
@@ -99,6 +121,11 @@ impl CellFaults {
         if telegraph.share() * TWO_TO_32 < 50.0 {
             return Err(("telegraph_emission_reads", CellFaultError::TooLow(telegraph.share())));
         }
+        if let Some(Verify { max_pulses, .. }) = self.verify
+            && !(1..=255).contains(&max_pulses)
+        {
+            return Err(("max_pulses", CellFaultError::Pulses(max_pulses)));
+        }
         let all = zeros + ones + telegraph.fraction;
         if all > 1.0 { Err(("telegraph_fraction", CellFaultError::TooMany(all))) } else { Ok(()) }
     }
@@ -131,7 +158,7 @@ impl CellFaults {
 
     /// Returns the same with the device seed of a run, where there is any fault.
     pub fn of_run(&self, run_seed: u64) -> Self {
-        let device_seed = self.kinds().next().map(|_| self.device_seed(run_seed));
+        let device_seed = self.kinds().next().is_some().then(|| self.device_seed(run_seed));
         Self { device_seed, ..*self }
     }
 
@@ -183,6 +210,12 @@ pub struct CellKeys {
     /// Probability that a pulse leaves a cell at 0 that is to hold 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p10_per_write: Option<f64>,
+    /// The most pulses of a cell, with write-verify; without it each cell gets one, and is not verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pulses: Option<u32>,
+    /// Whether it is verified with read noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noisy_verify: Option<bool>,
 }
 
 impl TryFrom<CellKeys> for CellFaults {
@@ -206,12 +239,17 @@ impl TryFrom<CellKeys> for CellFaults {
         if keys.device_seed == Some(0) {
             return Err("`device_seed`: 0 is what an unset seed looks like; write one from 1 up".to_owned());
         }
+        let noisy = keys.noisy_verify.unwrap_or(false);
+        if keys.max_pulses.is_none() && noisy {
+            return Err("`noisy_verify` goes with `max_pulses`; write both, such as max_pulses = 8".to_owned());
+        }
         let fraction = |key: Option<f64>| key.unwrap_or(0.0);
         let faults = Self {
             device_seed: keys.device_seed,
             stuck: [fraction(keys.stuck_at_0_fraction), fraction(keys.stuck_at_1_fraction)],
             telegraph,
             write: Rates { p01: fraction(keys.p01_per_write), p10: fraction(keys.p10_per_write) },
+            verify: keys.max_pulses.map(|max_pulses| Verify { max_pulses, noisy }),
         };
         faults.check().map_err(|(key, error)| format!("`{key}`: {error}"))?;
         // What says nothing is as if it were not there: results are told apart by what is.
@@ -223,7 +261,7 @@ impl TryFrom<CellKeys> for CellFaults {
 
 impl From<CellFaults> for CellKeys {
     fn from(faults: CellFaults) -> Self {
-        let CellFaults { device_seed, stuck, telegraph, write } = faults;
+        let CellFaults { device_seed, stuck, telegraph, write, verify } = faults;
         let some = |p: f64| (p != 0.0).then_some(p);
         let of_trap = |value: f64| (telegraph.fraction != 0.0).then_some(value);
         Self {
@@ -236,6 +274,8 @@ impl From<CellFaults> for CellKeys {
             telegraph_p01_per_read: of_trap(telegraph.probability),
             p01_per_write: some(write.p01),
             p10_per_write: some(write.p10),
+            max_pulses: verify.map(|verify| verify.max_pulses),
+            noisy_verify: verify.and_then(|verify| verify.noisy.then_some(true)),
         }
     }
 }
@@ -322,6 +362,9 @@ mod tests {
         assert_eq!((faults.device_seed, faults.stuck, faults.write.p10), (Some(3), [0.0, 0.01], 1e-3));
         assert_eq!((faults.telegraph.emission_reads, faults.telegraph.probability), (5.0, 1.0));
         assert_eq!(faults.to_string().parse(), Ok(faults));
+        let verified: CellFaults = "p10_per_write=0.1,max_pulses=4,noisy_verify=true".parse().unwrap();
+        assert_eq!(verified.verify, Some(Verify { max_pulses: 4, noisy: true }));
+        assert_eq!(verified.to_string().parse(), Ok(verified));
         let nothing = "device_seed=3,telegraph_fraction=0,telegraph_capture_reads=5,telegraph_emission_reads=5";
         assert_eq!(nothing.parse(), Ok(CellFaults::default()));
         assert_eq!((CellFaults::default().to_string(), "".parse()), (String::new(), Ok(CellFaults::default())));
@@ -341,6 +384,9 @@ mod tests {
                 ["`telegraph_emission_reads`", "too low"],
             ),
             ("p01_per_write=nan", ["`p01_per_write`", "NaN"]),
+            ("max_pulses=0", ["`max_pulses`: 0 pulses", "1 to 255"]),
+            ("max_pulses=256", ["`max_pulses`", "1 to 255"]),
+            ("noisy_verify=true", ["`noisy_verify`", "`max_pulses`"]),
         ] {
             let error = text.parse::<CellFaults>().unwrap_err();
             assert!(phrases.iter().all(|phrase| error.contains(phrase)), "{text}: {error}");

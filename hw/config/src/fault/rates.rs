@@ -83,4 +83,13 @@ pub enum RateError {
         /// The site.
         site: Site,
     },
+    /// Writes are to be verified, and the hardware has nothing that does.
+    #[error(
+        "configuration `{config}` has no write-verify, so `max_pulses` has no effect there; set `protection.write_verify = true`, \
+         or leave `max_pulses` out"
+    )]
+    NoWriteVerify {
+        /// The configuration.
+        config: String,
+    },
 }

@@ -17,6 +17,8 @@ pub enum Site {
 impl Site {
     /// All of them, in the order of a flip log.
     pub const ALL: [Self; 3] = [Self::Weights, Self::Biases, Self::Activations];
+    /// Those of parameters, which the host programs.
+    pub const PROGRAMMED: [Self; 2] = [Self::Weights, Self::Biases];
 
     /// Returns its name, as in files and flags.
     pub const fn name(self) -> &'static str {

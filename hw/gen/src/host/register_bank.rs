@@ -4,13 +4,17 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Kind, Site};
-use hafnia_config::regs::{Access, Register, bits_register, check_flips_offset, flips_offset, registers};
+use hafnia_config::regs::{
+    Access, Register, bits_register, check_flips_offset, flips_offset, programmed_offset, registers,
+};
 use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
 use crate::inject::cell_bus::{self, CELL_BUS_BITS};
 use crate::inject::noise_bus::NoiseBus;
+use crate::inject::verify_faults::NOISE_BITS;
 use crate::mem::flip_record::{COUNT_BITS, counts};
+use crate::protect::programmer::{COUNTS_BITS, PULSE_BITS};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -54,6 +58,12 @@ pub struct RegisterBank {
     pub flips_biases_i: Wire<In>,
     pub flips_activations_i: Wire<In>,
     pub flips_clear_o: Wire<Out>,
+    /// Registers of write-verify: see [`crate::protect::programmer`].
+    pub max_pulses_o: Wire<Out>,
+    pub verify_o: Wire<Out>,
+    pub pulses_clear_o: Wire<Out>,
+    pub programmed_weights_i: Wire<In>,
+    pub programmed_biases_i: Wire<In>,
     _text: String,
 }
 
@@ -98,6 +108,11 @@ impl RegisterBank {
             flips_biases_i: flips(Site::Biases),
             flips_activations_i: flips(Site::Activations),
             flips_clear_o: Wire::new(1),
+            max_pulses_o: Wire::new(PULSE_BITS),
+            verify_o: Wire::new(NOISE_BITS),
+            pulses_clear_o: Wire::new(1),
+            programmed_weights_i: Wire::new(COUNTS_BITS),
+            programmed_biases_i: Wire::new(COUNTS_BITS),
             _text: text(hw),
         }
     }
@@ -111,6 +126,7 @@ fn source(r: &Register) -> String {
         (Access::ReadOnly, "WEIGHT_LEVEL") => zeros(20, "weight_level_i"),
         (Access::ReadOnly, "FINISHED") => zeros(8, "finished"),
         (Access::ReadOnly, name) if name.starts_with("FLIPS_") => flip_count(r.offset),
+        (Access::ReadOnly, _) if r.offset >= programmed_offset(Site::Weights) => programmed(r.offset),
         (Access::ReadOnly, _) => format!("32'h{:08x}", r.reset),
         (Access::ReadWrite, _) => zeros(r.bits, &r.name.to_lowercase()),
         (Access::Trigger, _) => "32'd0".to_owned(),
@@ -126,6 +142,15 @@ fn flip_count(offset: u32) -> String {
     let (site, count) = checks.or_else(|| of(flips_offset)).expect("the first site has the lowest");
     let low = COUNT_BITS * count;
     format!("flips_{site}_i[{}:{low}]", low + COUNT_BITS - 1)
+}
+
+/// The count of what programming took at an offset.
+fn programmed(offset: u32) -> String {
+    let [first, of_biases] = Site::PROGRAMMED.map(programmed_offset);
+    let (site, count) =
+        if offset < of_biases { (Site::Weights, offset - first) } else { (Site::Biases, offset - of_biases) };
+    let low = COUNT_BITS * count;
+    format!("programmed_{site}_i[{}:{low}]", low + COUNT_BITS - 1)
 }
 
 fn text(hw: &Elaborated) -> String {
@@ -157,6 +182,7 @@ fn text(hw: &Elaborated) -> String {
     let exported = ["start", "stop", "weight_clear", "program_first", "program_count", "weight_stream"];
     let mut outputs: String = exported.iter().map(|n| format!("assign {n}_o = {n};\n")).collect();
     outputs.push_str(&injector_outputs(hw));
+    outputs.push_str(&write_verify_outputs(hw));
     format!(
         "{declared}reg [7:0] finished;\nreg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\
          assign known_o = known;\nassign data_o = value_2;\n\
@@ -194,6 +220,20 @@ fn injector_outputs(hw: &Elaborated) -> String {
         text.push_str(&format!("assign {name}_o = {register};\n"));
     }
     text
+}
+
+fn write_verify_outputs(hw: &Elaborated) -> String {
+    let is = hw.config.protection.write_verify;
+    let outputs = [
+        ("max_pulses", is, "max_pulses", PULSE_BITS),
+        ("pulses_clear", is, "pulses_clear", 1),
+        ("verify", hw.verify_is_noisy(), "{verify_10, verify_01}", NOISE_BITS),
+    ];
+    let assign = |(name, is, registers, bits): (&str, bool, &str, u32)| {
+        let registers = if is { registers.to_owned() } else { format!("{bits}'d0") };
+        format!("assign {name}_o = {registers};\n")
+    };
+    outputs.map(assign).concat()
 }
 
 impl Logic for RegisterBank {

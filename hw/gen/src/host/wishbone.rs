@@ -1,7 +1,8 @@
 //! Wishbone B4 pipelined slave, 32-bit data, word addresses.
 //!
 //! Every accepted request is answered after 4 cycles, one per cycle: `ack`, or `err` for an address that does not exist
-//! and for a memory that belongs to a running program. The bus stalls only while a streamed weight word has no room.
+//! and for a memory that belongs to a running program. The bus stalls only while a streamed weight word has no room, and with
+//! write-verify while a word is programmed.
 
 use hafnia_config::Elaborated;
 use hafnia_config::program::DESCRIPTOR_WORDS;
@@ -30,6 +31,8 @@ pub struct Wishbone {
     pub busy_i: Wire<In>,
     pub stream_i: Wire<In>,
     pub nearly_full_i: Wire<In>,
+    /// A word is programmed, or a write that will be is under way.
+    pub programming_i: Wire<In>,
     pub known_i: Wire<In>,
     pub offset_o: Wire<Out>,
     pub data_o: Wire<Out>,
@@ -75,6 +78,7 @@ impl Wishbone {
             busy_i: Wire::new(1),
             stream_i: Wire::new(1),
             nearly_full_i: Wire::new(1),
+            programming_i: Wire::new(1),
             known_i: Wire::new(1),
             offset_o: Wire::new(REGION_SHIFT),
             data_o: Wire::new(32),
@@ -140,6 +144,7 @@ fn text(hw: &Elaborated) -> String {
         .replace("<REGISTERS>", &region(Region::Registers))
         .replace("<WEIGHTS>", &region(Region::Weights))
         .replace("<EXISTS>", &exists)
+        .replace("<PROGRAMMING>", if hw.config.protection.write_verify { "programming_i | " } else { "" })
         .replace("<SHIFT>", &REGION_SHIFT.to_string())
         .replace("<TOP>", &(REGION_SHIFT - 1).to_string())
         .replace("<ATOP>", &(ADDRESS_BITS - 1).to_string())
@@ -169,7 +174,7 @@ reg [<TOP>:0] offset;
 reg [31:0] data;
 reg [3:0] select;
 reg exists;
-assign stall_o = stream_i & nearly_full_i & we_i & (adr_i[<ATOP>:<SHIFT>] == <WEIGHTS>);
+assign stall_o = <PROGRAMMING>(stream_i & nearly_full_i & we_i & (adr_i[<ATOP>:<SHIFT>] == <WEIGHTS>));
 always @(posedge clk_i) begin
   valid <= ~rst_i & cyc_i & stb_i & ~stall_o;
   write <= we_i;

@@ -7,5 +7,6 @@ pub mod lane;
 pub mod noise_bus;
 pub mod seeder;
 mod text;
+pub mod verify_faults;
 pub mod word_hash;
 pub mod write_faults;

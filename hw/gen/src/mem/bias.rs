@@ -22,6 +22,9 @@ pub struct BiasMemory {
     /// Output fold, then column.
     pub write_address_i: Wire<In>,
     pub write_data_i: Wire<In>,
+    /// Asks for the word that is written, which comes as one that is read does; `slot_o` tells that it is read now.
+    pub look_i: Wire<In>,
+    pub slot_o: Wire<Out>,
     /// No fold is under way: a descriptor begins, or no program runs.
     pub clear_i: Wire<In>,
     pub start_i: Wire<In>,
@@ -49,6 +52,8 @@ impl BiasMemory {
             write_i: Wire::new(1),
             write_address_i: Wire::new(hw.bias_address_bits),
             write_data_i: Wire::new(cells),
+            look_i: Wire::new(1),
+            slot_o: Wire::new(1),
             clear_i: Wire::new(1),
             start_i: Wire::new(1),
             fold_i: Wire::new(hw.parameter_address_bits),
@@ -71,12 +76,17 @@ impl BiasMemory {
             "assign read_o = reads;\nassign address_o = {{fold, column[{}:0]}};\nassign word_o = memory_read_data_o;\n",
             column_bits - 1
         );
+        let (read, read_address, slot) = match hw.config.protection.write_verify {
+            true => ("reads | look_i", "reads ? address_o : write_address_i", "~reads"),
+            false => ("reads", "address_o", "1'b0"),
+        };
+        text += &format!("assign slot_o = {slot};\n");
         for (port, name, from) in [
             (&mut self.memory.write_i, "write_i", "write_i"),
             (&mut self.memory.write_address_i, "write_address_i", "write_address_i"),
             (&mut self.memory.write_data_i, "write_data_i", "write_data_i"),
-            (&mut self.memory.read_i, "read_i", "reads"),
-            (&mut self.memory.read_address_i, "read_address_i", "address_o"),
+            (&mut self.memory.read_i, "read_i", read),
+            (&mut self.memory.read_address_i, "read_address_i", read_address),
         ] {
             text.push_str(&port.drive(&format!("memory_{name}"), from));
         }

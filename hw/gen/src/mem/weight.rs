@@ -24,6 +24,11 @@ pub struct WeightMemory {
     pub level_o: Wire<Out>,
     pub full_o: Wire<Out>,
     pub write_i: Wire<In>,
+    /// The write ends its word: with write-verify there may be several.
+    pub commit_i: Wire<In>,
+    /// Asks for the word that is written, which comes as one that is read does; `slot_o` tells that it is read now.
+    pub look_i: Wire<In>,
+    pub slot_o: Wire<Out>,
     pub write_address_i: Wire<In>,
     pub write_data_i: Wire<In>,
     pub read_i: Wire<In>,
@@ -49,6 +54,9 @@ impl WeightMemory {
             level_o: Wire::new(POINTER_BITS as u32),
             full_o: Wire::new(1),
             write_i: Wire::new(1),
+            commit_i: Wire::new(1),
+            look_i: Wire::new(1),
+            slot_o: Wire::new(1),
             write_address_i: Wire::new(hw.weight_address_bits),
             write_data_i: Wire::new(port.cells * port.lanes),
             read_i: Wire::new(1),
@@ -73,14 +81,20 @@ impl WeightMemory {
         ring.write_i.connect();
         ring.read_i.connect();
         let top = hw.weight_address_bits - 1;
+        let read_address = "stream_i ? ring_read_address_o[<TOP>:0] : read_address_i";
+        let (slot, read_address) = match hw.config.protection.write_verify {
+            true => ("~read_i", format!("~read_i ? write_address : {read_address}")),
+            false => ("1'b0", read_address.to_owned()),
+        };
+        let read_address = read_address.replace("<TOP>", &top.to_string());
         format!(
             "// Without streaming the ring is empty: a host that switches it on meets no words of before, and cannot overrun it.\n\
-             assign ring_clear_i = clear_i | ~stream_i;\nassign ring_write_i = write_i & stream_i;\n\
+             assign ring_clear_i = clear_i | ~stream_i;\nassign ring_write_i = commit_i & stream_i;\nassign slot_o = {slot};\n\
              assign ring_read_i = read_i & stream_i;\nassign level_o = ring_level_o;\nassign full_o = ring_full_o;\n\
              // read_i is registered, so the word on its way is not in the level yet.\n\
              assign ready_o = ~stream_i | (ring_level_o > {{{zeros}'d0, read_i}});\n\
              wire [{top}:0] write_address = stream_i ? ring_write_address_o[{top}:0] : write_address_i;\n\
-             wire [{top}:0] read_address = stream_i ? ring_read_address_o[{top}:0] : read_address_i;\n\
+             wire [{top}:0] read_address = {read_address};\n\
              wire [{rows_top}:0] row = read_i ? row_i : {rows}'d0;\n",
             zeros = POINTER_BITS - 1,
             rows = hw.rows,
@@ -90,6 +104,7 @@ impl WeightMemory {
 
     fn wire_lanes(&mut self, hw: &Elaborated) -> String {
         let (mut text, cells) = (String::new(), hw.codeword_bits);
+        let read = if hw.config.protection.write_verify { "read_i | look_i" } else { "read_i" };
         for (l, lane) in self.lanes.iter_mut().enumerate() {
             lane.clk_i.connect();
             let slice = format!("write_data_i[{}:{}]", cells * (l as u32 + 1) - 1, cells * l as u32);
@@ -97,7 +112,7 @@ impl WeightMemory {
                 (&mut lane.write_i, "write_i", "write_i"),
                 (&mut lane.write_address_i, "write_address_i", "write_address"),
                 (&mut lane.write_data_i, "write_data_i", &slice),
-                (&mut lane.read_i, "read_i", "read_i"),
+                (&mut lane.read_i, "read_i", read),
                 (&mut lane.read_address_i, "read_address_i", "read_address"),
             ] {
                 text.push_str(&port.drive(&format!("lanes_{l}_{name}"), from));

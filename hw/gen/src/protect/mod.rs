@@ -4,6 +4,7 @@ pub mod decode_port;
 mod decoder;
 pub mod encoder;
 mod live;
+pub mod programmer;
 mod xor;
 
 pub use live::{cells_at_risk, cells_in_use};

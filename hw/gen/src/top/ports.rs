@@ -6,10 +6,12 @@ use hafnia_config::fault::cell_hash::MAP_B;
 use rust_hdl::core::prelude::*;
 
 use crate::emit::{delayed, padded};
+use crate::inject::verify_faults::VerifyFaults;
 use crate::inject::write_faults::WriteFaults;
 use crate::mem::flip_record::{COUNT_BITS, counts};
 use crate::mem::read_port::ReadPort;
 use crate::protect::decode_port::{DecodePort, UNITS_BITS};
+use crate::protect::programmer::{COUNTS_BITS, Programmer};
 
 /// A memory and its read port.
 pub struct Side<'a> {
@@ -121,6 +123,12 @@ fn no_events(name: &str) -> String {
         .concat()
 }
 
+/// Without an engine nothing is counted.
+pub fn no_engine(engines: &[Programmer], name: &str) -> String {
+    let none = format!("wire [{}:0] {name}_programmed = {COUNTS_BITS}'d0;\n", COUNTS_BITS - 1);
+    if engines.is_empty() { none } else { String::new() }
+}
+
 /// What a block of write errors is given: expressions.
 pub struct Write<'a> {
     /// The word's layer is at risk.
@@ -152,11 +160,110 @@ impl Write<'_> {
     }
 }
 
-/// What the block `<name>_faults` lets through to a memory of words at addresses of `bits` bits: the write, its address and the
-/// word. Beside the word goes the write, and below it the address.
-pub fn written(name: &str, bits: u32) -> [String; 3] {
-    let at = format!("{name}_faults_0_beside_o");
-    [format!("{at}[{bits}]"), format!("{at}[{}:0]", bits - 1), format!("{name}_faults_0_data_o")]
+/// What a memory is written: expressions. `commit` marks the write that ends a word, `look` asks for the word as it is.
+pub struct Written {
+    pub write: String,
+    pub address: String,
+    pub data: String,
+    pub commit: String,
+    pub look: String,
+}
+
+impl Written {
+    /// As it comes.
+    pub fn at_once(write: &str, address: &str, data: String) -> Self {
+        let look = "1'b0".to_owned();
+        Self { write: write.to_owned(), address: address.to_owned(), data, commit: write.to_owned(), look }
+    }
+
+    /// As the block `<name>_faults` lets it through, with addresses of `bits` bits: beside the word goes the write, and below it
+    /// the address.
+    pub fn late(name: &str, bits: u32) -> Self {
+        let at = format!("{name}_faults_0_beside_o");
+        Self::at_once(&format!("{at}[{bits}]"), &format!("{at}[{}:0]", bits - 1), format!("{name}_faults_0_data_o"))
+    }
+}
+
+/// Bits that tell an engine where a word belongs: its place in the model's image, and above whether its layer is at risk.
+pub const PLACE_BITS: u32 = 32;
+
+/// A programming engine, and what it is given.
+pub struct Engine<'a> {
+    pub site: Site,
+    pub programmer: &'a mut Programmer,
+    pub faults: Option<&'a mut WriteFaults>,
+    pub verify: Option<&'a mut VerifyFaults>,
+    /// The memory's instance.
+    pub memory: &'static str,
+    pub valid: &'a str,
+    pub wanted: &'a str,
+    /// Where the word belongs; of no effect where writes do not fail.
+    pub place: &'a str,
+    /// Address, and its bits.
+    pub address: (&'a str, u32),
+    /// The memory's output.
+    pub code: &'a str,
+}
+
+impl Engine<'_> {
+    /// Wires it as `<name>_programmer`, with what goes wrong on its way.
+    pub fn wire(self, text: &mut String, name: &str) -> Written {
+        let Self { site, programmer, faults, verify, memory, valid, wanted, place, address: (address, bits), code } =
+            self;
+        let at = format!("{name}_programmer_0");
+        let cells = programmer.wanted_i.bits();
+        let (code, tag) = (format!("{code}[{}:0]", cells - 1), format!("{at}_tag_o"));
+        let (risk, bytes) = (format!("{tag}[{}]", bits + PLACE_BITS - 1), format!("registers_bits_{site}_o"));
+        let place_of = format!("{{1'b0, {tag}[{}:{bits}]}}", bits + PLACE_BITS - 2);
+        let epoch = format!("registers_write_epoch_o + {{24'd0, {at}_number_o}}");
+        let (mut result, mut seen, mut place) = (format!("{at}_wanted_o"), code.clone(), place);
+        if let Some(faults) = faults {
+            let write =
+                Write { at_risk: &risk, address: &place_of, epoch: &epoch, beside: "1'b0", data: &result, site };
+            *text += &write.wire(faults, name);
+            result = format!("{name}_faults_0_data_o");
+        } else {
+            place = "32'd0";
+        }
+        if let Some(verify) = verify {
+            verify.clk_i.connect();
+            for (wire, port, from) in [
+                (&mut verify.cells_i, "cells_i", "registers_cells_o"),
+                (&mut verify.noise_i, "noise_i", "registers_verify_o"),
+                (&mut verify.bits_i, "bits_i", &bytes),
+                (&mut verify.at_risk_i, "at_risk_i", &risk),
+                (&mut verify.address_i, "address_i", &place_of),
+                (&mut verify.epoch_i, "epoch_i", &epoch),
+                (&mut verify.code_i, "code_i", &code),
+            ] {
+                *text += &wire.drive(&format!("{name}_verify_0_{port}"), from);
+            }
+            seen = format!("{name}_verify_0_seen_o");
+        }
+        programmer.clk_i.connect();
+        programmer.rst_i.connect();
+        for (wire, port, from) in [
+            (&mut programmer.clear_i, "clear_i", "registers_pulses_clear_o"),
+            (&mut programmer.max_pulses_i, "max_pulses_i", "registers_max_pulses_o"),
+            (&mut programmer.valid_i, "valid_i", valid),
+            (&mut programmer.wanted_i, "wanted_i", wanted),
+            (&mut programmer.tag_i, "tag_i", &format!("{{{place}, {address}}}")),
+            (&mut programmer.result_i, "result_i", &result),
+            (&mut programmer.slot_i, "slot_i", &format!("{memory}_slot_o")),
+            (&mut programmer.code_i, "code_i", &code),
+            (&mut programmer.seen_i, "seen_i", &seen),
+        ] {
+            *text += &wire.drive(&format!("{at}_{port}"), from);
+        }
+        *text += &format!("wire [{}:0] {name}_programmed = {at}_counts_o;\n", COUNTS_BITS - 1);
+        Written {
+            write: format!("{at}_write_o"),
+            address: format!("{tag}[{}:0]", bits - 1),
+            data: format!("{at}_data_o"),
+            commit: format!("{at}_commit_o"),
+            look: format!("{at}_look_o"),
+        }
+    }
 }
 
 /// The address of a word of the feature maps as the draws of cells see it.

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use crate::common::{array, injecting, noise, preset, run, tool, written};
 use hafnia_config::Elaborated;
-use hafnia_config::accel::ProtectionConfig;
+use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
 use hafnia_config::fault::{Site, node_sizes};
 use hafnia_config::program::DESCRIPTOR_WORDS;
 use hafnia_config::protect::{Code, Decoding, OnDetected};
@@ -207,7 +207,13 @@ fn codec(code: &str, units: u32, on_detected: OnDetected) -> Proof {
     let mut config = array(4, 8, 8).config;
     let site = if units == 0 { Site::Biases } else { Site::Weights };
     config.protection = match site {
-        Site::Weights => ProtectionConfig { code, weights_per_codeword: units, biases: Some(Code::None), on_detected },
+        Site::Weights => ProtectionConfig {
+            code,
+            weights_per_codeword: units,
+            biases: Some(Code::None),
+            on_detected,
+            write_verify: false,
+        },
         _ => ProtectionConfig { biases: Some(code), on_detected, ..config.protection },
     };
     let hw = config.validate().expect("the configuration is legal");
@@ -218,13 +224,11 @@ fn codec(code: &str, units: u32, on_detected: OnDetected) -> Proof {
         _ => ("secded", 0),
     };
     let whole = Proof::new(block, &hw, 4);
-    let module = |kind: &str| {
+    let part = |kind: &str| {
         let name = format!("{kind}_{code}").replace('-', "_");
-        let start = whole.verilog.find(&format!("module {name} (")).unwrap_or_else(|| panic!("no module {name}"));
-        let end = start + whole.verilog[start..].find("endmodule").expect("a module ends") + "endmodule\n".len();
-        (whole.verilog[start..end].to_owned(), name)
+        (module(&whole.verilog, &name), name)
     };
-    let ((encoder, encoder_name), (decoder, decoder_name)) = (module("encoder"), module("decoder"));
+    let ((encoder, encoder_name), (decoder, decoder_name)) = (part("encoder"), part("decoder"));
     let header = format!(
         "`define ENCODER {encoder_name}\n`define DECODER {decoder_name}\n`define DATA {}\n`define CELLS {}\n`define UNIT {}\n\
          `define UNITS {}\n`define COPIED {copied}\n`define LATENCY {}\n`define ZERO {}\n",
@@ -237,6 +241,24 @@ fn codec(code: &str, units: u32, on_detected: OnDetected) -> Proof {
     );
     let header = header + include_str!("../../formal/codec.vh");
     Proof { verilog: encoder + &decoder, header, ..whole }
+}
+
+/// The engine of the weights of the smallest array. A tag is a place and an address.
+fn programmer() -> Proof {
+    let mut config = array(2, 2, 2).config;
+    config.injector = InjectorConfig::default();
+    config.protection.write_verify = true;
+    let hw = config.validate().expect("the configuration is legal");
+    let whole = Proof::new("programmer", &hw, 18);
+    let parameters = vec![("BITS", 8 * hw.cols), ("TAG", 32 + hw.weight_address_bits)];
+    Proof { parameters, verilog: module(&whole.verilog, "programmer"), ..whole }
+}
+
+/// The text of a generated module.
+fn module(verilog: &str, name: &str) -> String {
+    let start = verilog.find(&format!("module {name} (")).unwrap_or_else(|| panic!("no module {name}"));
+    let end = start + verilog[start..].find("endmodule").expect("a module ends") + "endmodule\n".len();
+    verilog[start..end].to_owned()
 }
 
 fn register_bank(hw: &Elaborated) -> Proof {
@@ -377,6 +399,33 @@ fn injector_lane_with_a_fault_breaks_its_properties() {
         Fault { line: "c0 <= {c0[14:4],", instead: "c0 <= {c0[15:5],", fails: "generator" },
     ];
     assert_each_fault_is_found(|| lane(&array(4, 4, 1)), &faults);
+}
+
+#[test]
+fn write_verify_ends_and_spares_what_is_right() {
+    let model = programmer().model();
+    model.assert_holds_from_power_on();
+    model.assert_holds_by_induction();
+    programmer().model().assert_every_cover_is_reached();
+}
+
+#[test]
+fn write_verify_with_a_fault_breaks_its_properties() {
+    let faults = [
+        Fault { line: "SEE: if (timer == 2'd1) begin", instead: "SEE: if (timer == 2'd3) begin", fails: "ends" },
+        Fault { line: "wire last = number + 8'd1 == most;", instead: "wire last = 1'b0;", fails: "limited" },
+        Fault { line: "judged & (last | ~(|wrong));", instead: "judged;", fails: "passed" },
+        Fault { line: "(result_i & pulsed) | (held & ~pulsed);", instead: "result_i;", fails: "spared" },
+        Fault { line: "assign wanted_o = wanted;", instead: "assign wanted_o = wanted_i;", fails: "stable" },
+        Fault { line: "assign look_o = state == LOOK;", instead: "assign look_o = state != IDLE;", fails: "asked" },
+        Fault {
+            line: "commit_o = done | (write_o &",
+            instead: "commit_o = done | write_o | (write_o &",
+            fails: "once",
+        },
+        Fault { line: "{1'b0, {31'd0, commit_o}}", instead: "{1'b0, {31'd0, done}}", fails: "counted" },
+    ];
+    assert_each_fault_is_found(programmer, &faults);
 }
 
 /// Every code, of weights and of biases (0 units here).

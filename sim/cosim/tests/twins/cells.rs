@@ -3,18 +3,19 @@
 use crate::common::{Bench, config, conv, hardware, head};
 use hafnia_config::Elaborated;
 use hafnia_config::accel::InjectorConfig;
-use hafnia_config::fault::{AtRisk, CellFaults, Kind, Kinds, Rates, Site, Telegraph};
+use hafnia_config::fault::{AtRisk, CellFaults, Kind, Kinds, Rates, Site, Telegraph, Verify};
 use hafnia_cosim::random;
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, Depth};
 use hafnia_golden::run::Golden;
 use hafnia_verilate::Unknowns;
 
-/// An array whose sides do not divide each other, with these kinds of fault at every site.
+/// An array whose sides do not divide each other, with these kinds of fault at every site, and with all of them write-verify.
 fn faulty(weight_words: u32, kinds: Kinds) -> Elaborated {
     let mut config = config(4, 5, 2);
     config.memory.weight_words = weight_words;
     config.injector = InjectorConfig { weights: kinds, biases: kinds, activations: kinds };
+    config.protection.write_verify = kinds == Kinds::ALL;
     config.validate().expect("the configuration is legal")
 }
 
@@ -28,12 +29,18 @@ fn bench(hw: Elaborated) -> Bench {
 }
 
 const TELEGRAPH: Telegraph = Telegraph { fraction: 0.1, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 };
-const STUCK: CellFaults =
-    CellFaults { device_seed: None, stuck: [0.02, 0.03], telegraph: OFF, write: Rates { p01: 0.0, p10: 0.0 } };
+const STUCK: CellFaults = CellFaults {
+    device_seed: None,
+    stuck: [0.02, 0.03],
+    telegraph: OFF,
+    write: Rates { p01: 0.0, p10: 0.0 },
+    verify: None,
+};
 const TRAPS: CellFaults = CellFaults { telegraph: TELEGRAPH, stuck: [0.0; 2], ..STUCK };
 const WRITES: CellFaults = CellFaults { stuck: [0.0; 2], write: Rates { p01: 0.03, p10: 0.01 }, ..STUCK };
 const ALL: CellFaults =
-    CellFaults { device_seed: Some(11), stuck: [0.02, 0.03], telegraph: TELEGRAPH, write: WRITES.write };
+    CellFaults { device_seed: Some(11), stuck: [0.02, 0.03], telegraph: TELEGRAPH, write: WRITES.write, verify: None };
+const NOISY: Verify = Verify { max_pulses: 4, noisy: true };
 const OFF: Telegraph = Telegraph { fraction: 0.0, capture_reads: 1.0, emission_reads: 1.0, probability: 1.0 };
 
 /// Every kind alone and all together, at each site alone and at all, with some bits and layers, with and without noise.
@@ -54,6 +61,23 @@ fn every_kind_equals_golden(weight_words: u32) {
             assert_eq!(totals.all().0 > 0, cells != WRITES, "{cells:?}, {at_risk:?}");
         }
         bench.assert_plan_equal(&bench.faulty(uneven, cells, AtRisk::EVERYTHING, 4), &hardware);
+    }
+    // Write-verify: without and with read noise, one pulse, stuck cells that no pulse mends, and nothing that needs it.
+    let often = Rates { p01: 0.3, p10: 0.5 };
+    let [clean, once] = [Verify { noisy: false, ..NOISY }, Verify { max_pulses: 1, ..NOISY }];
+    for (rates, cells, verify, at_risk, [repeated, give_ups]) in [
+        (0.0.into(), CellFaults { write: often, ..WRITES }, clean, AtRisk::EVERYTHING, [true; 2]),
+        (uneven, WRITES, clean, AtRisk::EVERYTHING, [true, false]),
+        (uneven, CellFaults { write: often, ..ALL }, NOISY, some, [true; 2]),
+        (uneven, ALL, NOISY, AtRisk::EVERYTHING, [true; 2]),
+        (uneven, STUCK, once, AtRisk::PARAMETERS, [false, true]),
+        (0.0.into(), CellFaults::default(), NOISY, AtRisk::PARAMETERS, [false; 2]),
+    ] {
+        let cells = CellFaults { verify: Some(verify), ..cells };
+        let totals = bench.assert_plan_equal(&bench.faulty(rates, cells, at_risk, 6), &hardware);
+        let [weights, biases] = totals.programmed.expect("the hardware has it");
+        assert_eq!([weights.words > 0, biases.words > 0], [true; 2]);
+        assert_eq!([weights.repeated > 0, weights.give_ups > 0], [repeated, give_ups], "{rates:?}, {cells:?}");
     }
     // What is off is off, in hardware that has it.
     bench.assert_plan_equal(&bench.faulty(0.0, CellFaults::default(), AtRisk::EVERYTHING, 3), &hardware);
@@ -96,7 +120,8 @@ fn kinds_left_out_equal_golden() {
 fn write_errors_of_weights_streamed_over_the_bus_equal_golden() {
     let bench = bench(faulty(64, Kinds::ALL));
     let hardware = hardware(&bench.hw, Unknowns::Fast);
-    let plan = bench.faulty(1e-2, ALL, AtRisk { layers: 0b10101, ..AtRisk::EVERYTHING }, 1);
+    let verified = CellFaults { verify: Some(NOISY), ..ALL };
+    let plan = bench.faulty(1e-2, verified, AtRisk { layers: 0b10101, ..AtRisk::EVERYTHING }, 1);
     let mut link = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
     link.weight_stream = false;
     let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");

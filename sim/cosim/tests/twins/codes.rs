@@ -3,7 +3,7 @@
 use crate::common::{Bench, builder, config, conv, hardware, head};
 use hafnia_config::Elaborated;
 use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
-use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Rates, Telegraph};
+use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Rates, Telegraph, Verify};
 use hafnia_config::protect::{Code, OnDetected};
 use hafnia_cosim::{design, random};
 use hafnia_verilate::{Design, Effort, Unknowns, Variant};
@@ -14,7 +14,7 @@ fn coded(protection: ProtectionConfig, kinds: Kinds, weight_words: u32) -> Elabo
     config.name = format!("test_{}", protection.code);
     config.memory.weight_words = weight_words;
     config.injector = InjectorConfig { weights: kinds, biases: kinds, activations: kinds };
-    config.protection = protection;
+    config.protection = ProtectionConfig { write_verify: kinds == Kinds::ALL, ..protection };
     config.validate().expect("the configuration is legal")
 }
 
@@ -31,14 +31,20 @@ fn bench(hw: Elaborated) -> Bench {
     Bench::new(hw, network, 5, images)
 }
 
-const NONE: CellFaults =
-    CellFaults { device_seed: None, stuck: [0.0; 2], telegraph: OFF, write: Rates { p01: 0.0, p10: 0.0 } };
+const NONE: CellFaults = CellFaults {
+    device_seed: None,
+    stuck: [0.0; 2],
+    telegraph: OFF,
+    write: Rates { p01: 0.0, p10: 0.0 },
+    verify: None,
+};
 const OFF: Telegraph = Telegraph { fraction: 0.0, capture_reads: 1.0, emission_reads: 1.0, probability: 1.0 };
 const FAULTY: CellFaults = CellFaults {
     device_seed: Some(11),
     stuck: [2e-3, 3e-3],
     telegraph: Telegraph { fraction: 0.01, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 },
     write: Rates { p01: 3e-3, p10: 1e-3 },
+    verify: None,
 };
 
 /// Every code with read noise; some with every kind of fault at once, and with check cells that are not at risk.
@@ -71,6 +77,13 @@ fn every_code_equals_golden() {
         assert_eq!(no_checks.flip_counts.checks, [[0; 2]; 3], "{code}");
         bench.assert_plan_equal(&bench.faulty(uneven, faults, AtRisk::EVERYTHING, 4), &hardware);
         bench.assert_plan_equal(&bench.faulty(0.0, faults, AtRisk::PARAMETERS, 5), &hardware);
+        if kinds == Kinds::ALL {
+            let verify = Some(Verify { max_pulses: 3, noisy: true });
+            let verified = CellFaults { write: Rates { p01: 0.1, p10: 0.2 }, verify, ..FAULTY };
+            let totals = bench.assert_plan_equal(&bench.faulty(uneven, verified, AtRisk::EVERYTHING, 6), &hardware);
+            let programmed = totals.programmed.expect("the hardware has write-verify");
+            assert!(programmed.iter().all(|site| site.repeated > 0 && site.give_ups > 0), "{programmed:?}");
+        }
     }
 }
 

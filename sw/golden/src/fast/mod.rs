@@ -22,6 +22,9 @@ mod read;
 mod reads;
 mod search;
 mod skip;
+mod verify;
+#[cfg(test)]
+mod verify_tests;
 mod writes;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -44,6 +47,7 @@ pub use pack::PackedLayer;
 use pack::Undo;
 pub use read::{Hit, Reader};
 pub use reads::{Read, Wrong};
+pub use verify::programmed;
 pub use writes::Writes;
 
 /// A network in the layout of the kernels. Clones share the weights until one of them flips a bit.

@@ -10,6 +10,7 @@ use hafnia_config::schedule::Schedule;
 
 use super::cell_draw::LaneCells;
 use super::map::{Map, OFFSET};
+use super::verify::Verifier;
 use crate::cells::{hash, in_layer};
 use crate::network::{Layer, Network};
 use crate::read::{bias_address, weight_places};
@@ -17,33 +18,37 @@ use crate::read::{bias_address, weight_places};
 /// The write errors of a device.
 #[derive(Clone, Debug)]
 pub struct Writes {
-    at_risk: AtRisk,
-    device: [u32; 4],
+    pub(super) at_risk: AtRisk,
+    pub(super) device: [u32; 4],
     /// That of the lower rate, then that of the higher.
-    thresholds: [u32; 2],
+    pub(super) thresholds: [u32; 2],
     /// Which of the two cells that are to hold 0 and 1 have.
     of_zero: usize,
-    lanes: [Vec<LaneCells>; 3],
-    words: [Codeword; 3],
+    /// How words of a site are verified.
+    pub(super) verify: [Option<Verifier>; 3],
+    pub(super) lanes: [Vec<LaneCells>; 3],
+    pub(super) words: [Codeword; 3],
     rows: usize,
 }
 
 impl Writes {
-    /// Returns the write errors; none where writes do not fail.
+    /// Returns the write errors; none where writes do not fail and none is verified.
     pub fn new(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Option<Self> {
         let CellThresholds { written_01, written_10, .. } = noise.cells.thresholds();
-        noise.cells.kinds().any(|kind| kind == Kind::Write).then(|| Self {
+        let fail = noise.cells.kinds().any(|kind| kind == Kind::Write);
+        (fail || noise.cells.verify.is_some()).then(|| Self {
             at_risk: noise.at_risk,
             device: device_key(noise.cells.device_seed(run_seed)),
             thresholds: [written_01.min(written_10), written_01.max(written_10)],
             of_zero: usize::from(written_01 > written_10),
+            verify: Site::ALL.map(|site| Verifier::new(hw, site, noise)),
             lanes: Site::ALL.map(|site| LaneCells::of(hw, site)),
             words: hw.codewords.clone(),
             rows: hw.rows as usize,
         })
     }
 
-    /// Returns the network as stored after pulse 0; a site that has a code is left as it is, see [`super::Coded`].
+    /// Returns the network as stored; a site that has a code is left as it is, see [`super::Coded`].
     pub fn network(&self, hw: &Elaborated, schedule: &Schedule, network: &Network) -> Network {
         let mut stored = network.clone();
         for (l, (layer, part)) in (0..).zip(stored.layers.iter_mut().zip(&schedule.layers)) {
@@ -110,13 +115,23 @@ impl Writes {
         [address, epoch]: [u32; 2],
         mut written: impl FnMut(usize, &dyn Fn(u128) -> u128),
     ) {
+        if self.verify[site as usize].is_some() {
+            return self.verified(site, layer, [address, epoch], |lane, program| {
+                written(lane, &|held| program(held).0);
+            });
+        }
         let at_risk = self.at_risk.cells_in(site, layer, &self.words[site as usize]);
         let word = hash(self.device, Purpose::Write, site, address, epoch);
         for (l, lane) in self.lanes[site as usize].iter().enumerate() {
             let below = lane.below(word, self.thresholds).map(|cells| cells & at_risk);
             if below[1] != 0 {
-                written(l, &|held| (below[self.of_zero] & !held) | (below[1 - self.of_zero] & held));
+                written(l, &|held| self.wrong(below, held));
             }
         }
+    }
+
+    /// The cells that a pulse leaves wrong, of those whose draws are below each of the thresholds.
+    pub(super) fn wrong(&self, below: [u128; 2], held: u128) -> u128 {
+        (below[self.of_zero] & !held) | (below[1 - self.of_zero] & held)
     }
 }

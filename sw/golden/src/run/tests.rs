@@ -257,8 +257,8 @@ fn batches_on_faulty_cells_equal_the_plain_model() {
         CellFaults { telegraph: telegraph(1.0, 1.0), ..none },
         CellFaults { write, ..none },
         CellFaults { write: Rates { p01: 1.0, p10: 0.0 }, ..none },
-        CellFaults { stuck, telegraph: traps, write, device_seed: Some(9) },
-        CellFaults { stuck: [1e-3, 1e-3], telegraph: some, write: 1e-3.into(), device_seed: None },
+        CellFaults { stuck, telegraph: traps, write, device_seed: Some(9), verify: None },
+        CellFaults { stuck: [1e-3, 1e-3], telegraph: some, write: 1e-3.into(), device_seed: None, verify: None },
     ];
     let some_bits = AtRisk { bits: [0b1010_0110, 0x80, 0x41], layers: 0b11_0101, checks: false };
     // All settings on one array, some on the others.
