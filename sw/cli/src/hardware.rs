@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::protect::Code;
 use hafnia_config::{AccelConfig, Elaborated, presets};
 
@@ -17,11 +16,11 @@ pub struct HardwareArgs {
     pub config: Option<PathBuf>,
     /// Named configuration.
     #[arg(long, value_name = "NAME", default_value = "8x8", value_parser = preset_names())]
-    preset: String,
+    pub preset: String,
     /// Code of weights and biases in place of the configuration's: none, parity, secded-13-8, secded-22-16, secded-39-32,
     /// secded-72-64, tmr, msb-tmr-K; see docs/protection.md.
     #[arg(long, value_name = "CODE")]
-    protect: Option<Code>,
+    pub protect: Option<Code>,
 }
 
 fn preset_names() -> PossibleValuesParser {
@@ -42,12 +41,12 @@ impl HardwareArgs {
             .map_err(|e| named(e.to_string(), "correct the file, see docs/configuration.md"))
     }
 
-    /// Puts the code asked for in place of the configuration's, and its name behind the configuration's.
+    /// Puts the code asked for in place of the configuration's.
     fn protected(&self, config: AccelConfig) -> AccelConfig {
-        let Some(code) = self.protect else { return config };
-        let protection = ProtectionConfig::of(code, config.array.cols);
-        let name = if code == Code::None { config.name } else { format!("{}-{code}", config.name) };
-        AccelConfig { name, protection, ..config }
+        match self.protect {
+            Some(code) => config.protected(code),
+            None => config,
+        }
     }
 
     /// Returns the flags that choose the same hardware.

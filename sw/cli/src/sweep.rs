@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use hafnia_sweep::{Divergence, Plan, Point, Progress, Row, Shard, Slurm, Spec, Store, SweepError, WaitsFor, rate};
+use hafnia_sweep::{
+    Configuration, Divergence, Plan, Point, Progress, Row, Shard, Slurm, Spec, Store, SweepError, WaitsFor, rate,
+};
 use serde_json::json;
 
 use crate::Status;
 use crate::console::{Console, Failure};
+use crate::hardware::HardwareArgs;
 use crate::replay::VerifyCommand;
 use crate::setup::{builder, jobs, warn_of_foreign_images};
 use crate::signals;
@@ -155,9 +158,8 @@ fn differs(
     console: &Console,
 ) -> Result<Status, Failure> {
     let setup = &plan.setups[point.setup];
-    let preset = setup.config.is_none().then(|| ["--preset".into(), setup.hw.config.name.clone()]);
-    let command = VerifyCommand::new(preset.into_iter().flatten().collect())
-        .path("--config", setup.config.as_deref())
+    let Configuration { file, name, protect, .. } = setup.configuration.clone();
+    let command = VerifyCommand::new(HardwareArgs { config: file, preset: name, protect }.flags())
         .path("--model", Some(&setup.path))
         .path("--data", spec.data.as_deref())
         .path("--rtl", spec.rtl.as_deref())
@@ -175,7 +177,7 @@ fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
     let mut points = Vec::new();
     for point in &plan.points {
         let setup = &plan.setups[point.setup];
-        let (model, preset, engine) = (&setup.model.network.name, &setup.hw.config.name, setup.engine.name());
+        let (model, preset, engine) = (&setup.model.network.name, &point.row().preset, setup.engine.name());
         let (ber, seed, bits, layers) = (point.ber(), point.seed(), point.bit_mask(), point.layer_mask());
         let (sites, rates) = (point.sites(), point.rates());
         text.push_str(&format!(
@@ -187,7 +189,7 @@ fn list(plan: &Plan, console: &Console) -> Result<Status, Failure> {
         ));
         points.push(json!({
             "model": model, "preset": preset, "engine": engine, "sites": sites, "bit_mask": bits, "layer_mask": layers, "ber": ber, "rates": rates, "cells": point.cells(),
-            "seed": seed,
+            "protection": point.row().protection, "seed": seed,
         }));
     }
     console.result(&text, &json!({ "images": plan.images.len(), "points": points }))?;

@@ -62,6 +62,17 @@ pub enum SweepError {
         /// What is wrong.
         reason: String,
     },
+    /// More rows would go beside those of an earlier version, which have fewer columns.
+    #[error(
+        "{path}: its rows are of an earlier version, without the column `{lacks}`, so none can be added; `hafnia report` and \
+         `hafnia export` read them as they are, what is missing goes into another folder"
+    )]
+    OlderRows {
+        /// The file of rows.
+        path: PathBuf,
+        /// The first column that they do not have.
+        lacks: String,
+    },
     /// Two files of rows disagree.
     #[error(
         "{other} has another result than {one} for rate {ber}, seed {seed}: the machines do not compute alike, or a file is \

@@ -6,6 +6,7 @@
 
 mod audit;
 mod complete;
+mod configuration;
 mod error;
 mod export;
 mod interval;
@@ -19,6 +20,7 @@ mod spec;
 mod store;
 
 pub use audit::Divergence;
+pub use configuration::Configuration;
 pub use error::SweepError;
 pub use export::Table;
 pub use hafnia_cosim::rate_interval;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, FaultError, Noise, RateError, Rates, Site};
 use hafnia_config::schedule::Schedule;
-use hafnia_config::{AccelConfig, Elaborated, presets};
 use hafnia_cosim::{LARGEST_VERILOG, design};
 use hafnia_dataset::{Dataset, Images};
 use hafnia_quantize::{Model, read_model};
@@ -12,7 +12,7 @@ use hafnia_verilate::Design;
 use serde_json::{Value, json};
 
 use crate::spec::{Engine, Spec, Stop};
-use crate::{Row, SweepError};
+use crate::{Configuration, Row, SweepError};
 
 /// A sweep that can run: every file read and every combination checked.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Plan {
     rtl: Option<String>,
     /// The points, in the order in which they run.
     pub points: Vec<Point>,
-    /// Models x configurations x engines, which the points name by number.
+    /// Models x configurations, with their codes, x engines, which the points name by number.
     pub setups: Vec<Setup>,
     /// The data set.
     pub data: Dataset,
@@ -46,10 +46,8 @@ pub struct Setup {
     pub path: PathBuf,
     /// The network.
     pub model: Model,
-    /// File of the configuration; none of a preset.
-    pub config: Option<PathBuf>,
     /// The configuration.
-    pub hw: Elaborated,
+    pub configuration: Configuration,
     /// The one on the other.
     pub schedule: Schedule,
     /// What computes.
@@ -65,7 +63,7 @@ impl Setup {
             FaultError::AtRisk { key, source } => spec.wrong(key, &format!("{}: {source}", blank.model)),
             error => SweepError::Spec { path: spec.path.clone(), reason: error.to_string() },
         };
-        let risks = spec.at_risk(&self.hw, layers).map_err(wrong)?;
+        let risks = spec.at_risk(&self.configuration.hw, layers).map_err(wrong)?;
         let mut cell = points.last().map_or(0, |point| point.cell + 1);
         let faults = risks.iter().flat_map(|&at_risk| spec.cells.iter().map(move |&cells| (at_risk, cells)));
         let kinds = faults.flat_map(|(at_risk, cells)| {
@@ -77,18 +75,19 @@ impl Setup {
                 let any_fault = cells.kinds().next().is_some();
                 let (at_risk, seeds) = match (ber == 0.0, any_fault) {
                     (true, false) if clean => continue,
-                    (true, false) => (self.hw.at_risk_by_default(), &spec.seeds[..1]),
+                    (true, false) => (self.configuration.hw.at_risk_by_default(), &spec.seeds[..1]),
                     (true, true) if n > 0 => continue,
                     _ => (at_risk, &spec.seeds[..]),
                 };
                 clean |= ber == 0.0 && !any_fault;
                 let rates = direction.rates(ber);
-                let noise = self.hw.noise(rates, at_risk).map_err(|error| {
+                let noise = self.configuration.hw.noise(rates, at_risk).map_err(|error| {
                     let key = if matches!(error, RateError::NoInjector { .. }) { "sites" } else { "ber" };
                     spec.wrong(key, &error)
                 })?;
                 let noise = Noise { draws: spec.draws, ..noise };
-                let noise = self.hw.with_cells(noise, cells).map_err(|error| spec.wrong("cells", &error))?;
+                let noise =
+                    self.configuration.hw.with_cells(noise, cells).map_err(|error| spec.wrong("cells", &error))?;
                 let row = Row {
                     ber_requested: ber,
                     p01_requested: rates.p01,
@@ -194,16 +193,18 @@ impl Plan {
         let rtl = spec.rtl.as_ref().map(read).transpose()?;
         let version = env!("CARGO_PKG_VERSION");
         let (mut setups, mut points) = (Vec::new(), Vec::new());
-        let hardware = hardware(spec)?;
-        let configurations = hardware.iter().map(|(_, hw)| &hw.config);
-        let configurations: Vec<_> =
-            configurations.map(|config| json!({ "preset": config.name, "config_hash": config.hash() })).collect();
+        let configurations = Configuration::all(spec)?;
+        let named = configurations.iter().map(|configuration| &configuration.hw.config);
+        let named: Vec<_> =
+            named.map(|config| json!({ "preset": config.name, "config_hash": config.hash() })).collect();
         let mut models = Vec::new();
         for path in &spec.models {
             let model = read_model(path).map_err(|error| spec.wrong("models", &error))?;
             model.check_images(path, &data).map_err(|error| spec.wrong("models", &error))?;
             models.push(json!({ "name": model.network.name, "sha256": model.sha256 }));
-            for ((config, hw), &engine) in hardware.iter().flat_map(|hw| spec.engines.iter().map(move |e| (hw, e))) {
+            let pairs = configurations.iter().flat_map(|of| spec.engines.iter().map(move |&engine| (of, engine)));
+            for (configuration, engine) in pairs {
+                let hw = &configuration.hw;
                 let unfit = |source| SweepError::Schedule {
                     model: model.network.name.clone(),
                     preset: hw.config.name.clone(),
@@ -228,14 +229,14 @@ impl Plan {
                     version: version.to_owned(),
                     ..Row::default()
                 };
-                let (config, hw) = (config.clone(), hw.clone());
-                let setup = Setup { path: path.clone(), model: model.clone(), config, hw, schedule, engine };
+                let (path, model, configuration) = (path.clone(), model.clone(), configuration.clone());
+                let setup = Setup { path, model, configuration, schedule, engine };
                 setup.points(spec, setups.len(), &blank, &mut points)?;
                 setups.push(setup);
             }
         }
         let facts = json!({
-            "version": version, "points": points.len(), "engines": spec.engines, "models": models, "presets": configurations,
+            "version": version, "points": points.len(), "engines": spec.engines, "models": models, "presets": named, "protection": spec.protection,
             "ber": spec.ber, "directions": spec.directions, "sites": spec.sites, "bits": spec.bits, "layers": spec.layers, "cells": spec.cells, "seeds": spec.seeds, "batch": spec.batch, "draws": spec.draws, "images_per_read": spec.images_per_read, "stop": spec.stop,
             "audit": spec.audit, "rtl_crc32": rtl.as_ref().map(|text| crc32fast::hash(text.as_bytes())),
             "images": { "data": data.name(), "first": first, "count": count, "sha256": images.sha256() },
@@ -243,27 +244,4 @@ impl Plan {
         let (stop, audit, text) = (spec.stop, spec.audit, spec.text.clone());
         Ok(Self { stop, audit, rtl, points, setups, data, images, first, facts, text })
     }
-}
-
-/// The configurations of a sweep, with their files, presets first.
-fn hardware(spec: &Spec) -> Result<Vec<(Option<PathBuf>, Elaborated)>, SweepError> {
-    let mut hardware: Vec<(Option<PathBuf>, Elaborated)> = Vec::new();
-    for name in &spec.presets {
-        let hw = presets::find(name).and_then(|preset| preset.validate());
-        hardware.push((None, hw.map_err(|error| spec.wrong("presets", &error))?));
-    }
-    for path in &spec.configs {
-        let text = hafnia_files::read_text(path, AccelConfig::LARGEST_FILE).map_err(SweepError::io("read", path))?;
-        let wrong = |reason| SweepError::Spec { path: path.clone(), reason };
-        let hw = AccelConfig::from_toml(&text).and_then(|config| config.validate());
-        let hw = hw.map_err(|error| wrong(format!("{error}; see docs/configuration.md")))?;
-        let name = &hw.config.name;
-        if hardware.iter().any(|(_, other)| other.config.name == *name) {
-            let reason =
-                format!("`name` is {name}, as that of another configuration of the sweep; give it one of its own");
-            return Err(wrong(reason));
-        }
-        hardware.push((Some(path.clone()), hw));
-    }
-    Ok(hardware)
 }

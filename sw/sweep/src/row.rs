@@ -1,5 +1,6 @@
 //! One row: a point and what it gave.
 
+use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
 use hafnia_cosim::Totals;
 use parquet_derive::ParquetRecordWriter;
@@ -7,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// A finished point, one line of `rows.csv`. `docs/sweeps.md` describes the columns.
 ///
-/// The fields are the one list of columns: CSV and Parquet are derived from it.
+/// The fields are the one list of columns: CSV and Parquet are derived from it. An optional one is empty where it is not known,
+/// as in the rows of versions that did not have it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ParquetRecordWriter)]
-#[cfg_attr(test, derive(parquet_derive::ParquetRecordReader))]
 pub struct Row {
     /// Name of the network.
     pub model: String,
@@ -69,6 +70,10 @@ pub struct Row {
     pub flips_biases: u64,
     /// Those of activations.
     pub flips_activations: u64,
+    /// Check cells of weights read wrong; empty without a code.
+    pub flips_check_weights: Option<u64>,
+    /// Check cells of biases read wrong; empty without a code.
+    pub flips_check_biases: Option<u64>,
     /// Cells of weights read.
     pub cells_weights: u64,
     /// Cells of biases read.
@@ -87,6 +92,18 @@ pub struct Row {
     pub cycles: u64,
     /// Cycles in which the array waited for weights.
     pub stall_weights: u64,
+    /// Units of weights in which the decoder corrected errors, as the counter of that name.
+    pub corrected_weights: Option<u64>,
+    /// Units of weights in which it detected errors that it did not correct.
+    pub detected_weights: Option<u64>,
+    /// The same of biases.
+    pub corrected_biases: Option<u64>,
+    /// The same of biases.
+    pub detected_biases: Option<u64>,
+    /// Units of weights read wrong without being detected; empty from the hardware, and without a code.
+    pub silent_weights: Option<u64>,
+    /// The same of biases.
+    pub silent_biases: Option<u64>,
     /// Images of this point that were run again on the simulated hardware and found equal.
     pub audited: u64,
     /// Version of the program.
@@ -94,8 +111,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// Puts what a run gave into a row that holds its point.
-    pub(crate) fn fill(&mut self, totals: &Totals) {
+    /// Puts what a run on `hw` gave into a row that holds its point.
+    pub(crate) fn fill(&mut self, totals: &Totals, hw: &Elaborated) {
         let (low, high) = totals.ber_interval();
         (self.ber_measured, self.ber_low, self.ber_high) = (totals.ber_measured(), low, high);
         (self.images, self.correct, self.top1) = (totals.images, totals.correct, totals.top1());
@@ -110,6 +127,15 @@ impl Row {
         self.macs = totals.counter("macs");
         self.cycles = totals.counter("cycles");
         self.stall_weights = totals.counter("stall_weights");
+        self.corrected_weights = Some(totals.counter("corrected_weights"));
+        self.detected_weights = Some(totals.counter("detected_weights"));
+        self.corrected_biases = Some(totals.counter("corrected_biases"));
+        self.detected_biases = Some(totals.counter("detected_biases"));
+        let coded = |site: Site| hw.is_coded(site).then_some(site as usize);
+        let checks = |site| Some(totals.flip_counts.checks[coded(site)?].iter().sum());
+        let silent = |site| Some(totals.silent?[coded(site)?]);
+        [self.flips_check_weights, self.flips_check_biases] = [Site::Weights, Site::Biases].map(checks);
+        [self.silent_weights, self.silent_biases] = [Site::Weights, Site::Biases].map(silent);
     }
 
     /// Returns what tells its point from the others of its sweep.

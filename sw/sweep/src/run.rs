@@ -11,7 +11,7 @@ use crate::interval::mean_interval;
 use crate::plan::{Plan, Setup};
 use crate::spec::{Engine, Stop};
 use crate::store::Origin;
-use crate::{Row, Store, SweepError};
+use crate::{Configuration, Row, Store, SweepError};
 
 /// Bytes of clean maps that are kept: enough for 10,000 images of a small network, and a sweep stays under 1 GiB.
 const CLEAN_BYTES: usize = 256 << 20;
@@ -107,7 +107,7 @@ struct Loaded {
 
 impl Loaded {
     fn new(plan: &Plan, setup: usize, builder: &Builder<'_>) -> Result<Self, SweepError> {
-        let Setup { model, hw, schedule, engine, .. } = &plan.setups[setup];
+        let Setup { model, configuration: Configuration { hw, .. }, schedule, engine, .. } = &plan.setups[setup];
         let ifmaps: Vec<_> = plan.images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
         let golden = *engine == Engine::Golden;
         let clean = || CleanMaps::new(&model.network, plan.first, &ifmaps, schedule.batch, CLEAN_BYTES);
@@ -119,7 +119,7 @@ impl Loaded {
 
     fn run(&self, plan: &Plan, number: usize, jobs: usize) -> Result<Row, SweepError> {
         let point = &plan.points[number];
-        let Setup { model, hw, schedule, engine, .. } = &plan.setups[self.setup];
+        let Setup { model, configuration: Configuration { hw, .. }, schedule, engine, .. } = &plan.setups[self.setup];
         let (noise, seed) = (point.noise.clone(), point.seed());
         let experiment = Experiment { hw, network: &model.network, schedule, noise, seed };
         let engine = match engine {
@@ -138,7 +138,7 @@ impl Loaded {
             true
         })?;
         let mut row = point.row.clone();
-        row.fill(&totals);
+        row.fill(&totals, hw);
         if !chosen.is_empty() {
             row.audited = audit(&experiment, self.hardware(), ifmaps, &chosen, &kept, jobs)?
                 .map_err(|divergence| SweepError::Differs { point: Box::new(point.clone()), divergence })?;

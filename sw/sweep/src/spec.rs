@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{AtRisk, CellFaults, Draws, FaultError, FaultSpec, Rates, Site};
+use hafnia_config::protect::Code;
 use serde::{Deserialize, Serialize};
 use strsim::normalized_damerau_levenshtein as likeness;
 
@@ -13,10 +14,11 @@ use crate::SweepError;
 const LARGEST: u64 = 1 << 20;
 
 /// Its keys; those after the point belong to the table `stop`.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "models",
     "presets",
     "configs",
+    "protection",
     "engines",
     "ber",
     "directions",
@@ -39,7 +41,8 @@ const KEYS: [&str; 20] = [
 /// How alike a key must be to the one that is proposed, from 0 to 1.
 const ALIKE: f64 = 0.5;
 
-/// A sweep as its author writes it: the grid models x configurations x engines x cells at risk x rates x seeds.
+/// A sweep as its author writes it: the grid models x configurations x protections x engines x cells at
+/// risk x rates x seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -51,6 +54,9 @@ pub struct Spec {
     /// Configuration files of the user's own.
     #[serde(default)]
     pub configs: Vec<PathBuf>,
+    /// Codes of weights and biases in the place of the configurations' own; without it each configuration keeps its own.
+    #[serde(default)]
+    pub protection: Option<Vec<Code>>,
     /// What computes.
     #[serde(default = "default_engines")]
     pub engines: Vec<Engine>,
@@ -255,6 +261,7 @@ impl Spec {
         for (key, empty) in [
             ("models", spec.models.is_empty()),
             ("presets", spec.presets.is_empty() && spec.configs.is_empty()),
+            ("protection", spec.protection.as_ref().is_some_and(Vec::is_empty)),
             ("engines", spec.engines.is_empty()),
             ("cells", spec.cells.is_empty()),
             ("ber", spec.ber.is_empty()),
@@ -290,9 +297,10 @@ impl Spec {
         if spec.images_per_read.is_some_and(|images| !(1..=65536).contains(&images)) {
             return Err("`images_per_read` is out of range, expected 1 to 65536".to_owned());
         }
-        if spec.rtl.is_some() && spec.presets.len() + spec.configs.len() > 1 {
+        if spec.rtl.is_some() && (spec.presets.len() + spec.configs.len() > 1 || spec.codes().len() > 1) {
             let names = spec.presets.iter().cloned().chain(spec.configs.iter().map(|path| path.display().to_string()));
-            let names = names.collect::<Vec<_>>().join(", ");
+            let codes = spec.protection.iter().flatten().map(|code| format!("`protection` {code}"));
+            let names = names.chain(codes).collect::<Vec<_>>().join(", ");
             return Err(format!("`rtl` is the Verilog of one configuration, and the sweep names {names}"));
         }
         match spec.stop {
@@ -314,6 +322,11 @@ impl Spec {
     /// Says what is wrong with a key of the file.
     pub(crate) fn wrong(&self, key: &str, why: &dyn std::fmt::Display) -> SweepError {
         SweepError::Spec { path: self.path.clone(), reason: format!("`{key}`: {why}") }
+    }
+
+    /// The codes that each configuration takes in the place of its own; the one `None` where it keeps its own.
+    pub(crate) fn codes(&self) -> Vec<Option<Code>> {
+        self.protection.as_ref().map_or_else(|| vec![None], |codes| codes.iter().copied().map(Some).collect())
     }
 
     /// The cells at risk of a network of `layers` layers on `hw`, in order.
@@ -348,6 +361,7 @@ impl Spec {
             ("models", twice(&self.models)),
             ("presets", twice(&self.presets)),
             ("configs", twice(&self.configs)),
+            ("protection", twice(&self.protection.iter().flatten().map(ToString::to_string).collect::<Vec<_>>())),
             ("engines", twice(&self.engines.iter().map(|engine| engine.name()).collect::<Vec<_>>())),
             ("ber", twice(&self.ber)),
             ("directions", twice(&self.directions.iter().map(|direction| direction.name()).collect::<Vec<_>>())),
@@ -404,6 +418,14 @@ mod tests {
             (format!("{GOOD}engine = \"sim\""), ["`engine`", "did you mean `engines`"]),
             (format!("{GOOD}engines = [\"sim\", \"sim\"]"), ["`engines` has \"sim\" twice", "once"]),
             (format!("{GOOD}presets = []"), ["`presets` is empty", "at least one"]),
+            (format!("{GOOD}protection = []"), ["`protection` is empty", "at least one"]),
+            (
+                format!("{GOOD}protection = [\"secded\"]"),
+                ["in `protection", "no code `secded`; there are none, parity"],
+            ),
+            (format!("{GOOD}protection = [\"tmr\", \"tmr\"]"), ["`protection` has \"tmr\" twice", "once"]),
+            (format!("{GOOD}protection = \"tmr\""), ["protection", "expected a sequence"]),
+            (format!("{GOOD}rtl = \"a.v\"\nprotection = [\"none\", \"tmr\"]"), ["`rtl`", "8x8, `protection` none,"]),
             (format!("{GOOD}cells = []"), ["`cells` is empty", "at least one"]),
             (format!("{GOOD}cells = [{{}}, {{ device_seed = 3 }}]"), ["`cells` has", "twice"]),
             (format!("{GOOD}cells = [{{ stuck_at_1_fraction = 2 }}]"), ["`stuck_at_1_fraction`", "[0, 1]"]),

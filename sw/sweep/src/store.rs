@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::lines::{header, line, whole_rows};
+use crate::lines::{header, line, rows_to_extend, whole_rows};
 use crate::shard::{self, Known, Shard};
 use crate::{Plan, Point, Row, SweepError};
 
@@ -111,7 +111,7 @@ impl Store {
         std::fs::create_dir_all(place).map_err(SweepError::io("create", place))?;
         let file = locked(&path)?;
         let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
-        let (rows, length) = whole_rows(&path, &text)?;
+        let (rows, length) = rows_to_extend(&path, &text)?;
         if !rows.is_empty() && !resume {
             return Err(SweepError::NotEmpty(folder.to_owned()));
         }
@@ -144,7 +144,7 @@ impl Store {
         let whole = self.folder.join(ROWS);
         for path in whole.exists().then_some(whole).into_iter().chain(shard::files(&self.folder)?) {
             let text = hafnia_files::read_text(&path, LARGEST).map_err(SweepError::io("read", &path))?;
-            known.add(&path, whole_rows(&path, &text)?.0)?;
+            known.add(&path, rows_to_extend(&path, &text)?.0)?;
         }
         self.known = known;
         Ok(())

@@ -3,6 +3,8 @@
 
 mod code;
 mod codeword;
+mod protected;
 
 pub use code::{Code, OnDetected};
 pub use codeword::{Codeword, Decoding, LARGEST_CODEWORD};
+pub use protected::bare_name;

@@ -95,6 +95,25 @@ fn an_unfinished_sweep_is_told_and_no_file_of_it_is_written_over() {
     assert!(refused(&["report", text(&rows), "-o", text(&page)]).contains("no finished row"));
 }
 
+/// The rows that are recorded, of a version without the columns of today, which no row can be added to.
+#[test]
+fn recorded_results_are_read_and_not_added_to() {
+    let folder = folder();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let recorded = root.join("results/vgg-a8-sites");
+    let report = json(&["report", text(&recorded), "-o", text(&folder.path().join("page.html"))], 0);
+    assert_eq!(report["sources"][0]["missing"], 0);
+    let copy = folder.path().join("copy");
+    fs::create_dir(&copy).expect("the folder is ours");
+    let file = write_sweep(folder.path(), "ber = [1e-3]\nseeds = [1]\n");
+    fs::copy(recorded.join("rows.csv"), copy.join("rows.csv")).expect("the folder is ours");
+    let message = refused(&["sweep", text(&file), "-o", text(&copy), "--resume"]);
+    assert!(
+        message.contains("rows.csv: its rows are of an earlier version") && message.contains("another folder"),
+        "{message}"
+    );
+}
+
 /// A browser without a window and with a profile of its own, and what it prints of a page.
 struct Browser {
     program: String,

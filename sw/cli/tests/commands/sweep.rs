@@ -139,6 +139,10 @@ fn what_cannot_be_had_is_told_by_file_and_key() {
         ("`presets`: no preset `8x9`", "presets = [\"8x9\"]\nber = [0]\nseeds = [1]\n"),
         ("`ber`: ", "ber = [2]\nseeds = [1]\n"),
         ("`ber`: ", "ber = [nan]\nseeds = [1]\n"),
+        (
+            "`protection`: secded-72-64 on 4x4: its codewords of 8 weights do not divide a weight word of 4",
+            "presets = [\"8x8\", \"4x4\"]\nprotection = [\"parity\", \"secded-72-64\"]\nber = [0]\nseeds = [1]\n",
+        ),
         ("`bits`: ", "bits = [0]\nber = [1e-3]\nseeds = [1]\n"),
         ("`layers`: ", "layers = [[9]]\nber = [1e-3]\nseeds = [1]\n"),
     ] {
@@ -150,6 +154,8 @@ fn what_cannot_be_had_is_told_by_file_and_key() {
     let file = write(folder.path(), "ber = [0]\nseeds = [1]\n");
     let whole = fs::read_to_string(&file).expect("it was written");
     for (key, changed) in [
+        ("no code `ecc`; there are none, parity, secded-13-8", whole.clone() + "protection = [\"ecc\"]\n"),
+        ("`protection` has \"tmr\" twice", whole.clone() + "protection = [\"tmr\", \"tmr\"]\n"),
         ("`images`: ", whole.replace("[3, 40]", "[3, 4000]")),
         ("`data`: ", whole.replace("\"digits\"", "\"cifar\"")),
         ("`models`: ", whole.replace("model.safetensors", "none.safetensors")),
@@ -234,6 +240,15 @@ fn a_configuration_of_the_users_own_is_swept_beside_a_preset() {
     let message = refused(&["sweep", text(&file), "--list"]);
     assert!(message.contains("config.toml: `array.rows` is 40") && message.contains("configuration.md"), "{message}");
     fs::write(&config, wide).expect("the folder is ours");
+    let coded = |codes: &str| write(folder.path(), &format!("{grid}protection = [{codes}]\n"));
+    let listed = json(&["sweep", text(&coded("\"none\", \"parity\"")), "--list"], 0);
+    let listed = listed["points"].as_array().expect("a list").iter().step_by(2);
+    let listed: Vec<_> = listed.map(|point| format!("{} {}", point["preset"], point["protection"])).collect();
+    let names = [("4x4", "none"), ("4x4-parity", "parity"), ("wide", "none"), ("wide-parity", "parity")];
+    assert_eq!(listed, names.map(|(name, code)| format!("\"{name}\" \"{code}\"")));
+    let message = refused(&["sweep", text(&coded("\"secded-22-16\"")), "--list"]);
+    assert!(message.contains("`protection`: secded-22-16 on wide: ") && message.contains("(array.cols)"), "{message}");
+    let file = write(folder.path(), grid);
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     json(&["sweep", text(&file), "-o", text(&whole)], 0);
     for shard in [&["--shard", "1/2"][..], &["--shard", "2/2"], &["--resume"]] {
@@ -244,6 +259,45 @@ fn a_configuration_of_the_users_own_is_swept_beside_a_preset() {
     assert_eq!(column(&rows_of_whole, "preset"), ["4x4", "4x4", "wide", "wide"]);
     let flips = column(&rows_of_whole, "flips");
     assert!(flips[0] == flips[1] && flips[2] == flips[3] && flips[0] != flips[2], "{flips:?}");
+}
+
+/// Each on both engines, audited; two shards merge to the rows of the whole.
+#[test]
+fn protections_are_compared_and_rows_tell_what_decoders_did() {
+    let folder = folder();
+    let grid = "presets = [\"4x4\"]\nprotection = [\"none\", \"parity\"]\nengines = [\"golden\", \"sim\"]\nber = [1e-2]\nseeds = [1]\naudit = 0.1\n";
+    let file = write(folder.path(), grid);
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    json(&["sweep", text(&file), "-o", text(&whole)], 0);
+    for shard in [&["--shard", "1/2"][..], &["--shard", "2/2"], &["--resume"]] {
+        json(&[&["sweep", text(&file), "-o", text(&parts)], shard].concat(), 0);
+    }
+    let rows = rows(&whole);
+    assert_eq!(rows, crate::common::rows(&parts));
+    assert_eq!(column(&rows, "preset"), ["4x4", "4x4", "4x4-parity", "4x4-parity"]);
+    assert_eq!(column(&rows, "protection"), ["none", "none", "parity", "parity"]);
+    assert!(column(&rows, "audited").iter().any(|images| images != "0"));
+    // As `run` gives with the same code; what the hardware and rows without a code do not know is empty.
+    let flags = ["--data", "digits", "--images", "3:40", "--ber", "1e-2", "--preset", "4x4", "--protect", "parity"];
+    let row = json(&[&["run", "--engine", "golden", "--model", &model()], &flags[..]].concat(), 0);
+    assert_eq!(column(&rows, "config_hash")[2], row["config_hash"].as_str().expect("a hash"));
+    for site in ["weights", "biases"] {
+        let of = |name: &str| column(&rows, &format!("{name}_{site}"));
+        let checks: u64 =
+            [0, 1].map(|held| row["sites"][site]["flips_check"][held].as_u64().expect("a count")).iter().sum();
+        let [checks, silent, detected] =
+            [checks.into(), row["silent"][site].clone(), row["counters"][format!("detected_{site}")].clone()]
+                .map(|count: serde_json::Value| count.to_string());
+        assert!(detected != "0" && checks != "0" && silent != "0", "{row}");
+        assert_eq!(of("flips_check"), ["", "", &*checks, &*checks], "{site}");
+        assert_eq!(of("silent"), ["", "", &*silent, ""], "{site}");
+        assert_eq!(of("detected"), ["0", "0", &*detected, &*detected], "{site}");
+        assert_eq!(of("corrected"), ["0", "0", "0", "0"], "{site}");
+    }
+    // A sweep of one code more is another plan.
+    let other = write(folder.path(), &grid.replace("\"parity\"]", "\"parity\", \"tmr\"]"));
+    let message = refused(&["sweep", text(&other), "-o", text(&whole), "--resume"]);
+    assert!(message.contains("`presets` was [") && message.contains("4x4-tmr"), "{message}");
 }
 
 /// Rate 0 once, then every bit alone and every layer alone; audited, so that the hardware has the same cells at risk.
@@ -293,18 +347,22 @@ fn an_audit_counts_what_it_ran_again_and_changes_no_other_column() {
 fn an_audit_that_differs_ends_the_sweep_with_the_command_that_shows_it() {
     let folder = folder();
     let generated = folder.path().join("rtl");
-    json(&["generate", "--preset", "8x8", "-o", text(&generated)], 0);
-    let verilog = fs::read_to_string(generated.join("hafnia_8x8.v")).expect("it was generated");
+    json(&["generate", "--preset", "8x8", "--protect", "parity", "-o", text(&generated)], 0);
+    let verilog = fs::read_to_string(generated.join("hafnia_8x8_parity.v")).expect("it was generated");
     let wrong = verilog.replace("((a0 << 13) ^ a0)", "((a0 << 12) ^ a0)");
     assert_ne!(wrong, verilog, "the generator has that line");
     fs::write(folder.path().join("wrong.v"), wrong).expect("the folder is ours");
-    let file = write(folder.path(), "ber = [0, 1e-2]\nseeds = [7]\naudit = 0.1\nrtl = \"wrong.v\"\n");
+    let file = write(
+        folder.path(),
+        "ber = [0, 1e-2]\nseeds = [7]\naudit = 0.1\nrtl = \"wrong.v\"\nprotection = [\"parity\"]\n",
+    );
     let output = folder.path().join("out");
     let result = json(&["sweep", text(&file), "-o", text(&output)], 1);
     let said = result["difference"].as_str().expect("a sentence");
-    assert!(said.contains("rate 1e-2, seed 7, images") && said.contains("flip 0"), "{said}");
+    assert!(said.contains("rate 1e-2, seed 7, images") && said.contains(": flip "), "{said}");
     assert_eq!(column(&rows(&output), "ber_requested"), ["0.0"]);
     let replay = result["replay"].as_str().expect("a command").to_owned();
+    assert!(replay.contains("--preset 8x8 --protect parity"), "{replay}");
     let words: Vec<&str> = replay.split(' ').skip(1).collect();
     assert!(stdout(&words, 1).contains("differs"), "{replay}");
 
