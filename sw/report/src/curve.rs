@@ -41,6 +41,23 @@ pub struct Point {
     pub ber_measured: f64,
     /// Its 99.9% Wilson score interval.
     pub ber_interval: (f64, f64),
+    /// What the decoder of weights did; none without a code, and where the rows do not tell.
+    pub weights: Option<Decoded>,
+    /// What that of biases did.
+    pub biases: Option<Decoded>,
+}
+
+/// What a decoder did, all images and seeds together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decoded {
+    /// Check cells read wrong.
+    pub flips_check: u64,
+    /// Units in which it corrected errors.
+    pub corrected: u64,
+    /// Units in which it detected errors that it did not correct.
+    pub detected: u64,
+    /// Units read wrong without being detected; none from the hardware.
+    pub silent: Option<u64>,
 }
 
 impl Point {
@@ -82,8 +99,19 @@ fn point(ber: f64, rows: &[&Row]) -> Point {
     let sum = |of: fn(&Row) -> u64| rows.iter().map(|row| of(row)).sum::<u64>();
     let (flips, cells) = (sum(|row| row.flips), sum(|row| row.cells_at_risk));
     let (mean, half_width) = mean_interval(&top1);
-    let ber_measured = flips as f64 / cells as f64;
-    Point { ber, seeds: top1.len(), top1, mean, half_width, ber_measured, ber_interval: rate_interval(flips, cells) }
+    let (ber_measured, ber_interval) = (flips as f64 / cells as f64, rate_interval(flips, cells));
+    let weights =
+        decoded(rows, |row| [row.flips_check_weights, row.corrected_weights, row.detected_weights, row.silent_weights]);
+    let biases =
+        decoded(rows, |row| [row.flips_check_biases, row.corrected_biases, row.detected_biases, row.silent_biases]);
+    Point { ber, seeds: top1.len(), top1, mean, half_width, ber_measured, ber_interval, weights, biases }
+}
+
+/// Sums what rows tell of a decoder; `counts` gives check cells read wrong, corrected, detected and silent.
+fn decoded(rows: &[&Row], counts: impl Fn(&Row) -> [Option<u64>; 4]) -> Option<Decoded> {
+    let [flips_check, corrected, detected, silent] =
+        std::array::from_fn(|i| rows.iter().map(|row| counts(row)[i]).sum::<Option<u64>>());
+    Some(Decoded { flips_check: flips_check?, corrected: corrected?, detected: detected?, silent })
 }
 
 impl Curve {
@@ -117,6 +145,20 @@ mod tests {
         assert_eq!((point.seeds, point.mean, point.ber_measured), (2, 0.6, 0.01));
         // By hand: t(0.975, 1) = 12.706, standard error 0.1.
         assert!((point.half_width.expect("two seeds") - 1.2706).abs() < 1e-4);
+    }
+
+    #[test]
+    fn what_decoders_did_is_summed_where_every_row_tells() {
+        let coded = |silent_weights| {
+            let [flips_check_weights, corrected_weights, detected_weights] = [7, 5, 0].map(Some);
+            Row { flips_check_weights, corrected_weights, detected_weights, silent_weights, ..row(1e-2, 0.5, 255) }
+        };
+        let point = |rows: &[Row]| curves(rows)[0].points[0].clone();
+        let golden = point(&[coded(Some(1)), coded(Some(2))]);
+        let sum = Decoded { flips_check: 14, corrected: 10, detected: 0, silent: Some(3) };
+        assert_eq!((golden.weights, golden.biases), (Some(sum.clone()), None));
+        assert_eq!(point(&[coded(None), coded(Some(2))]).weights, Some(Decoded { silent: None, ..sum }));
+        assert_eq!(point(&[coded(None), row(1e-2, 0.5, 255)]).weights, None);
     }
 
     #[test]

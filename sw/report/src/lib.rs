@@ -26,7 +26,7 @@ use hafnia_config::device::{self, Device};
 use hafnia_sweep::{Engine, Row};
 use serde::Serialize;
 
-pub use curve::{Curve, Point};
+pub use curve::{Curve, Decoded, Point};
 pub use error::ReportError;
 pub use midpoint::{Crossing, Fitted, Midpoint, Midpoints};
 pub use plot::Plot;

@@ -134,7 +134,8 @@ mod tests {
         let point = |&(ber, top1): &(f64, &[f64])| {
             let (seeds, mean) = (top1.len(), top1.iter().sum::<f64>() / top1.len() as f64);
             let top1 = top1.to_vec();
-            Point { ber, top1, seeds, mean, half_width: None, ber_measured: ber, ber_interval: (ber, ber) }
+            let (ber_measured, ber_interval) = (ber, (ber, ber));
+            Point { ber, top1, seeds, mean, half_width: None, ber_measured, ber_interval, weights: None, biases: None }
         };
         rates.iter().map(point).collect()
     }

@@ -1,8 +1,9 @@
 //! What each setup costs: cycles, reads, stored overhead, cells of the ECP5, read energy.
 
+use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::area::{Area, Recorded};
 use hafnia_config::device::Device;
-use hafnia_config::presets;
+use hafnia_config::protect::{Code, Codeword, OnDetected};
 use hafnia_sweep::Row;
 use serde::Serialize;
 
@@ -27,9 +28,9 @@ pub struct Price {
     pub cycles: f64,
     /// Weight words read an image.
     pub words_read: f64,
-    /// Cells read an image.
+    /// Cells of weights read an image, check cells too.
     pub cells_read: f64,
-    /// Check cells / data cells; none if the configuration is not the preset of today.
+    /// Check cells / data cells; none of a code that is none of today.
     pub overhead: Option<f64>,
     /// Cells of the ECP5; none if the configuration was not recorded.
     pub area: Option<Area>,
@@ -68,13 +69,12 @@ fn cheapest<'a>(rows: &[&'a Row]) -> &'a Row {
 
 fn price(row: &Row, recorded: &Recorded, devices: &[Device]) -> Price {
     let each = |total: u64| total as f64 / row.images as f64;
-    let cells_read = each(row.cells_weights);
+    let overhead = row.protection.parse().ok().map(overhead);
+    let cells_read = each(row.cells_weights) * (1.0 + overhead.unwrap_or(0.0));
     let energy = devices.iter().filter_map(|device| {
         let nj = cells_read * device.read_pj_per_bit? / 1000.0;
         Some(Energy { device: device.name.clone(), source: device.source.clone(), nj })
     });
-    let hw = presets::find(&row.preset).ok().and_then(|config| config.validate().ok());
-    let hw = hw.filter(|hw| hw.config.hash() == row.config_hash);
     Price {
         model: row.model.clone(),
         model_sha256: row.model_sha256.clone(),
@@ -85,14 +85,23 @@ fn price(row: &Row, recorded: &Recorded, devices: &[Device]) -> Price {
         cycles: each(row.cycles),
         words_read: each(row.words_read),
         cells_read,
-        overhead: hw.map(|hw| f64::from(hw.codeword_bits) / f64::from(8 * hw.lane_weights) - 1.0),
+        overhead,
         area: recorded.find(&row.config_hash).cloned(),
         energy: energy.collect(),
     }
 }
 
+/// Check cells / data cells of a code, which is the same however many weights a codeword has.
+fn overhead(code: Code) -> f64 {
+    let weights = ProtectionConfig::of(code, 8).weights_per_codeword;
+    let word = Codeword::new(code, weights, 8, OnDetected::Pass).expect("so many weights fit");
+    f64::from(word.cells()) / f64::from(word.data_bits) - 1.0
+}
+
 #[cfg(test)]
 mod tests {
+    use hafnia_config::presets;
+
     use super::*;
 
     fn row(preset: &str, config_hash: String, ber_requested: f64) -> Row {
@@ -127,6 +136,19 @@ mod tests {
     #[test]
     fn a_configuration_that_is_no_preset_of_today_has_no_area() {
         let price = &prices(&[row("8x8", "0".repeat(64), 0.0)], &[])[0];
-        assert!(price.area.is_none() && price.overhead.is_none() && price.energy.is_empty());
+        assert!(price.area.is_none() && price.energy.is_empty());
+    }
+
+    #[test]
+    fn check_cells_are_read_too() {
+        let overhead = ["none", "parity", "secded-13-8", "secded-72-64", "tmr", "msb-tmr-2", "later"].map(|code| {
+            let row = Row { protection: code.to_owned(), ..row("8x8", String::new(), 0.0) };
+            let price = &prices(&[row], &[])[0];
+            (price.overhead, price.cells_read)
+        });
+        let known =
+            [(0.0, 8000.0), (0.125, 9000.0), (0.625, 13_000.0), (0.125, 9000.0), (2.0, 24_000.0), (0.5, 12_000.0)];
+        assert_eq!(overhead[..6], known.map(|(share, cells)| (Some(share), cells)));
+        assert_eq!(overhead[6], (None, 8000.0));
     }
 }

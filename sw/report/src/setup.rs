@@ -1,5 +1,7 @@
 //! What a curve is of: rows that differ by rate and seed alone.
 
+use hafnia_config::protect::{Code, bare_name};
+use hafnia_config::{Elaborated, presets};
 use hafnia_sweep::Row;
 use serde::Serialize;
 
@@ -89,14 +91,23 @@ impl Setup {
         Self { sites, direction, bit_mask: 0, layer_mask: 0, ..self.clone() }
     }
 
-    /// What may tell setups apart, in words.
-    fn words(&self) -> [String; WORDS] {
+    /// Returns the hardware, if it is a preset of today, with a code or without.
+    pub fn hardware(&self) -> Option<Elaborated> {
+        let code: Code = self.protection.parse().ok()?;
+        let config = presets::find(bare_name(&self.preset, &self.protection)).ok()?.protected(code);
+        config.validate().ok().filter(|hw| hw.config.hash() == self.config_hash)
+    }
+
+    /// What may tell setups apart, in words. Among several codes the name of the preset comes without that of its own.
+    fn words(&self, several_codes: bool) -> [String; WORDS] {
+        let bare = if several_codes { bare_name(&self.preset, &self.protection) } else { &self.preset };
         [
             self.model.clone(),
-            self.preset.clone(),
+            bare.to_owned(),
             self.engine.clone(),
             self.draws.clone(),
             format!("protection {}", self.protection),
+            self.preset.clone(),
             self.sites.replace('+', " and "),
             format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
             self.direction.replace("->", " to "),
@@ -108,7 +119,7 @@ impl Setup {
 }
 
 /// Words that may tell setups apart.
-const WORDS: usize = 11;
+const WORDS: usize = 12;
 
 /// Names each setup as short as it can be told from the others: network and preset, and what else differs.
 pub fn labels(setups: &[&Setup]) -> Vec<String> {
@@ -123,7 +134,8 @@ pub fn short_labels(setups: &[&Setup]) -> Vec<String> {
 
 /// Names each setup by the first `always` of its words and by those that tell setups apart which the words before do not.
 fn named(setups: &[&Setup], always: usize) -> Vec<String> {
-    let words: Vec<_> = setups.iter().map(|setup| setup.words()).collect();
+    let several_codes = setups.iter().any(|setup| setup.protection != setups[0].protection);
+    let words: Vec<_> = setups.iter().map(|setup| setup.words(several_codes)).collect();
     let mut names = vec![Vec::new(); words.len()];
     for i in 0..WORDS {
         let apart = |a: usize, b: usize| names[a] == names[b] && words[a][i] != words[b][i];
@@ -160,6 +172,31 @@ mod tests {
         assert_eq!(short_labels(&[&setup("4x4", 4), &setup("8x8", 4)]), ["4x4", "8x8"]);
         assert_eq!(short_labels(&[&setup("8x8", 4)]), ["8x8"]);
         assert_eq!(labels(&[&setup("4x4", 4), &setup("4x4", 1)]), ["vgg · 4x4 · batch 4", "vgg · 4x4 · batch 1"]);
+    }
+
+    #[test]
+    fn labels_name_the_code() {
+        let setup = |preset: &str, code: &str| {
+            let (preset, protection) = (preset.into(), code.into());
+            Setup::of(&Row { model: "vgg".into(), preset, protection, images: 4, ..Row::default() })
+        };
+        let (plain, tmr) = (setup("8x8", "none"), setup("8x8-tmr", "tmr"));
+        assert_eq!(labels(&[&tmr]), ["vgg · 8x8-tmr"]);
+        assert_eq!(labels(&[&plain, &tmr]), ["vgg · 8x8 · protection none", "vgg · 8x8 · protection tmr"]);
+        assert_eq!(short_labels(&[&plain, &tmr]), ["protection none", "protection tmr"]);
+        let alike = labels(&[&plain, &tmr, &setup("8x8", "tmr")]);
+        assert_eq!(alike[1..], ["vgg · 8x8 · protection tmr · 8x8-tmr", "vgg · 8x8 · protection tmr · 8x8"]);
+    }
+
+    #[test]
+    fn hardware_is_that_of_a_preset_with_its_code() {
+        let of = |preset: &str, code: &str, config_hash: String| {
+            let (preset, protection) = (preset.into(), code.into());
+            Setup::of(&Row { preset, protection, config_hash, ..Row::default() }).hardware()
+        };
+        let tmr = presets::find("8x8").expect("a preset").protected(Code::Tmr);
+        assert_eq!(of("8x8-tmr", "tmr", tmr.hash()).map(|hw| hw.codeword_bits), Some(96));
+        assert!(of("8x8-tmr", "tmr", "0".repeat(64)).is_none() && of("8x8-tmr", "later", tmr.hash()).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hafnia_config::area::Recorded;
 use hafnia_config::presets;
+use hafnia_config::protect::Code;
 use hafnia_sweep::Row;
 
 use super::*;
@@ -68,6 +69,38 @@ fn every_section_shows_what_its_rows_give() {
         assert!(page.contains(phrase), "no {phrase}");
     }
     assert_eq!((page.contains("Warning"), page.matches("<svg").count()), (false, 4));
+}
+
+#[test]
+fn codes_name_their_curves_and_show_what_decoders_did() {
+    let with_code = |code: Code| {
+        rows().into_iter().filter(|row| row.preset == "8x8").map(move |row| {
+            let config = presets::find(&row.preset).expect("a preset").protected(code);
+            let counts = |of: u64| (code != Code::None).then_some(of);
+            Row {
+                config_hash: config.hash(),
+                preset: config.name,
+                protection: code.to_string(),
+                flips_check_weights: counts(1000),
+                corrected_weights: counts(1111),
+                detected_weights: counts(0),
+                ..row
+            }
+        })
+    };
+    let plain: Vec<_> = with_code(Code::None).collect();
+    assert!(!report(&plain).html().contains("id=\"codes-table\""));
+    let report = report(&plain.into_iter().chain(with_code(Code::Tmr)).collect::<Vec<_>>());
+    let page = report.html();
+    for phrase in
+        ["8x8 · protection none", "8x8 · protection tmr", "id=\"codes-table\"", "<td>2,222</td>", "200.0%", "96 cells"]
+    {
+        assert!(page.contains(phrase), "no {phrase}");
+    }
+    assert!(!page.contains("not the preset of today"));
+    let trade = report.trades.iter().find(|trade| trade.cost == Cost::Cycles).expect("two setups");
+    let labels: Vec<_> = trade.series[0].points.iter().map(|point| &*point.label).collect();
+    assert_eq!(labels, ["protection none", "protection tmr"]);
 }
 
 #[test]

@@ -294,6 +294,10 @@ fn protections_are_compared_and_rows_tell_what_decoders_did() {
         assert_eq!(of("detected"), ["0", "0", &*detected, &*detected], "{site}");
         assert_eq!(of("corrected"), ["0", "0", "0", "0"], "{site}");
     }
+    let report = json(&["report", text(&whole), "-o", text(&folder.path().join("page.html"))], 0);
+    let curves = report["curves"].as_array().expect("a list");
+    let silent = |curve: usize| &curves[curve]["points"][0]["weights"]["silent"];
+    assert_eq!((curves.len(), silent(2), silent(3)), (4, &row["silent"]["weights"], &serde_json::Value::Null));
     // A sweep of one code more is another plan.
     let other = write(folder.path(), &grid.replace("\"parity\"]", "\"parity\", \"tmr\"]"));
     let message = refused(&["sweep", text(&other), "-o", text(&whole), "--resume"]);

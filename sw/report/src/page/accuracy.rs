@@ -34,6 +34,7 @@ impl Report {
                     }
                 }
                 @if !whole.is_empty() { (points(&whole)) }
+                (self.codes())
             },
         )
     }

@@ -1,6 +1,7 @@
 //! The page.
 
 mod accuracy;
+mod codes;
 mod price;
 mod provenance;
 mod sensitivity;

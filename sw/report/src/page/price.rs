@@ -37,7 +37,7 @@ impl Report {
         let caption = html! {
             "An image. Overhead: check cells / data cells. LUT4, FF, block RAM (DP16KD) and multipliers (MULT18X18D) of the "
             "whole accelerator on an ECP5: " (recorded.tool) "; recorded from " code { (recorded.command) }
-            "; a dash where the rows are of a configuration that is not the preset of today."
+            "; a dash where the configuration is not recorded."
             @for energy in &self.prices[0].energy { " Energy of " (energy.device) ": " (doi(&energy.source)) "." }
         };
         table("price", caption, &head, html! { tbody { @for price in &self.prices { (row(price)) } } })

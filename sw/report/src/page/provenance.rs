@@ -1,11 +1,11 @@
 //! Where the figures come from and how to get them again.
 
-use hafnia_config::presets;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{distinct, section, table};
 use crate::format::{count, rate};
+use crate::setup::{Setup, grouped};
 use crate::{Report, Source};
 
 impl Report {
@@ -38,7 +38,8 @@ impl Report {
     }
 
     fn hardware(&self) -> Markup {
-        let used = distinct(self.curves.iter().map(|c| (&c.setup.preset, &c.setup.config_hash)));
+        let used = self.curves.iter().map(|curve| &curve.setup);
+        let used = grouped(used, |setup| (&setup.preset, &setup.config_hash));
         let head = [
             "preset",
             "rows x cols",
@@ -52,7 +53,7 @@ impl Report {
             "clock to aim for",
             "hash",
         ];
-        let body = html! { tbody { @for (name, hash) in used { (preset(name, hash)) } } };
+        let body = html! { tbody { @for (_, setups) in used { (preset(setups[0])) } } };
         table(
             "hardware",
             html! {
@@ -107,6 +108,7 @@ fn folder(number: usize, source: &Source) -> Markup {
             ),
         ),
         ("engines", text(&plan["engines"])),
+        ("protection", unless_null(&plan["protection"], "that of the configurations")),
         ("bit-error rates", text(&plan["ber"])),
         ("bits at risk", unless_null(&plan["bits"], "all")),
         ("layers at risk", unless_null(&plan["layers"], "all")),
@@ -153,12 +155,12 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn preset(name: &str, hash: &str) -> Markup {
-    let known = presets::find(name).ok().filter(|config| config.hash() == hash);
+fn preset(setup: &Setup) -> Markup {
+    let hash = &*setup.config_hash;
     html! {
         tr {
-            th scope="row" { (name) }
-            @match known.and_then(|config| config.validate().ok()) {
+            th scope="row" { (setup.preset) }
+            @match setup.hardware() {
                 Some(hw) => {
                     @let memory = &hw.config.memory;
                     td { (hw.rows) " x " (hw.cols) }
