@@ -5,11 +5,12 @@ use crate::AccelConfig;
 use crate::accel::ProtectionConfig;
 
 impl AccelConfig {
-    /// Returns the configuration with this code of weights, and its like of biases, in the place of its own. Any name but `none`
-    /// comes behind that of the configuration.
+    /// Returns the configuration with this code of weights, and its like of biases, in the place of its own; write-verify stays.
+    /// Any name but `none` comes behind that of the configuration.
     #[must_use]
     pub fn protected(self, code: Code) -> Self {
-        let protection = ProtectionConfig::of(code, self.array.cols);
+        let write_verify = self.protection.write_verify;
+        let protection = ProtectionConfig { write_verify, ..ProtectionConfig::of(code, self.array.cols) };
         let name = if code == Code::None { self.name } else { format!("{}-{code}", self.name) };
         Self { name, protection, ..self }
     }
@@ -32,5 +33,8 @@ mod tests {
         assert_eq!((&*tmr.name, tmr.protection.code, tmr.protection.weights_per_codeword), ("8x4-tmr", Code::Tmr, 4));
         assert_eq!((bare_name(&tmr.name, "tmr"), bare_name(&tmr.name, "parity")), ("8x4", "8x4-tmr"));
         assert_eq!(preset().protected(Code::None), preset());
+        let verified = presets::find("8x8-faults").unwrap();
+        assert_eq!(verified.clone().protected(Code::None), verified);
+        assert!(verified.protected(Code::Parity).protection.write_verify);
     }
 }

@@ -140,11 +140,17 @@ fn text(hw: &Elaborated) -> String {
             if words == 1 << REGION_SHIFT { "1'b1".to_owned() } else { format!("offset < {REGION_SHIFT}'d{words}") };
         exists.push_str(&format!("    {}: exists = {within};\n", region(r)));
     }
+    let full = format!(
+        "stream_i & nearly_full_i & we_i & (adr_i[{}:{REGION_SHIFT}] == {})",
+        ADDRESS_BITS - 1,
+        region(Region::Weights)
+    );
+    let stall = if hw.config.protection.write_verify { format!("programming_i | ({full})") } else { full };
     let mut text = HEAD
         .replace("<REGISTERS>", &region(Region::Registers))
         .replace("<WEIGHTS>", &region(Region::Weights))
         .replace("<EXISTS>", &exists)
-        .replace("<PROGRAMMING>", if hw.config.protection.write_verify { "programming_i | " } else { "" })
+        .replace("<STALL>", &stall)
         .replace("<SHIFT>", &REGION_SHIFT.to_string())
         .replace("<TOP>", &(REGION_SHIFT - 1).to_string())
         .replace("<ATOP>", &(ADDRESS_BITS - 1).to_string())
@@ -174,7 +180,7 @@ reg [<TOP>:0] offset;
 reg [31:0] data;
 reg [3:0] select;
 reg exists;
-assign stall_o = <PROGRAMMING>(stream_i & nearly_full_i & we_i & (adr_i[<ATOP>:<SHIFT>] == <WEIGHTS>));
+assign stall_o = <STALL>;
 always @(posedge clk_i) begin
   valid <= ~rst_i & cyc_i & stb_i & ~stall_o;
   write <= we_i;

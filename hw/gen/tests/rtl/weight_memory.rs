@@ -35,7 +35,7 @@ fn reset(bench: &mut Bench, stream: bool) {
     bench.set("rst_i", 0);
     bench.set("stream_i", stream.into());
     if stream {
-        for (port, steps, level) in [("write_i", 3, 3), ("clear_i", 1, 0)] {
+        for (port, steps, level) in [("commit_i", 3, 3), ("clear_i", 1, 0)] {
             bench.set(port, 1);
             (0..steps).for_each(|_| bench.step());
             bench.set(port, 0);
@@ -63,7 +63,9 @@ impl Pass<'_> {
     fn drive_write(&mut self, bench: &mut Bench) -> bool {
         let room = self.written - self.read < self.hw.config.memory.weight_words as usize;
         let write = self.written < self.words.len() && room && self.rng.random_bool(self.pace(0.95, 0.3));
+        // Without write-verify each write ends its word.
         bench.set("write_i", write.into());
+        bench.set("commit_i", write.into());
         let address = self.address(self.written);
         bench.set("write_address_i", address);
         bench.set_bytes("write_data_i", &self.words[self.written.min(self.words.len() - 1)].data);
