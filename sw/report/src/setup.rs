@@ -111,7 +111,7 @@ impl Setup {
             self.sites.replace('+', " and "),
             format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
             self.direction.replace("->", " to "),
-            self.cells.replace(',', ", "),
+            if self.cells.is_empty() { "no faults of cells".to_owned() } else { self.cells.replace(',', ", ") },
             format!("{} {} to {}", self.data, self.first, u64::from(self.first) + self.images - 1),
             format!("batch {}", self.batch),
         ]

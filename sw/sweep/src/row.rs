@@ -2,6 +2,7 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
+use hafnia_config::programmed::Programmed;
 use hafnia_cosim::Totals;
 use parquet_derive::ParquetRecordWriter;
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,18 @@ pub struct Row {
     pub silent_weights: Option<u64>,
     /// The same of biases.
     pub silent_biases: Option<u64>,
+    /// Cells of weights that were programmed; empty without write-verify.
+    pub programmed_weights: Option<u64>,
+    /// The same of biases.
+    pub programmed_biases: Option<u64>,
+    /// Pulses that they got after their first one.
+    pub repeated_weights: Option<u64>,
+    /// The same of biases.
+    pub repeated_biases: Option<u64>,
+    /// Cells of weights that were read wrong after their last pulse.
+    pub give_ups_weights: Option<u64>,
+    /// The same of biases.
+    pub give_ups_biases: Option<u64>,
     /// Images of this point that were run again on the simulated hardware and found equal.
     pub audited: u64,
     /// Version of the program.
@@ -135,6 +148,13 @@ impl Row {
         let checks = |site| Some(totals.flip_counts.checks[coded(site)?].iter().sum());
         let silent = |site| Some(totals.silent?[coded(site)?]);
         [self.flips_check_weights, self.flips_check_biases] = [Site::Weights, Site::Biases].map(checks);
+        if let Some([weights, biases]) = totals.programmed {
+            let cells = |counts: Programmed, site| Some(counts.words * u64::from(hw.written_cells(site)));
+            self.programmed_weights = cells(weights, Site::Weights);
+            self.programmed_biases = cells(biases, Site::Biases);
+            [self.repeated_weights, self.repeated_biases] = [weights, biases].map(|counts| Some(counts.repeated));
+            [self.give_ups_weights, self.give_ups_biases] = [weights, biases].map(|counts| Some(counts.give_ups));
+        }
         [self.silent_weights, self.silent_biases] = [Site::Weights, Site::Biases].map(silent);
     }
 
