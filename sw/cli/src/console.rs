@@ -64,6 +64,12 @@ impl Console {
         if let Some(help) = &failure.help {
             report = report.with_help(help);
         }
+        // What is no terminal gets whole lines, in which a name or number is never cut in two.
+        let wraps = std::io::stderr().is_terminal();
+        let handler = move |_: &_| -> Box<dyn miette::ReportHandler> {
+            Box::new(miette::MietteHandlerOpts::new().wrap_lines(wraps).build())
+        };
+        miette::set_hook(Box::new(handler)).expect("one failure ends the program");
         eprintln!("{:?}", miette::Report::new(report));
     }
 
