@@ -297,6 +297,7 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
         list.push((format!("INJECT_WORD_{}", site.name().to_uppercase()), thresholds.word));
     }
     let cells = noise.cells.thresholds();
+    let [verify_01, verify_10] = noise.cells.verify.map_or([0; 2], |verify| verify.thresholds(noise.rates));
     for (name, value) in [
         ("STUCK_0", cells.stuck_0),
         ("STUCK_1", cells.stuck_1),
@@ -305,14 +306,12 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
         ("TRAP_READ", cells.read_wrong),
         ("WRITE_01", cells.written_01),
         ("WRITE_10", cells.written_10),
+        ("VERIFY_01", verify_01),
+        ("VERIFY_10", verify_10),
+        ("MAX_PULSES", noise.cells.verify.map_or(0, |verify| verify.max_pulses)),
     ] {
-        list.push(named((name, value)));
+        list.push((name.to_owned(), value));
     }
-    if let Some(verify) = noise.cells.verify {
-        let [p01, p10] = verify.thresholds(noise.rates);
-        list.extend([("VERIFY_01", p01), ("VERIFY_10", p10)].map(named));
-    }
-    list.push(("MAX_PULSES".to_owned(), noise.cells.verify.map_or(0, |verify| verify.max_pulses)));
     let keys = [("DEVICE", device_key(noise.cells.device_seed(run_seed))), ("TELEGRAPH", telegraph_key(run_seed))];
     for (name, key) in keys {
         list.extend((0..).zip(key).map(|(n, word)| (format!("{name}_KEY_{n}"), word)));
@@ -333,10 +332,6 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
     let there = registers(hw);
     list.retain(|(name, _)| there.iter().any(|register| register.name == *name));
     list
-}
-
-fn named((name, value): (&str, u32)) -> (String, u32) {
-    (name.to_owned(), value)
 }
 
 /// Returns the name of the register that holds a site's bits at risk.

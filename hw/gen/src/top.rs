@@ -109,31 +109,26 @@ impl Top {
         };
         let decoder = |site| DecodePort::new(hw, site).into_iter().collect();
         // Without a code what lies beyond the word is not written.
-        let written = |site: Site, bytes| match hw.is_coded(site) {
+        let written = |site: Site| match hw.is_coded(site) {
             true => (hw.codeword(site).clone(), hw.port(site).lanes),
-            false => (Codeword::plain(1), bytes),
+            false => (Codeword::plain(1), hw.written_cells(site) / 8),
         };
-        let write_faults = |site: Site, bytes, beside| {
-            let (word, lanes) = written(site, bytes);
+        let write_faults = |site: Site, beside| {
+            let (word, lanes) = written(site);
             let is = hw.config.injector.at(site).has(Kind::Write);
             // An engine holds what goes beside its words.
             let beside = if hw.verifies(site) { 1 } else { beside };
             is.then(|| WriteFaults::new(site, &word, lanes, beside)).into_iter().collect()
         };
-        let verify_faults = |site: Site, bytes| {
-            let (word, lanes) = written(site, bytes);
+        let verify_faults = |site: Site| {
+            let (word, lanes) = written(site);
             VerifyFaults::new(hw, site, &word, lanes).into_iter().collect()
         };
-        let programmer = |site: Site, bytes, address| {
-            let (word, lanes) = written(site, bytes);
+        let programmer = |site: Site, address| {
             let is = hw.config.protection.write_verify;
-            is.then(|| Programmer::new(word.cells() * lanes, ports::PLACE_BITS + address)).into_iter().collect()
+            is.then(|| Programmer::new(hw.written_cells(site), ports::PLACE_BITS + address)).into_iter().collect()
         };
-        let [flip_bits, bias_flip_bits] =
-            [(Site::Weights, 8 * hw.cols), (Site::Biases, 32)].map(|(site, data)| match hw.is_coded(site) {
-                true => hw.port(site).cells * hw.port(site).lanes,
-                false => data,
-            });
+        let [flip_bits, bias_flip_bits] = Site::PROGRAMMED.map(|site| hw.written_cells(site));
         let mut top = Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -182,13 +177,13 @@ impl Top {
             bias_encoder: encoder(Site::Biases),
             weight_decoder: decoder(Site::Weights),
             bias_decoder: decoder(Site::Biases),
-            weight_programmer: programmer(Site::Weights, hw.cols, hw.weight_address_bits),
-            bias_programmer: programmer(Site::Biases, 4, hw.bias_address_bits),
-            weight_verify: verify_faults(Site::Weights, hw.cols),
-            bias_verify: verify_faults(Site::Biases, 4),
-            weight_faults: write_faults(Site::Weights, hw.cols, 1 + hw.weight_address_bits),
-            bias_faults: write_faults(Site::Biases, 4, 1 + hw.bias_address_bits),
-            map_faults: write_faults(Site::Activations, hw.rows, hw.rows + 1 + hw.map_address_bits),
+            weight_programmer: programmer(Site::Weights, hw.weight_address_bits),
+            bias_programmer: programmer(Site::Biases, hw.bias_address_bits),
+            weight_verify: verify_faults(Site::Weights),
+            bias_verify: verify_faults(Site::Biases),
+            weight_faults: write_faults(Site::Weights, 1 + hw.weight_address_bits),
+            bias_faults: write_faults(Site::Biases, 1 + hw.bias_address_bits),
+            map_faults: write_faults(Site::Activations, hw.rows + 1 + hw.map_address_bits),
             feeder: Feeder::new(hw),
             array: Array::new(hw),
             write_back: WriteBack::new(hw),

@@ -55,7 +55,7 @@ impl Totals {
         let writes = Writes::new(plan.hw, &plan.noise, plan.seed);
         let stored = writes.as_ref().map(|writes| writes.network(plan.hw, plan.schedule, plan.network));
         let layers = 0..plan.network.layers.len();
-        let parameters = [Site::Weights, Site::Biases];
+        let parameters = Site::PROGRAMMED;
         let is_at_risk = |layer: usize, site| at_risk.bits_in(site, layer as u32) != 0;
         let checks_of = |layer: usize| {
             let counts = |site| match at_risk.checks && is_at_risk(layer, site) {

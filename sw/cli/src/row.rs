@@ -112,8 +112,8 @@ impl Row {
         let [p01, p10] = totals.directions_measured();
         let [written_01, written_10] = totals.writes_measured();
         let (flips, cells_at_risk) = totals.all();
-        let is_coded = [Site::Weights, Site::Biases].into_iter().any(|site| setup.hw.is_coded(site));
-        let names = [Site::Weights, Site::Biases].map(Site::name);
+        let is_coded = Site::PROGRAMMED.into_iter().any(|site| setup.hw.is_coded(site));
+        let names = Site::PROGRAMMED.map(Site::name);
         let site = |site: Site| {
             let [flips_01, flips_10] = [false, true].map(|before| totals.flip_counts.of(site, before));
             let flips_check = setup.hw.is_coded(site).then(|| totals.flip_counts.checks[site as usize]);

@@ -147,7 +147,7 @@ impl Row {
         let coded = |site: Site| hw.is_coded(site).then_some(site as usize);
         let checks = |site| Some(totals.flip_counts.checks[coded(site)?].iter().sum());
         let silent = |site| Some(totals.silent?[coded(site)?]);
-        [self.flips_check_weights, self.flips_check_biases] = [Site::Weights, Site::Biases].map(checks);
+        [self.flips_check_weights, self.flips_check_biases] = Site::PROGRAMMED.map(checks);
         if let Some([weights, biases]) = totals.programmed {
             let cells = |counts: Programmed, site| Some(counts.words * u64::from(hw.written_cells(site)));
             self.programmed_weights = cells(weights, Site::Weights);
@@ -155,7 +155,7 @@ impl Row {
             [self.repeated_weights, self.repeated_biases] = [weights, biases].map(|counts| Some(counts.repeated));
             [self.give_ups_weights, self.give_ups_biases] = [weights, biases].map(|counts| Some(counts.give_ups));
         }
-        [self.silent_weights, self.silent_biases] = [Site::Weights, Site::Biases].map(silent);
+        [self.silent_weights, self.silent_biases] = Site::PROGRAMMED.map(silent);
     }
 
     /// Returns what tells its point from the others of its sweep.

@@ -158,7 +158,7 @@ impl CellFaults {
 
     /// Returns the same with the device seed of a run, where there is any fault.
     pub fn of_run(&self, run_seed: u64) -> Self {
-        let device_seed = self.kinds().next().is_some().then(|| self.device_seed(run_seed));
+        let device_seed = self.kinds().next().map(|_| self.device_seed(run_seed));
         Self { device_seed, ..*self }
     }
 

@@ -9,6 +9,26 @@ use super::draw::has_wide_draw;
 /// Pairs of cells that are drawn for together.
 pub(super) const PAIRS: usize = 32;
 
+/// Thresholds of cells that have 0 and of those that have 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByValue {
+    /// In rising order, as [`LaneCells::below`] takes them.
+    pub rising: [u32; 2],
+    /// Which of them cells that have 0 go by.
+    of_zero: usize,
+}
+
+impl ByValue {
+    pub fn new([zero, one]: [u32; 2]) -> Self {
+        Self { rising: [zero.min(one), zero.max(one)], of_zero: usize::from(zero > one) }
+    }
+
+    /// The cells whose draws are below the threshold of their value, of those that are below each of the two.
+    pub fn below(&self, rising: [u128; 2], values: u128) -> u128 {
+        (rising[self.of_zero] & !values) | (rising[1 - self.of_zero] & values)
+    }
+}
+
 /// The cells of a lane: up to 128.
 #[derive(Clone, Debug)]
 pub(super) struct LaneCells {

@@ -6,6 +6,7 @@ use hafnia_config::fault::{Kind, Noise, Site};
 use hafnia_config::programmed::Programmed;
 use hafnia_config::schedule::{LayerSchedule, Schedule};
 
+use super::cell_draw::ByValue;
 use super::writes::Writes;
 use crate::cells::hash;
 use crate::codec::Codec;
@@ -18,10 +19,9 @@ pub(super) struct Verifier {
     max_pulses: u32,
     /// Thresholds of stuck cells.
     stuck: [u32; 2],
-    /// Thresholds of read noise, the lower first, and which of them cells that give 0 have.
-    noise: [u32; 2],
-    of_zero: usize,
-    /// Cells that each lane has.
+    /// Thresholds of read noise, by what a cell gives.
+    noise: ByValue,
+    /// Cells that each lane has: without a code a word may end before its last lane does.
     cells: Vec<u128>,
 }
 
@@ -32,25 +32,15 @@ impl Verifier {
         let kinds = hw.config.injector.at(site);
         let with = |kind, thresholds: [u32; 2]| if kinds.has(kind) { thresholds } else { [0; 2] };
         let cells = noise.cells.thresholds();
-        let [p01, p10] = with(Kind::Read, verify.thresholds(noise.rates));
+        let (port, written) = (hw.port(site), hw.written_cells(site));
+        let existing = |lane| u128::MAX >> (128 - port.cells.min(written - lane * port.cells));
         Some(Self {
             max_pulses: verify.max_pulses,
             stuck: with(Kind::Stuck, [cells.stuck_0, cells.stuck_1]),
-            noise: [p01.min(p10), p01.max(p10)],
-            of_zero: usize::from(p01 > p10),
-            cells: (0..hw.port(site).lanes).map(|lane| existing(hw, site, lane)).collect(),
+            noise: ByValue::new(with(Kind::Read, verify.thresholds(noise.rates))),
+            cells: (0..port.lanes).map(existing).collect(),
         })
     }
-}
-
-/// The cells that a lane has: without a code a word may end before its last lane does.
-fn existing(hw: &Elaborated, site: Site, lane: u32) -> u128 {
-    let port = hw.port(site);
-    let cells = match site {
-        Site::Weights if !hw.is_coded(site) => port.cells.min(8 * (hw.cols - lane * port.lane_bytes)),
-        _ => port.cells,
-    };
-    u128::MAX >> (128 - cells)
 }
 
 impl Writes {
@@ -73,8 +63,8 @@ impl Writes {
                 _ => lane.below(hash(purpose, epoch), thresholds).map(|cells| cells & at_risk),
             };
             let stuck = draws(Purpose::Cell, 0, verifier.stuck);
-            let pulse = |number| draws(Purpose::Write, epoch + number, self.thresholds);
-            let noise = |number| draws(Purpose::Verify, epoch + number, verifier.noise);
+            let pulse = |number| draws(Purpose::Write, epoch + number, self.thresholds.rising);
+            let noise = |number| draws(Purpose::Verify, epoch + number, verifier.noise.rising);
             let (first, seen) = (pulse(0), noise(0));
             if first[1] | seen[1] | stuck[1] == 0 {
                 continue;
@@ -83,10 +73,9 @@ impl Writes {
                 let (mut held, mut pulsed, mut counts) = (wanted, at_risk, Programmed::default());
                 for number in 0..verifier.max_pulses {
                     let (pulse, noise) = if number == 0 { (first, seen) } else { (pulse(number), noise(number)) };
-                    held = held & !pulsed | (wanted ^ self.wrong(pulse, wanted)) & pulsed;
+                    held = held & !pulsed | (wanted ^ self.thresholds.below(pulse, wanted)) & pulsed;
                     let given = held & !stuck[1] | stuck[1] & !stuck[0];
-                    let turned = noise[verifier.of_zero] & !given | noise[1 - verifier.of_zero] & given;
-                    pulsed &= given ^ turned ^ wanted;
+                    pulsed &= given ^ verifier.noise.below(noise, given) ^ wanted;
                     let again = u64::from(pulsed.count_ones());
                     let last = number + 1 == verifier.max_pulses;
                     *(if last { &mut counts.give_ups } else { &mut counts.repeated }) += again;
@@ -111,14 +100,14 @@ pub fn programmed(
     let site = |site| {
         let codec = Codec::new(hw.codeword(site));
         let verified = writes.filter(|writes| writes.verify[site as usize].is_some());
-        let layer = |(l, (layer, part))| {
-            let words = words_of(hw, site, layer, part);
-            let mut sum = Programmed { words: words.len() as u64, ..Programmed::default() };
-            for (writes, (address, bytes)) in
-                verified.iter().flat_map(|writes| words.iter().map(move |word| (writes, word)))
-            {
-                let lanes = lanes_of(hw, site, codec.as_ref(), bytes);
-                writes.verified(site, l, [*address, 0], |lane, program| sum += program(lanes[lane].cells).1);
+        let layer = |(l, (layer, part)): (u32, (&Layer, &LayerSchedule))| {
+            let words = if site == Site::Weights { part.weight_words } else { part.k_folds * hw.cols };
+            let mut sum = Programmed { words: words.into(), ..Programmed::default() };
+            if let Some(writes) = verified {
+                for (address, bytes) in words_of(hw, site, layer, part) {
+                    let lanes = lanes_of(hw, site, codec.as_ref(), &bytes);
+                    writes.verified(site, l, [address, 0], |lane, program| sum += program(lanes[lane].cells).1);
+                }
             }
             sum
         };

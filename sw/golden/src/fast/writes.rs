@@ -8,7 +8,7 @@ use hafnia_config::fault::{AtRisk, CellThresholds, Kind, Noise, Site, device_key
 use hafnia_config::protect::Codeword;
 use hafnia_config::schedule::Schedule;
 
-use super::cell_draw::LaneCells;
+use super::cell_draw::{ByValue, LaneCells};
 use super::map::{Map, OFFSET};
 use super::verify::Verifier;
 use crate::cells::{hash, in_layer};
@@ -20,10 +20,8 @@ use crate::read::{bias_address, weight_places};
 pub struct Writes {
     pub(super) at_risk: AtRisk,
     pub(super) device: [u32; 4],
-    /// That of the lower rate, then that of the higher.
-    pub(super) thresholds: [u32; 2],
-    /// Which of the two cells that are to hold 0 and 1 have.
-    of_zero: usize,
+    /// By what a cell is to hold.
+    pub(super) thresholds: ByValue,
     /// How words of a site are verified.
     pub(super) verify: [Option<Verifier>; 3],
     pub(super) lanes: [Vec<LaneCells>; 3],
@@ -39,8 +37,7 @@ impl Writes {
         (fail || noise.cells.verify.is_some()).then(|| Self {
             at_risk: noise.at_risk,
             device: device_key(noise.cells.device_seed(run_seed)),
-            thresholds: [written_01.min(written_10), written_01.max(written_10)],
-            of_zero: usize::from(written_01 > written_10),
+            thresholds: ByValue::new([written_01, written_10]),
             verify: Site::ALL.map(|site| Verifier::new(hw, site, noise)),
             lanes: Site::ALL.map(|site| LaneCells::of(hw, site)),
             words: hw.codewords.clone(),
@@ -123,15 +120,10 @@ impl Writes {
         let at_risk = self.at_risk.cells_in(site, layer, &self.words[site as usize]);
         let word = hash(self.device, Purpose::Write, site, address, epoch);
         for (l, lane) in self.lanes[site as usize].iter().enumerate() {
-            let below = lane.below(word, self.thresholds).map(|cells| cells & at_risk);
+            let below = lane.below(word, self.thresholds.rising).map(|cells| cells & at_risk);
             if below[1] != 0 {
-                written(l, &|held| self.wrong(below, held));
+                written(l, &|held| self.thresholds.below(below, held));
             }
         }
-    }
-
-    /// The cells that a pulse leaves wrong, of those whose draws are below each of the thresholds.
-    pub(super) fn wrong(&self, below: [u128; 2], held: u128) -> u128 {
-        (below[self.of_zero] & !held) | (below[1 - self.of_zero] & held)
     }
 }
