@@ -80,8 +80,8 @@ impl Codec {
         let data = (cells & self.word.data_cells()) as u64;
         match self.word.decoding {
             Decoding::Plain => Decoded { data, ..Decoded::default() },
-            Decoding::Parity => self.check_parities(cells, data),
-            Decoding::Syndrome(on_detected) => self.correct(cells, data, on_detected),
+            Decoding::Parity => self.check_parities(self.syndrome(cells), data),
+            Decoding::Syndrome(on_detected) => self.correct(self.syndrome(cells), data, on_detected),
             Decoding::Majority => self.vote(cells, data),
         }
     }
@@ -92,14 +92,14 @@ impl Codec {
         self.rows.iter().rev().fold(0, |syndrome, row| syndrome << 1 | odd(row))
     }
 
-    fn check_parities(&self, cells: u128, data: u64) -> Decoded {
-        let wrong = self.syndrome(cells);
+    /// Returns what becomes of data where the parities of the units `wrong`, a mask, are.
+    pub(crate) fn check_parities(&self, wrong: usize, data: u64) -> Decoded {
         let units = (0..).zip(&self.word.checks).filter(|(unit, _)| wrong >> unit & 1 == 1);
         Decoded { data: units.fold(data, |data, (_, unit)| data & !unit), corrected: 0, detected: wrong as u8 }
     }
 
-    fn correct(&self, cells: u128, data: u64, on_detected: OnDetected) -> Decoded {
-        let syndrome = self.syndrome(cells);
+    /// Returns what becomes of data with this syndrome.
+    pub(crate) fn correct(&self, syndrome: usize, data: u64, on_detected: OnDetected) -> Decoded {
         if syndrome == 0 {
             return Decoded { data, ..Decoded::default() };
         }

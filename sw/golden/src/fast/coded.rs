@@ -6,15 +6,16 @@ use hafnia_config::fault::Site;
 use hafnia_config::schedule::Schedule;
 
 use super::cells::LaneHit;
+use super::linear::Linear;
 use super::writes::Writes;
-use crate::codec::{Codec, Events};
+use crate::codec::Events;
 use crate::network::{Layer, Network};
 use crate::read::{bias_address, weight_places};
 
 /// The codewords of the weights or of the biases of a network.
 #[derive(Clone, Debug)]
 pub struct Coded {
-    codec: Codec,
+    codec: Linear,
     layers: Vec<Stored>,
 }
 
@@ -44,7 +45,7 @@ impl Coded {
         network: &Network,
         writes: Option<&Writes>,
     ) -> Option<Self> {
-        let codec = Codec::new(hw.codeword(site))?;
+        let codec = Linear::new(hw.codeword(site))?;
         let layers = (0..).zip(network.layers.iter().zip(&schedule.layers)).map(|(l, (layer, part))| {
             let mut stored = Stored::default();
             let Some(writes) = writes else { return stored };
@@ -99,7 +100,7 @@ impl Coded {
         let mut errors = self.layers[layer as usize].errors.iter().peekable();
         let mut decode = |hit: H, cells: u128| {
             let data = data(&hit);
-            let bits = events.count(self.codec.word(), data, self.codec.decode(self.codec.encode(data) ^ cells));
+            let bits = events.count(self.codec.word(), data, self.codec.decode(data, cells));
             if bits != 0 {
                 wrong(hit, bits, data);
             }
@@ -139,7 +140,7 @@ fn lane(layer: &Layer, (k, c, r, s): (usize, usize, usize, usize), first: u32, l
 
 /// Returns the check cells in use of one read of a layer's weights or biases, as they are meant to be: those that hold 0, and 1.
 pub fn check_cells(hw: &Elaborated, site: Site, layer: &Layer) -> [u64; 2] {
-    let Some(codec) = Codec::new(hw.codeword(site)) else { return [0; 2] };
+    let Some(codec) = Linear::new(hw.codeword(site)) else { return [0; 2] };
     let lane_bytes = hw.port(site).lane_bytes;
     let mut counts = [0; 2];
     let mut add = |data: u64, bytes: u32| {

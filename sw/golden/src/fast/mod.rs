@@ -14,6 +14,7 @@ mod corrections;
 mod draw;
 mod kernel;
 mod layer;
+mod linear;
 mod map;
 mod map_cells;
 mod map_read;
