@@ -114,6 +114,9 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
     if hw.config.injector.sites().next().is_some() {
         list.extend(injector(hw, &register));
         list.extend(cells(hw, &register));
+        if hw.config.injector.has(Kind::Directed) {
+            list.extend(directed(&register));
+        }
     }
     if hw.config.protection.write_verify {
         list.extend(write_verify(hw, &register));
@@ -156,6 +159,39 @@ fn write_verify(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32,
 /// Returns the offset of the first count of what programming a site took, in the order of [`crate::programmed::Programmed`].
 pub const fn programmed_offset(site: Site) -> u32 {
     228 + 4 * site as u32
+}
+
+/// The registers of directed injection.
+fn directed(register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
+    use Access::{ReadOnly, ReadWrite, Trigger};
+    vec![
+        register(
+            "DIRECT_ADDRESS",
+            240,
+            ReadWrite,
+            32,
+            0,
+            "Address of the word of which a cell is to be read wrong, as equation (11) of `docs/fault-model.md` has it.",
+        ),
+        register(
+            "DIRECT_CELL",
+            241,
+            ReadWrite,
+            19,
+            0,
+            "Bits 15:0: number of the cell in its word, as a flip log has it; one that is not in use stays right. Bits 17:16: 0 weights, 1 biases, 2 activations. Bit 18: at the next access alone; 0: at each.",
+        ),
+        register("DIRECT_ARM", 242, Trigger, 1, 0, "From now on the cell is read wrong; sets DIRECT_HITS to 0."),
+        register("DIRECT_DISARM", 243, Trigger, 1, 0, "From now on the cell is read as it is."),
+        register(
+            "DIRECT_HITS",
+            244,
+            ReadOnly,
+            32,
+            0,
+            "Accesses to the word while it was armed, one if at the next alone; saturates at 2^32 - 1.",
+        ),
+    ]
 }
 
 /// The registers of faults of cells.

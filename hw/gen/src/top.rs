@@ -19,6 +19,7 @@ use crate::core::write_back::WriteBack;
 use crate::emit::{custom, padded};
 use crate::host::register_bank::{OFFSET_BITS, RegisterBank};
 use crate::host::wishbone::Wishbone;
+use crate::inject::directed::Directed;
 use crate::inject::verify_faults::VerifyFaults;
 use crate::inject::write_faults::WriteFaults;
 use crate::mem::bias::BiasMemory;
@@ -78,6 +79,7 @@ pub struct Top {
     weight_port: Vec<ReadPort>,
     bias_port: Vec<ReadPort>,
     map_port: Vec<ReadPort>,
+    directed: Vec<Directed>,
     weight_encoder: Vec<Encoder>,
     bias_encoder: Vec<Encoder>,
     weight_decoder: Vec<DecodePort>,
@@ -173,6 +175,7 @@ impl Top {
             weight_port: port(Site::Weights),
             bias_port: port(Site::Biases),
             map_port: port(Site::Activations),
+            directed: hw.config.injector.has(Kind::Directed).then(Directed::default).into_iter().collect(),
             weight_encoder: encoder(Site::Weights),
             bias_encoder: encoder(Site::Biases),
             weight_decoder: decoder(Site::Weights),
@@ -195,6 +198,7 @@ impl Top {
             + &top.wire_biases(hw)
             + &top.wire_maps(hw)
             + &top.wire_ports(hw)
+            + &top.wire_directed()
             + &top.wire_array();
         top
     }
@@ -530,6 +534,31 @@ impl Top {
         );
         for side in sides {
             text += &side.wire(hw);
+        }
+        text
+    }
+
+    /// Directed injection, where there is any.
+    fn wire_directed(&mut self) -> String {
+        let Some(directed) = self.directed.first_mut() else { return String::new() };
+        directed.clk_i.connect();
+        directed.rst_i.connect();
+        let ports = [("weight", &self.weight_port), ("bias", &self.bias_port), ("map", &self.map_port)];
+        let hits = ports.iter().filter(|(_, port)| port.iter().any(|port| !port.direct_o.is_empty()));
+        let hits: Vec<String> = hits.map(|(name, _)| format!("{name}_port_0_direct_o_0")).collect();
+        let hit = hits.join(" | ");
+        let mut text = String::new();
+        for (wire, name, from) in [
+            (&mut directed.arm_i, "arm_i", "registers_direct_arm_o_0"),
+            (&mut directed.disarm_i, "disarm_i", "registers_direct_disarm_o_0"),
+            (&mut directed.address_i, "address_i", "registers_direct_address_o_0"),
+            (&mut directed.cell_i, "cell_i", "registers_direct_cell_o_0"),
+            (&mut directed.hit_i, "hit_i", &hit),
+        ] {
+            text += &wire.drive(&format!("directed_0_{name}"), from);
+        }
+        for hits in &mut self.registers.direct_hits_i {
+            text += &hits.drive("registers_direct_hits_i_0", "directed_0_hits_o");
         }
         text
     }

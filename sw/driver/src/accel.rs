@@ -48,6 +48,19 @@ pub struct Armed {
     pub max_cycles: u64,
 }
 
+/// A cell that is to be read wrong, for bring-up and tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directed {
+    /// Memory.
+    pub site: Site,
+    /// Address of the word, as equation (11) of `docs/fault-model.md` has it.
+    pub address: u32,
+    /// Number of the cell in its word, as in [`Flip::bit`].
+    pub cell: u16,
+    /// At the next access alone.
+    pub once: bool,
+}
+
 /// A session. Opening it checks ID, VERSION and CONFIG_HASH, so every later call may assume them.
 pub struct Accel<'a, T> {
     link: T,
@@ -83,6 +96,7 @@ impl<'a, T: Transport> Accel<'a, T> {
         accel.check_identity()?;
         // A session of before may have left faults on.
         accel.write_noise()?;
+        accel.direct(None)?;
         accel.load()?;
         Ok(accel)
     }
@@ -192,6 +206,34 @@ impl<'a, T: Transport> Accel<'a, T> {
         (self.noise, self.seed) = (noise, seed);
         self.write_noise()?;
         if anew { self.load() } else { Ok(()) }
+    }
+
+    /// Has a cell read wrong, see [`Directed`], or none any more; the one of before is forgotten.
+    ///
+    /// # Errors
+    /// [`DriverError::NotDirected`] if the configuration left directed injection out at the site.
+    pub fn direct(&mut self, flip: Option<Directed>) -> Result<(), DriverError> {
+        let Some(Directed { site, address, cell, once }) = flip else {
+            return match self.hw.config.injector.has(Kind::Directed) {
+                true => self.write_register("DIRECT_DISARM", 1),
+                false => Ok(()),
+            };
+        };
+        if !self.hw.config.injector.at(site).has(Kind::Directed) {
+            return Err(DriverError::NotDirected { site, preset: self.hw.config.name.clone() });
+        }
+        self.write_register("DIRECT_DISARM", 1)?;
+        self.write_register("DIRECT_ADDRESS", address)?;
+        self.write_register("DIRECT_CELL", u32::from(cell) | (site as u32) << 16 | u32::from(once) << 18)?;
+        self.write_register("DIRECT_ARM", 1)
+    }
+
+    /// Returns how many accesses the last directed flip has met.
+    ///
+    /// # Errors
+    /// If the link fails.
+    pub fn direct_hits(&mut self) -> Result<u32, DriverError> {
+        self.read_register("DIRECT_HITS")
     }
 
     /// Writes the registers of faults.

@@ -1,6 +1,6 @@
 //! What can go wrong between host and accelerator.
 
-use hafnia_config::fault::RateError;
+use hafnia_config::fault::{RateError, Site};
 
 /// An error of the driver.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,16 @@ pub enum DriverError {
     /// Faults were asked of hardware that has no injector for them.
     #[error(transparent)]
     Noise(#[from] RateError),
+    /// A directed flip was asked of hardware that can make none there.
+    #[error(
+        "`{preset}` has no directed injection at {site}; add \"directed\" to `injector.{site}` of its configuration"
+    )]
+    NotDirected {
+        /// Memory.
+        site: Site,
+        /// Name of the configuration.
+        preset: String,
+    },
     /// Draws that no hardware makes.
     #[error("statistical draws are the golden model's alone; ask the hardware for exact ones")]
     Draws,

@@ -8,7 +8,7 @@ mod error;
 mod pack;
 pub mod transport;
 
-pub use accel::{Accel, Armed, BatchRun};
+pub use accel::{Accel, Armed, BatchRun, Directed};
 pub use error::DriverError;
 pub use hafnia_golden::run::Depth;
 pub use transport::Transport;

@@ -59,11 +59,13 @@ pub enum Kind {
     Write,
     /// F4: a cell holds one value for ever.
     Stuck,
+    /// A cell that the host names is read wrong, for bring-up and tests.
+    Directed,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Telegraph, Self::Write, Self::Stuck];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Telegraph, Self::Write, Self::Stuck, Self::Directed];
 }
 
 impl std::fmt::Display for Kind {
@@ -73,6 +75,7 @@ impl std::fmt::Display for Kind {
             Self::Telegraph => "telegraph",
             Self::Write => "write",
             Self::Stuck => "stuck",
+            Self::Directed => "directed",
         })
     }
 }
@@ -88,7 +91,7 @@ impl Kinds {
     /// Read noise alone.
     pub const READ: Self = Self(1 << Kind::Read as u8);
     /// All of them.
-    pub const ALL: Self = Self(0b1111);
+    pub const ALL: Self = Self(0b1_1111);
 
     /// Whether `kind` is one of them.
     pub const fn has(self, kind: Kind) -> bool {
@@ -102,7 +105,7 @@ impl Kinds {
 
     /// Whether reads may be wrong.
     pub const fn at_reads(self) -> bool {
-        self.has(Kind::Read) || self.of_cells()
+        self.has(Kind::Read) || self.has(Kind::Directed) || self.of_cells()
     }
 
     /// Whether there is none.

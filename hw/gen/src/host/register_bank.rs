@@ -11,6 +11,7 @@ use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
 use crate::inject::cell_bus::{self, CELL_BUS_BITS};
+use crate::inject::directed::CELL_BITS;
 use crate::inject::noise_bus::NoiseBus;
 use crate::inject::verify_faults::NOISE_BITS;
 use crate::mem::flip_record::{COUNT_BITS, counts};
@@ -64,6 +65,12 @@ pub struct RegisterBank {
     pub pulses_clear_o: Wire<Out>,
     pub programmed_weights_i: Wire<In>,
     pub programmed_biases_i: Wire<In>,
+    /// Registers of directed injection, where there is any: see [`crate::inject::directed`].
+    pub direct_address_o: Vec<Wire<Out>>,
+    pub direct_cell_o: Vec<Wire<Out>>,
+    pub direct_arm_o: Vec<Wire<Out>>,
+    pub direct_disarm_o: Vec<Wire<Out>>,
+    pub direct_hits_i: Vec<Wire<In>>,
     _text: String,
 }
 
@@ -76,6 +83,8 @@ impl RegisterBank {
         let noise = |site| Wire::new(NoiseBus::new(hw.port(site).cells).width());
         let bits = |site| Wire::new(hw.codeword(site).risk_bits());
         let flips = |site| Wire::new(counts(hw.codeword(site)) * COUNT_BITS);
+        let is_directed = hw.config.injector.has(Kind::Directed);
+        let direct = |bits| is_directed.then(|| Wire::new(bits)).into_iter().collect();
         Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -113,6 +122,11 @@ impl RegisterBank {
             pulses_clear_o: Wire::new(1),
             programmed_weights_i: Wire::new(COUNTS_BITS),
             programmed_biases_i: Wire::new(COUNTS_BITS),
+            direct_address_o: direct(32),
+            direct_cell_o: direct(CELL_BITS),
+            direct_arm_o: direct(1),
+            direct_disarm_o: direct(1),
+            direct_hits_i: is_directed.then(|| Wire::new(COUNT_BITS)).into_iter().collect(),
             _text: text(hw),
         }
     }
@@ -125,6 +139,7 @@ fn source(r: &Register) -> String {
         (Access::ReadOnly, "STATUS") => zeros(1, "status_i"),
         (Access::ReadOnly, "WEIGHT_LEVEL") => zeros(20, "weight_level_i"),
         (Access::ReadOnly, "FINISHED") => zeros(8, "finished"),
+        (Access::ReadOnly, "DIRECT_HITS") => "direct_hits_i_0".to_owned(),
         (Access::ReadOnly, name) if name.starts_with("FLIPS_") => flip_count(r.offset),
         (Access::ReadOnly, _) if r.offset >= programmed_offset(Site::Weights) => programmed(r.offset),
         (Access::ReadOnly, _) => format!("32'h{:08x}", r.reset),
@@ -183,6 +198,10 @@ fn text(hw: &Elaborated) -> String {
     let mut outputs: String = exported.iter().map(|n| format!("assign {n}_o = {n};\n")).collect();
     outputs.push_str(&injector_outputs(hw));
     outputs.push_str(&write_verify_outputs(hw));
+    if hw.config.injector.has(Kind::Directed) {
+        let directed = ["address", "cell", "arm", "disarm"];
+        outputs.extend(directed.map(|name| format!("assign direct_{name}_o_0 = direct_{name};\n")));
+    }
     format!(
         "{declared}reg [7:0] finished;\nreg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\
          assign known_o = known;\nassign data_o = value_2;\n\

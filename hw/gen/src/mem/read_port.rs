@@ -1,5 +1,6 @@
 //! The read port of a memory: what comes out of it passes through faults of cells and read noise, and what they change is
-//! recorded. The same for every site; a kind of fault that the configuration leaves out is not there.
+//! recorded. The same for every site; a kind of fault that the configuration leaves out is not there. A directed flip is one of
+//! the faults of cells.
 //!
 //! A word is asked for with `issue_i` and leaves the memory two cycles later; `injector_latency` cycles after that it is at
 //! `code_o`. Words are counted from `clear_i` on.
@@ -14,10 +15,11 @@ use super::flip_record::{COUNT_BITS, FlipRecord, counts};
 use crate::emit::{custom, delayed};
 use crate::inject::cell_bus::CELL_BUS_BITS;
 use crate::inject::cell_faults::CellFaults;
+use crate::inject::directed::{TARGET_BITS, armed};
 use crate::inject::lane::InjectorLane;
 use crate::inject::noise_bus::NoiseBus;
 use crate::inject::seeder::Seeder;
-use crate::protect::cells_at_risk;
+use crate::protect::{cells_at_risk, cells_in_use};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -49,6 +51,9 @@ pub struct ReadPort {
     pub layer_i: Wire<In>,
     pub group_i: Wire<In>,
     pub epochs_i: Wire<In>,
+    /// What is to be read wrong, see [`crate::inject::directed`]; `direct_o` is high while its word is asked for.
+    pub target_i: Vec<Wire<In>>,
+    pub direct_o: Vec<Wire<Out>>,
     pub flip_clear_i: Wire<In>,
     pub flip_valid_o: Wire<Out>,
     pub flip_index_o: Wire<Out>,
@@ -69,7 +74,7 @@ impl ReadPort {
     pub fn new(hw: &Elaborated, site: Site) -> Option<Self> {
         let (port, kinds, word) = (hw.port(site), hw.config.injector.at(site), hw.codeword(site));
         let (wide, bytes) = (port.cells * port.lanes, port.lane_bytes * port.lanes);
-        let noisy = kinds.has(Kind::Read);
+        let (noisy, directed) = (kinds.has(Kind::Read), kinds.has(Kind::Directed));
         let lanes = if noisy { port.lanes } else { 0 };
         let mut block = Self {
             clk_i: Wire::new(1),
@@ -92,6 +97,8 @@ impl ReadPort {
             layer_i: Wire::new(8),
             group_i: Wire::new(16),
             epochs_i: Wire::new(16 * EPOCH_CLASSES as u32),
+            target_i: directed.then(|| Wire::new(TARGET_BITS)).into_iter().collect(),
+            direct_o: directed.then(|| Wire::new(1)).into_iter().collect(),
             flip_clear_i: Wire::new(1),
             flip_valid_o: Wire::new(1),
             flip_index_o: Wire::new(32),
@@ -142,9 +149,15 @@ impl ReadPort {
         let port = hw.port(self._site);
         let (wide, at) = (port.cells * port.lanes, MEMORY_LATENCY + hw.cell_latency);
         let mut text = format!("wire [{}:0] held;\n", wide - 1) + &delayed("code_i", "held", wide, hw.cell_latency);
+        let directed = self.wire_directed(hw);
+        text += directed.as_deref().unwrap_or_default();
+        let direct = directed.map_or("", |_| " ^ direct");
         let Some(cells) = self.cells.first_mut() else {
             return text
-                + &format!("wire [{top}:0] seen = held;\nwire [{top}:0] faulty = {wide}'d0;\n", top = wide - 1);
+                + &format!(
+                    "wire [{top}:0] seen = held{direct};\nwire [{top}:0] faulty = {wide}'d0{direct};\n",
+                    top = wide - 1
+                );
         };
         cells.clk_i.connect();
         for (port, name, from) in [
@@ -163,11 +176,34 @@ impl ReadPort {
         let at_risk: Vec<String> = (0..port.lanes).rev().map(of_lane).collect();
         text + &format!(
             "wire [{top}:0] at_risk = {{{}}} & {{{wide}{{issue_{at} & at_risk_i}}}};\n\
-             wire [{top}:0] seen = (held | ((cells_0_stuck_1_o | cells_0_charged_o) & at_risk)) & ~(cells_0_stuck_0_o & at_risk);\n\
+             wire [{top}:0] seen = {open}(held | ((cells_0_stuck_1_o | cells_0_charged_o) & at_risk)) & ~(cells_0_stuck_0_o & at_risk){close}{direct};\n\
              wire [{top}:0] faulty = seen ^ held;\n",
             at_risk.join(", "),
             top = wide - 1,
+            open = if direct.is_empty() { "" } else { "(" },
+            close = if direct.is_empty() { "" } else { ")" },
         )
+    }
+
+    /// A directed flip, if there can be one: `direct` is what it changes of the word.
+    fn wire_directed(&self, hw: &Elaborated) -> Option<String> {
+        self.target_i.first()?;
+        let (port, word, at) = (hw.port(self._site), hw.codeword(self._site), MEMORY_LATENCY + hw.cell_latency);
+        let wide = port.cells * port.lanes;
+        let cells = (0..port.lanes).flat_map(|lane| (0..port.cells).map(move |cell| port.bit(lane, cell)));
+        let cells: Vec<String> = cells.map(|number| format!("number == 16'd{number}")).collect();
+        let in_use = |lane| cells_in_use(word, |b| format!("live_{at}[{}]", lane * port.lane_bytes + b));
+        let in_use: Vec<String> = (0..port.lanes).rev().map(in_use).collect();
+        let text = format!(
+            "assign direct_o_0 = issue_i & {} & (address_i == target_i_0[31:0]);\nwire [15:0] number = target_i_0[47:32];\n\
+             wire meant;\n{}wire [{}:0] direct = {{{}}} & {{{}}} & {{{wide}{{meant}}}};\n",
+            armed(self._site),
+            delayed("direct_o_0", "meant", 1, at),
+            wide - 1,
+            cells.into_iter().rev().collect::<Vec<_>>().join(", "),
+            in_use.join(", "),
+        );
+        Some(text)
     }
 
     /// Read noise: `read` is the word as it is read, `noisy` what the noise changes.

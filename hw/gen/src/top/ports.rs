@@ -112,6 +112,9 @@ impl Side<'_> {
         ] {
             text += &wire.drive(&format!("{name}_port_0_{port}"), &from);
         }
+        for target in &mut port.target_i {
+            text += &target.drive(&format!("{name}_port_0_target_i_0"), "directed_0_target_o");
+        }
         text
     }
 }

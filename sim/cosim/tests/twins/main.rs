@@ -5,6 +5,7 @@ mod cells;
 mod cifar;
 mod codes;
 mod common;
+mod directed;
 mod mutation;
 mod statistical;
 mod twin;
