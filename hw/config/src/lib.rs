@@ -9,6 +9,7 @@ pub mod fault;
 pub mod flip;
 pub mod manifest;
 pub mod presets;
+pub mod price;
 pub mod program;
 pub mod programmed;
 pub mod protect;

@@ -77,14 +77,14 @@ fn wanted(build: &Path) -> Vec<Wanted> {
             name: "yosys",
             programs: wheel("yosys"),
             version_flag: "-V",
-            needed_for: "synthesis and formal proofs in the tests",
+            needed_for: "synthesis: `price --measure`; formal proofs in the tests",
             how_to_get: GET_ECP5,
         },
         Wanted {
             name: "nextpnr-ecp5",
             programs: wheel("nextpnr-ecp5"),
             version_flag: "--version",
-            needed_for: "place and route on an ECP5; no command of this version uses it",
+            needed_for: "place and route on an ECP5: `price --measure --route`",
             how_to_get: GET_ECP5,
         },
         Wanted {

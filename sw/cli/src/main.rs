@@ -12,6 +12,7 @@ mod flip_log;
 mod generate;
 mod hardware;
 mod presets;
+mod price;
 mod quantize;
 mod replay;
 mod report;
@@ -61,6 +62,8 @@ enum Command {
     Export(export::Args),
     /// Make one page of the results of sweeps: curves, midpoints, sensitivity maps, prices.
     Report(report::Args),
+    /// Tell what each code of the weight memory costs on the same array: stored cells, latency, logic, clock, reads, energy.
+    Price(price::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(&args, &console),
         Command::Export(args) => export::run(&args, &console),
         Command::Report(args) => report::run(&args, &console),
+        Command::Price(args) => price::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {

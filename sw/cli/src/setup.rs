@@ -131,7 +131,7 @@ impl SetupArgs {
     /// No output may destroy an input or the other output.
     fn check_outputs(&self, data: &Dataset) -> Result<(), Failure> {
         let images = data.all_files();
-        let inputs = [Some(&self.model), self.rtl.as_ref(), self.hardware.config.as_ref(), self.fault.file()];
+        let inputs = [Some(&self.model), self.rtl.as_ref(), self.hardware.array.config.as_ref(), self.fault.file()];
         let inputs: Vec<_> = inputs.into_iter().flatten().chain(&images).collect();
         for (option, output) in [("--flip-log", &self.flip_log), ("--wave", &self.wave)] {
             let Some(output) = output else { continue };

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Status;
 use crate::console::{Console, Failure};
-use crate::hardware::HardwareArgs;
+use crate::hardware::{ArrayArgs, HardwareArgs};
 use crate::replay::VerifyCommand;
 use crate::setup::{builder, jobs, warn_of_foreign_images};
 use crate::signals;
@@ -159,7 +159,8 @@ fn differs(
 ) -> Result<Status, Failure> {
     let setup = &plan.setups[point.setup];
     let Configuration { file, name, protect, .. } = setup.configuration.clone();
-    let command = VerifyCommand::new(HardwareArgs { config: file, preset: name, protect }.flags())
+    let hardware = HardwareArgs { array: ArrayArgs { config: file, preset: name }, protect };
+    let command = VerifyCommand::new(hardware.flags())
         .path("--model", Some(&setup.path))
         .path("--data", spec.data.as_deref())
         .path("--rtl", spec.rtl.as_deref())

@@ -1,13 +1,12 @@
 //! What each setup costs: cycles, reads, stored overhead, cells of the ECP5, read energy.
 
-use hafnia_config::accel::ProtectionConfig;
-use hafnia_config::area::{Area, Recorded};
+use hafnia_config::Elaborated;
 use hafnia_config::device::Device;
-use hafnia_config::protect::{Code, Codeword, OnDetected};
+use hafnia_config::price::{Cells, Record, overhead, variants};
 use hafnia_sweep::Row;
 use serde::Serialize;
 
-use crate::setup::grouped;
+use crate::setup::{Setup, grouped};
 
 /// The price of a network on a configuration.
 #[derive(Clone, Debug, Serialize)]
@@ -32,8 +31,8 @@ pub struct Price {
     pub cells_read: f64,
     /// Check cells / data cells; none of a code that is none of today.
     pub overhead: Option<f64>,
-    /// Cells of the ECP5; none if the configuration was not recorded.
-    pub area: Option<Area>,
+    /// Cells of the ECP5, without injectors; none if the array was not recorded.
+    pub area: Option<Cells>,
     /// Read energy of an image under each device that publishes one.
     pub energy: Vec<Energy>,
 }
@@ -51,10 +50,10 @@ pub struct Energy {
 
 /// Prices every network on every configuration, in the order of the rows.
 pub fn prices(rows: &[Row], devices: &[Device]) -> Vec<Price> {
-    let recorded = Recorded::read();
+    let record = Record::built_in();
     let key = |row: &&Row| (row.model_sha256.clone(), row.config_hash.clone(), row.protection.clone(), row.batch);
     let groups = grouped(rows, key);
-    groups.iter().map(|(_, rows)| price(cheapest(rows), &recorded, devices)).collect()
+    groups.iter().map(|(_, rows)| price(cheapest(rows), &record, devices)).collect()
 }
 
 /// The row of the lowest rate: with noise, cycles include the seeding of the injector, which no product would have. Of
@@ -67,7 +66,7 @@ fn cheapest<'a>(rows: &[&'a Row]) -> &'a Row {
     best.expect("a group has a row")
 }
 
-fn price(row: &Row, recorded: &Recorded, devices: &[Device]) -> Price {
+fn price(row: &Row, record: &Record, devices: &[Device]) -> Price {
     let each = |total: u64| total as f64 / row.images as f64;
     let overhead = row.protection.parse().ok().map(overhead);
     let cells_read = each(row.cells_weights) * (1.0 + overhead.unwrap_or(0.0));
@@ -86,21 +85,23 @@ fn price(row: &Row, recorded: &Recorded, devices: &[Device]) -> Price {
         words_read: each(row.words_read),
         cells_read,
         overhead,
-        area: recorded.find(&row.config_hash).cloned(),
+        area: area(row, record),
         energy: energy.collect(),
     }
 }
 
-/// Check cells / data cells of a code, which is the same however many weights a codeword has.
-fn overhead(code: Code) -> f64 {
-    let weights = ProtectionConfig::of(code, 8).weights_per_codeword;
-    let word = Codeword::new(code, weights, 8, OnDetected::Pass).expect("so many weights fit");
-    f64::from(word.cells()) / f64::from(word.data_bits) - 1.0
+/// Returns what was recorded of the array of a row with its code, if that is a preset of today.
+fn area(row: &Row, record: &Record) -> Option<Cells> {
+    let hw = Setup::of(row).hardware()?;
+    let own = |hw: &Elaborated| (hw.config.protection.code, hw.config.protection.write_verify);
+    let hash = variants(&hw.config).iter().find(|variant| own(variant) == own(&hw))?.config.hash();
+    record.find(&hash).map(|measured| measured.cells)
 }
 
 #[cfg(test)]
 mod tests {
     use hafnia_config::presets;
+    use hafnia_config::protect::Code;
 
     use super::*;
 
@@ -128,7 +129,7 @@ mod tests {
         let price = &prices[0];
         assert_eq!((prices.len(), price.cycles, price.words_read, price.cells_read), (1, 100.0, 10.0, 8000.0));
         assert_eq!(price.overhead, Some(0.0));
-        assert_eq!(price.area.as_ref().map(|area| &*area.name), Some("8x8"));
+        assert!(price.area.is_some_and(|area| area.dp16kd == 190), "{:?}", price.area);
         // 1 pJ a bit is published by one device: 8,000 cells are 8 nJ.
         assert_eq!(price.energy.iter().map(|e| (&*e.device, e.nj)).collect::<Vec<_>>(), [("intel22-isscc19", 8.0)]);
     }
@@ -150,5 +151,17 @@ mod tests {
             [(0.0, 8000.0), (0.125, 9000.0), (0.625, 13_000.0), (0.125, 9000.0), (2.0, 24_000.0), (0.5, 12_000.0)];
         assert_eq!(overhead[..6], known.map(|(share, cells)| (Some(share), cells)));
         assert_eq!(overhead[6], (None, 8000.0));
+    }
+
+    #[test]
+    fn a_code_has_the_area_of_its_own_array() {
+        let code = Code::Secded { data_bits: 64 };
+        let plain = presets::find("8x8").expect("a preset");
+        let hash = plain.clone().protected(code).hash();
+        let coded = Row { protection: code.to_string(), ..row("8x8-secded-72-64", hash, 0.0) };
+        let plain = Row { protection: Code::None.to_string(), ..row("8x8", plain.hash(), 0.0) };
+        let lut4 = |price: &Price| price.area.expect("8x8 is recorded").lut4;
+        let prices = prices(&[plain, coded], &[]);
+        assert!(lut4(&prices[1]) > lut4(&prices[0]));
     }
 }

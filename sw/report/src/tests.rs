@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use hafnia_config::area::Recorded;
 use hafnia_config::presets;
+use hafnia_config::price::{Record, variants};
 use hafnia_config::protect::Code;
 use hafnia_sweep::Row;
 
@@ -52,7 +52,8 @@ fn report(rows: &[Row]) -> Report {
 #[test]
 fn every_section_shows_what_its_rows_give() {
     let page = report(&rows()).html();
-    let lut4 = count(Recorded::read().find(&presets::find("8x8").expect("a preset").hash()).expect("recorded").lut4);
+    let none = variants(&presets::find("8x8").expect("a preset"))[0].config.hash();
+    let lut4 = count(Record::built_in().find(&none).expect("8x8 is recorded").cells.lut4);
     for phrase in [
         "id=\"plot-accuracy\"",
         "id=\"plot-price-lut4\"",

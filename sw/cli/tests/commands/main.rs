@@ -6,6 +6,7 @@ mod engines;
 mod export;
 mod imports;
 mod presets;
+mod price;
 mod report;
 mod shard;
 mod slurm;

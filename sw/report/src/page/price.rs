@@ -1,7 +1,7 @@
 //! What each setup costs, and which one to take.
 
-use hafnia_config::area::Recorded;
 use hafnia_config::device::Device;
+use hafnia_config::price::Record;
 use maud::{Markup, html};
 
 use super::{section, table};
@@ -33,11 +33,11 @@ impl Report {
             vec!["network", "preset", "protection", "batch", "cycles", "words read", "cells read", "overhead"];
         head.extend(energies.iter().map(String::as_str));
         head.extend(["LUT4", "FF", "DP16KD", "MULT18X18D"]);
-        let recorded = Recorded::read();
+        let record = Record::built_in();
         let caption = html! {
             "An image. Overhead: check cells / data cells. LUT4, FF, block RAM (DP16KD) and multipliers (MULT18X18D) of the "
-            "whole accelerator on an ECP5: " (recorded.tool) "; recorded from " code { (recorded.command) }
-            "; a dash where the configuration is not recorded."
+            "whole accelerator on an ECP5, without injectors, which no product would have: " (record.synthesis.tool)
+            ", not routed, as " code { "hafnia price" } " shows it; a dash for an array that is not recorded."
             @for energy in &self.prices[0].energy { " Energy of " (energy.device) ": " (doi(&energy.source)) "." }
         };
         table("price", caption, &head, html! { tbody { @for price in &self.prices { (row(price)) } } })
@@ -66,7 +66,7 @@ impl Report {
 
 fn row(price: &Price) -> Markup {
     let dash = || "–".to_owned();
-    let area = price.area.as_ref().map(|a| [a.lut4, a.ff, a.dp16kd, a.mult18x18d].map(crate::format::count));
+    let area = price.area.map(|a| [a.lut4, a.ff, a.dp16kd, a.mult18x18d].map(crate::format::count));
     html! {
         tr {
             th scope="row" { (price.model) }

@@ -1,0 +1,12 @@
+//! Synthesis by yosys and place and route by nextpnr for the ECP5, in a folder that holds generated Verilog.
+//!
+//! Invariant: knows a top module and its file, and no registers, layers or configurations. It finds no programs: the caller
+//! says where they are.
+
+mod route;
+mod run;
+mod synthesis;
+
+pub use route::{PACKAGE, SEED, SPEED_GRADE, route, route_arguments};
+pub use run::Error;
+pub use synthesis::{Counts, Synthesis, script, synthesise};
