@@ -81,6 +81,16 @@ pub enum DeviceError {
         /// Names of the devices that did.
         known: String,
     },
+    /// The device published no energy of a read.
+    #[error("`{name}` published no read energy ({publication}); these did: {known}")]
+    NoReadEnergy {
+        /// Name of the device.
+        name: String,
+        /// Its DOI, or what else states its figures.
+        publication: String,
+        /// Names of the devices that did.
+        known: String,
+    },
 }
 
 /// Returns the device of this name.
@@ -104,6 +114,19 @@ pub fn rate(name: &str) -> Result<f64, DeviceError> {
         name: device.name,
         publication: device.source,
         known: names(|device| device.raw_ber.is_some()),
+    })
+}
+
+/// Returns the energy of one bit that is read, in pJ, that the device of this name published.
+///
+/// # Errors
+/// [`DeviceError::Unknown`], or [`DeviceError::NoReadEnergy`] with the names of the devices that published one.
+pub fn read_energy(name: &str) -> Result<f64, DeviceError> {
+    let device = find(name)?;
+    device.read_pj_per_bit.ok_or_else(|| DeviceError::NoReadEnergy {
+        name: device.name,
+        publication: device.source,
+        known: names(|device| device.read_pj_per_bit.is_some()),
     })
 }
 
@@ -146,6 +169,9 @@ mod tests {
              tsmc40-isscc18, intel22-vlsi19, mlc4-iedm19"
         );
         assert_eq!(rate("nowhere"), Err(find("nowhere").unwrap_err()));
+        assert_eq!(read_energy("intel22-isscc19"), Ok(1.0));
+        let message = read_energy("mlc4-iedm19").unwrap_err().to_string();
+        assert!(message.ends_with("(10.1109/IEDM19573.2019.8993514); these did: intel22-isscc19"), "{message}");
     }
 
     /// Codewords of one weight have the fewest cells and so the coarsest thresholds.
