@@ -86,7 +86,8 @@ pub fn curves(rows: &[Row]) -> Vec<Curve> {
     curves
 }
 
-fn curve(setup: Setup, rows: &[&Row]) -> Curve {
+/// Draws the curve of a setup through its rows, without midpoints.
+pub fn curve(setup: Setup, rows: &[&Row]) -> Curve {
     let rates = grouped(rows.iter().copied(), |row| row.ber_requested);
     let mut points: Vec<_> = rates.into_iter().map(|(ber, rows)| point(ber, &rows)).collect();
     points.sort_by(|a, b| a.ber.total_cmp(&b.ber));

@@ -5,6 +5,7 @@
 //! bytes. Plots are written as SVG here and not by a plotting library, since those set colours once and for all, where the
 //! page needs them as CSS variables, for light, dark and print.
 
+mod cost;
 mod curve;
 mod error;
 mod format;
@@ -23,9 +24,11 @@ mod write;
 use std::path::PathBuf;
 
 use hafnia_config::device::{self, Device};
+use hafnia_config::price::Record;
 use hafnia_sweep::{Engine, Row};
 use serde::Serialize;
 
+pub use cost::Cost;
 pub use curve::{Curve, Decoded, Point};
 pub use error::ReportError;
 pub use midpoint::{Crossing, Fitted, Midpoint, Midpoints};
@@ -34,7 +37,7 @@ pub use price::{Energy, Price};
 pub use sensitivity::{Axis, Map};
 pub use setup::Setup;
 pub use source::Source;
-pub use trade::{Cost, Offer, Series, Trade};
+pub use trade::{Offer, Series, Trade};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -100,7 +103,7 @@ impl Report {
     fn of(request: Request, sources: Vec<Source>, rows: &[Row]) -> Result<Self, ReportError> {
         let devices = device::all();
         let curves = curve::curves(rows);
-        let prices = price::prices(rows, &devices);
+        let prices = price::prices(rows, &devices, &Record::built_in());
         let trades = trade::trades(&curves, &prices, &request.ber)?;
         let simulated = rows.iter().filter(|row| row.engine == Engine::Sim.name());
         let audit = Audit {

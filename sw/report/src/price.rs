@@ -1,8 +1,9 @@
 //! What each setup costs: cycles, reads, stored overhead, cells of the ECP5, read energy.
 
-use hafnia_config::Elaborated;
+use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::device::Device;
 use hafnia_config::price::{Cells, Record, overhead, variants};
+use hafnia_config::{AccelConfig, Elaborated};
 use hafnia_sweep::Row;
 use serde::Serialize;
 
@@ -48,12 +49,19 @@ pub struct Energy {
     pub nj: f64,
 }
 
-/// Prices every network on every configuration, in the order of the rows.
-pub fn prices(rows: &[Row], devices: &[Device]) -> Vec<Price> {
-    let record = Record::built_in();
+impl Price {
+    /// Whether it is that of a setup.
+    pub fn is_of(&self, setup: &Setup) -> bool {
+        (&self.model_sha256, &self.config_hash, &self.protection, self.batch)
+            == (&setup.model_sha256, &setup.config_hash, &setup.protection, setup.batch)
+    }
+}
+
+/// Prices every network on every configuration, in the order of the rows; the cells of the ECP5 are those of `record`.
+pub fn prices(rows: &[Row], devices: &[Device], record: &Record) -> Vec<Price> {
     let key = |row: &&Row| (row.model_sha256.clone(), row.config_hash.clone(), row.protection.clone(), row.batch);
     let groups = grouped(rows, key);
-    groups.iter().map(|(_, rows)| price(cheapest(rows), &record, devices)).collect()
+    groups.iter().map(|(_, rows)| price(cheapest(rows), record, devices)).collect()
 }
 
 /// The row of the lowest rate: with noise, cycles include the seeding of the injector, which no product would have. Of
@@ -68,6 +76,7 @@ fn cheapest<'a>(rows: &[&'a Row]) -> &'a Row {
 
 fn price(row: &Row, record: &Record, devices: &[Device]) -> Price {
     let each = |total: u64| total as f64 / row.images as f64;
+    let hw = Setup::of(row).hardware();
     let overhead = row.protection.parse().ok().map(overhead);
     let cells_read = each(row.cells_weights) * (1.0 + overhead.unwrap_or(0.0));
     let energy = devices.iter().filter_map(|device| {
@@ -85,16 +94,19 @@ fn price(row: &Row, record: &Record, devices: &[Device]) -> Price {
         words_read: each(row.words_read),
         cells_read,
         overhead,
-        area: area(row, record),
+        area: hw.and_then(|hw| area(&hw, hw.config.protection.write_verify, record)),
         energy: energy.collect(),
     }
 }
 
-/// Returns what was recorded of the array of a row with its code, if that is a preset of today.
-fn area(row: &Row, record: &Record) -> Option<Cells> {
-    let hw = Setup::of(row).hardware()?;
-    let own = |hw: &Elaborated| (hw.config.protection.code, hw.config.protection.write_verify);
-    let hash = variants(&hw.config).iter().find(|variant| own(variant) == own(&hw))?.config.hash();
+/// Returns what was recorded of an array with its code, and with the engines of write-verify or without them.
+pub fn area(hw: &Elaborated, write_verify: bool, record: &Record) -> Option<Cells> {
+    let protection = ProtectionConfig { write_verify, ..hw.config.protection };
+    let is_own = |variant: &&Elaborated| {
+        let ProtectionConfig { code, write_verify, .. } = variant.config.protection;
+        (code, write_verify) == (protection.code, protection.write_verify)
+    };
+    let hash = variants(&AccelConfig { protection, ..hw.config.clone() }).iter().find(is_own)?.config.hash();
     record.find(&hash).map(|measured| measured.cells)
 }
 
@@ -122,10 +134,14 @@ mod tests {
         }
     }
 
+    fn built_in(rows: &[Row], devices: &[Device]) -> Vec<Price> {
+        prices(rows, devices, &Record::built_in())
+    }
+
     #[test]
     fn prices_are_of_an_image_and_of_the_lowest_rate() {
         let hash = presets::find("8x8").expect("a preset").hash();
-        let prices = prices(&[row("8x8", hash.clone(), 1e-3), row("8x8", hash, 0.0)], &hafnia_config::device::all());
+        let prices = built_in(&[row("8x8", hash.clone(), 1e-3), row("8x8", hash, 0.0)], &hafnia_config::device::all());
         let price = &prices[0];
         assert_eq!((prices.len(), price.cycles, price.words_read, price.cells_read), (1, 100.0, 10.0, 8000.0));
         assert_eq!(price.overhead, Some(0.0));
@@ -136,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_configuration_that_is_no_preset_of_today_has_no_area() {
-        let price = &prices(&[row("8x8", "0".repeat(64), 0.0)], &[])[0];
+        let price = &built_in(&[row("8x8", "0".repeat(64), 0.0)], &[])[0];
         assert!(price.area.is_none() && price.energy.is_empty());
     }
 
@@ -144,7 +160,7 @@ mod tests {
     fn check_cells_are_read_too() {
         let overhead = ["none", "parity", "secded-13-8", "secded-72-64", "tmr", "msb-tmr-2", "later"].map(|code| {
             let row = Row { protection: code.to_owned(), ..row("8x8", String::new(), 0.0) };
-            let price = &prices(&[row], &[])[0];
+            let price = &built_in(&[row], &[])[0];
             (price.overhead, price.cells_read)
         });
         let known =
@@ -161,7 +177,7 @@ mod tests {
         let coded = Row { protection: code.to_string(), ..row("8x8-secded-72-64", hash, 0.0) };
         let plain = Row { protection: Code::None.to_string(), ..row("8x8", plain.hash(), 0.0) };
         let lut4 = |price: &Price| price.area.expect("8x8 is recorded").lut4;
-        let prices = prices(&[plain, coded], &[]);
+        let prices = built_in(&[plain, coded], &[]);
         assert!(lut4(&prices[1]) > lut4(&prices[0]));
     }
 }

@@ -1,5 +1,6 @@
 //! What a curve is of: rows that differ by rate and seed alone.
 
+use hafnia_config::fault::{CellFaults, Verify};
 use hafnia_config::protect::{Code, bare_name};
 use hafnia_config::{Elaborated, presets};
 use hafnia_sweep::Row;
@@ -91,6 +92,15 @@ impl Setup {
         Self { sites, direction, bit_mask: 0, layer_mask: 0, ..self.clone() }
     }
 
+    /// Returns the faults of cells whatever write-verify does about them, and what it does. Of keys that are none of today all
+    /// are faults.
+    pub fn faults(&self) -> (String, Option<Verify>) {
+        match self.cells.parse::<CellFaults>() {
+            Ok(faults) => (CellFaults { verify: None, ..faults }.to_string(), faults.verify),
+            Err(_) => (self.cells.clone(), None),
+        }
+    }
+
     /// Returns the hardware, if it is a preset of today, with a code or without.
     pub fn hardware(&self) -> Option<Elaborated> {
         let code: Code = self.protection.parse().ok()?;
@@ -100,6 +110,7 @@ impl Setup {
 
     /// What may tell setups apart, in words. Among several codes the name of the preset comes without that of its own.
     fn words(&self, several_codes: bool) -> [String; WORDS] {
+        let (faults, verify) = self.faults();
         let bare = if several_codes { bare_name(&self.preset, &self.protection) } else { &self.preset };
         [
             self.model.clone(),
@@ -111,15 +122,30 @@ impl Setup {
             self.sites.replace('+', " and "),
             format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
             self.direction.replace("->", " to "),
-            if self.cells.is_empty() { "no faults of cells".to_owned() } else { self.cells.replace(',', ", ") },
+            faults_in_words(&faults),
+            verify_in_words(verify),
             format!("{} {} to {}", self.data, self.first, u64::from(self.first) + self.images - 1),
             format!("batch {}", self.batch),
         ]
     }
 }
 
+/// Faults of cells, as in [`Setup::cells`], in words.
+pub fn faults_in_words(faults: &str) -> String {
+    if faults.is_empty() { "no faults of cells".to_owned() } else { faults.replace(',', ", ") }
+}
+
+fn verify_in_words(verify: Option<Verify>) -> String {
+    match verify {
+        None => "no write-verify".to_owned(),
+        Some(Verify { max_pulses, noisy }) => {
+            format!("{}write-verify up to {max_pulses} pulses", if noisy { "noisy " } else { "" })
+        }
+    }
+}
+
 /// Words that may tell setups apart.
-const WORDS: usize = 12;
+const WORDS: usize = 13;
 
 /// Names each setup as short as it can be told from the others: network and preset, and what else differs.
 pub fn labels(setups: &[&Setup]) -> Vec<String> {
@@ -186,6 +212,17 @@ mod tests {
         assert_eq!(short_labels(&[&plain, &tmr]), ["protection none", "protection tmr"]);
         let alike = labels(&[&plain, &tmr, &setup("8x8", "tmr")]);
         assert_eq!(alike[1..], ["vgg · 8x8 · protection tmr · 8x8-tmr", "vgg · 8x8 · protection tmr · 8x8"]);
+    }
+
+    #[test]
+    fn labels_tell_faults_of_cells_and_write_verify_apart() {
+        let setup = |cells: &str| Setup::of(&Row { cells: cells.into(), images: 4, ..Row::default() });
+        let (once, verified) =
+            (setup("p10_per_write=0.01"), setup("p10_per_write=0.01,max_pulses=4,noisy_verify=true"));
+        assert_eq!(short_labels(&[&once, &verified]), ["no write-verify", "noisy write-verify up to 4 pulses"]);
+        assert_eq!(short_labels(&[&setup(""), &once]), ["no faults of cells", "p10_per_write=0.01"]);
+        assert_eq!(verified.faults(), ("p10_per_write=0.01".to_owned(), Some(Verify { max_pulses: 4, noisy: true })));
+        assert_eq!(setup("later=1").faults(), ("later=1".to_owned(), None));
     }
 
     #[test]

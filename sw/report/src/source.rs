@@ -1,6 +1,7 @@
 //! The folders that a report is made of, and what they say of themselves.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use hafnia_sweep::{Results, Row};
@@ -16,6 +17,9 @@ pub struct Source {
     pub folder: PathBuf,
     /// Finished rows.
     pub rows: usize,
+    /// Those of the rows of all folders that it is the first to hold.
+    #[serde(skip)]
+    pub first_held: Range<usize>,
     /// Points of the plan, where the plan tells.
     pub points: Option<u64>,
     /// Points without a row that early stopping does not explain.
@@ -47,6 +51,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Row>), ReportError>
         sources.push(Source {
             folder: folder.clone(),
             rows: results.rows.len(),
+            first_held: rows.len()..rows.len(),
             points: results.points(),
             missing: results.missing(),
             difference: results.difference.clone(),
@@ -62,6 +67,7 @@ pub fn read(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Row>), ReportError>
                 None => rows.push(row),
             }
         }
+        sources.last_mut().expect("one was added").first_held.end = rows.len();
     }
     Ok((sources, rows))
 }
@@ -123,7 +129,8 @@ mod tests {
 
     fn source(folder: &str, points: Option<u64>, missing: Option<u64>, version: &str) -> Source {
         let (folder, version) = (folder.into(), version.to_owned());
-        Source { folder, rows: 1, points, missing, difference: None, version, plan: Value::Null, sweep: String::new() }
+        let (difference, plan, sweep) = (None, Value::Null, String::new());
+        Source { folder, rows: 1, first_held: 0..1, points, missing, difference, version, plan, sweep }
     }
 
     #[test]

@@ -41,7 +41,8 @@ fn source() -> Source {
     let plan = serde_json::json!({ "ber": [0.0, 1e-3, 1e-2], "version": "1" });
     let (folder, version) = ("</script>".into(), "1".to_owned());
     let sweep = "# <b>".to_owned();
-    Source { folder, rows: 10, points: Some(10), missing: Some(0), difference: None, version, plan, sweep }
+    let (points, missing, difference) = (Some(10), Some(0), None);
+    Source { folder, rows: 10, first_held: 0..10, points, missing, difference, version, plan, sweep }
 }
 
 fn report(rows: &[Row]) -> Report {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::ReportError;
+use crate::cost::Cost;
 use crate::curve::{CHANCE, Curve};
 use crate::format::rate;
 use crate::price::Price;
@@ -10,18 +11,6 @@ use crate::setup::short_labels;
 
 /// Shares of the way from clean to chance whose nearest rates are compared unless others are asked for.
 const SHARES: [f64; 3] = [0.1, 0.3, 0.5];
-
-/// What is paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cost {
-    /// Clock cycles an image.
-    Cycles,
-    /// Lookup tables.
-    Lut4,
-    /// Read energy of an image under this device, nJ.
-    Energy(String),
-}
 
 /// One cost against accuracy.
 #[derive(Debug, Serialize)]
@@ -92,12 +81,7 @@ fn check(asked: &[f64], curves: &[Curve], offers: &[(usize, &Price)]) -> Result<
 
 /// The first curve of a priced setup with all its cells at risk.
 fn first_curve(curves: &[Curve], price: &Price) -> Option<usize> {
-    let of_price = |curve: &Curve| {
-        let setup = &curve.setup;
-        (&setup.model_sha256, &setup.config_hash, &setup.protection, setup.batch)
-            == (&price.model_sha256, &price.config_hash, &price.protection, price.batch)
-    };
-    curves.iter().position(|curve| of_price(curve) && !curve.setup.is_part())
+    curves.iter().position(|curve| price.is_of(&curve.setup) && !curve.setup.is_part())
 }
 
 /// The rates that all setups have and at which, on average, [`SHARES`] of the accuracy above chance are lost, nearly.
@@ -130,16 +114,6 @@ fn trade(cost: Cost, curves: &[Curve], offers: &[(usize, &Price)], labels: &[Str
     // Two points make a trade; below that there is nothing to choose.
     let series = series.filter(|series| series.points.len() > 1).collect();
     Trade { cost, series }
-}
-
-impl Cost {
-    fn of(&self, price: &Price) -> Option<f64> {
-        match self {
-            Self::Cycles => Some(price.cycles),
-            Self::Lut4 => price.area.as_ref().map(|area| area.lut4 as f64),
-            Self::Energy(device) => price.energy.iter().find(|e| e.device == *device).map(|e| e.nj),
-        }
-    }
 }
 
 /// Sorts by cost and marks what no other beats.

@@ -3,10 +3,11 @@
 use maud::{Markup, html};
 
 use super::{Frame, Plot, at, legend, mark, most, path, series, text_width, ticks};
+use crate::cost::Cost;
 use crate::curve::CHANCE;
 use crate::format::{percent, quantity, rate};
 use crate::setup::grouped;
-use crate::trade::{Cost, Offer, Series, Trade};
+use crate::trade::{Offer, Series, Trade};
 
 const WIDTH: f64 = 370.0;
 /// Height of the part inside the axes.
@@ -33,22 +34,9 @@ pub fn trade(trade: &Trade) -> Plot {
         }
         @for (label, x, y) in scale.labels(&trade.series) { text.small.middle x=(at(x)) y=(at(y)) { (label) } }
     };
-    let name = match &trade.cost {
-        Cost::Cycles => "price-cycles".to_owned(),
-        Cost::Lut4 => "price-lut4".to_owned(),
-        Cost::Energy(device) => format!("price-energy-{device}"),
-    };
-    let label = format!("Top-1 against {}. The tables have the figures.", told(&trade.cost));
+    let name = format!("price-{}", trade.cost.name());
+    let label = format!("Top-1 against {}. The tables have the figures.", trade.cost.told());
     Plot { name, label, width: WIDTH, height: frame.bottom + 44.0, body }
-}
-
-/// What is paid, in words.
-fn told(cost: &Cost) -> String {
-    match cost {
-        Cost::Cycles => "clock cycles an image".to_owned(),
-        Cost::Lut4 => "LUT4 of the accelerator".to_owned(),
-        Cost::Energy(device) => format!("nJ of reads an image, {device}"),
-    }
 }
 
 struct Scale {
@@ -77,7 +65,7 @@ impl Scale {
                 line.axis x1=(x) x2=(x) y1=(bottom) y2=(bottom + 5.0) {}
                 text.quiet.middle x=(x) y=(bottom + 19.0) { (if tick == 0.0 { "0".to_owned() } else { quantity(tick) }) }
             }
-            text.quiet.small.end x=(right) y=(bottom + 36.0) { (told(cost)) }
+            text.quiet.small.end x=(right) y=(bottom + 36.0) { (cost.told()) }
         }
     }
 
