@@ -41,6 +41,27 @@ pub enum ReportError {
         /// The rates that there are.
         known: String,
     },
+    /// No row is of a setup that could be chosen.
+    #[error(
+        "no row is of a whole network under noise: all are of rate 0, or of one bit or one layer at risk; sweep rates above 0 \
+         with all bits and layers at risk"
+    )]
+    NoQuestion,
+    /// No row is of what was chosen.
+    #[error("no row is of what `--model`, `--sites` and `--cells` choose; the rows are of: {known}")]
+    NotAsked {
+        /// What the rows are of.
+        known: String,
+    },
+    /// There is no top-1 to compare with.
+    #[error(
+        "no row of {network} is of rate 0 without faults of cells, so what is lost is not known; sweep it with `ber = [0]` on the \
+         same images to another folder, and name both"
+    )]
+    NoClean {
+        /// The network and its images.
+        network: String,
+    },
     /// The page would be written over a file that it is made of.
     #[error("{0} belongs to a sweep that the report is made of; give the report a file of its own")]
     Input(PathBuf),

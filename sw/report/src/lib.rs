@@ -1,10 +1,11 @@
 //! From the folders of sweeps to one self-contained page: curves, midpoints, sensitivity maps, prices, audit and
-//! provenance.
+//! provenance; or to advice, the cheapest setups that meet a target.
 //!
 //! Invariant: computes nothing that a sweep could; every figure is a function of the rows, and the same rows give the same
 //! bytes. Plots are written as SVG here and not by a plotting library, since those set colours once and for all, where the
 //! page needs them as CSS variables, for light, dark and print.
 
+mod advise;
 mod cost;
 mod curve;
 mod error;
@@ -28,6 +29,7 @@ use hafnia_config::price::Record;
 use hafnia_sweep::{Engine, Row};
 use serde::Serialize;
 
+pub use advise::{Advice, Answer, Candidate, Evidence, Limit, Only, Programming, Question, Reason, Wanted};
 pub use cost::Cost;
 pub use curve::{Curve, Decoded, Point};
 pub use error::ReportError;
