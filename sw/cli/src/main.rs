@@ -1,7 +1,9 @@
-//! The `hafnia` command. Results on stdout, progress on stderr; exit 0 done, 1 the compared results differ, 2 could not run.
+//! The `hafnia` command. Results on stdout, progress on stderr; exit 0 done, 1 the compared results differ or nothing
+//! meets what was asked for, 2 could not run.
 //!
 //! Invariant: one file per subcommand, no logic of its own.
 
+mod advise;
 mod bench;
 mod console;
 mod data;
@@ -21,6 +23,7 @@ mod run;
 mod setup;
 mod signals;
 mod sweep;
+mod table;
 mod verify;
 mod watch;
 
@@ -64,6 +67,8 @@ enum Command {
     Report(report::Args),
     /// Tell what each code of the weight memory costs on the same array: stored cells, latency, logic, clock, reads, energy.
     Price(price::Args),
+    /// List the cheapest protections that keep the loss below a target at a device's bit-error rate, with the rows that say so.
+    Advise(advise::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -75,6 +80,8 @@ pub enum Status {
     Done,
     /// The compared results differ.
     Differs,
+    /// Nothing meets what was asked for.
+    Unmet,
 }
 
 fn main() -> ExitCode {
@@ -93,11 +100,12 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(&args, &console),
         Command::Report(args) => report::run(&args, &console),
         Command::Price(args) => price::run(&args, &console),
+        Command::Advise(args) => advise::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {
         Ok(Status::Done) => ExitCode::SUCCESS,
-        Ok(Status::Differs) => ExitCode::from(1),
+        Ok(Status::Differs | Status::Unmet) => ExitCode::from(1),
         Err(failure) => {
             console.failure(&failure);
             ExitCode::from(2)

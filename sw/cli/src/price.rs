@@ -45,7 +45,8 @@ pub struct Args {
     record: Option<PathBuf>,
 }
 
-fn device_named(name: &str) -> Result<Device, String> {
+/// Returns the device of a flag.
+pub fn device_named(name: &str) -> Result<Device, String> {
     device::find(name).map_err(|error| error.to_string())
 }
 
@@ -197,7 +198,7 @@ impl Args {
 }
 
 /// Reads a record of the user's.
-fn read_record(path: &Path) -> Result<Record, Failure> {
+pub fn read_record(path: &Path) -> Result<Record, Failure> {
     let help = "pass a file that `hafnia price --measure --record FILE` wrote";
     let named = |what: String| Failure::new(format!("--record {}: {what}", path.display()), help);
     let text = hafnia_files::read_text(path, Record::LARGEST_FILE).map_err(|e| named(e.to_string()))?;

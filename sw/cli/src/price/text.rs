@@ -4,8 +4,7 @@ use hafnia_config::device::NOT_PUBLISHED;
 use hafnia_config::price::DEVICE;
 
 use super::{CodePrice, Price};
-
-const NOTHING: &str = "-";
+use crate::table::{NOTHING, table};
 
 pub fn text(price: &Price<'_>) -> String {
     let mut text = format!(
@@ -83,16 +82,4 @@ fn reads(price: &Price<'_>) -> Vec<Vec<String>> {
         rows.push(row);
     }
     rows
-}
-
-/// Aligns the columns, the first to the left and the others to the right.
-fn table(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let first = format!("{:<1$}", row[0], widths[0]);
-        let cells = row.iter().zip(&widths).skip(1).map(|(cell, &width)| format!("  {cell:>width$}"));
-        cells.fold(first, |line, cell| line + &cell) + "\n"
-    };
-    rows.iter().map(line).collect()
 }

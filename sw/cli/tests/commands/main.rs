@@ -1,5 +1,6 @@
 //! The commands as a user calls them.
 
+mod advise;
 mod bad_input;
 mod common;
 mod engines;

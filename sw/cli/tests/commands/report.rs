@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{folder, hafnia, json, model, refused, rows, text, write_sweep};
+use crate::common::{assert_documented, folder, hafnia, json, model, refused, rows, text, write_sweep};
 use serde_json::Value;
 
 /// Sweeps two presets, three rates and two seeds over digits and returns the folder.
@@ -16,18 +16,6 @@ fn swept(folder: &Path) -> PathBuf {
     let rows = folder.join("rows");
     json(&["sweep", text(&file), "-o", text(&rows)], 0);
     rows
-}
-
-/// The names of the keys of an object and of all objects in it.
-fn keys(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| {
-            found.push(key.clone());
-            keys(value, found);
-        }),
-        Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
-        _ => {}
-    }
 }
 
 #[test]
@@ -47,13 +35,7 @@ fn a_page_and_its_plots_are_the_same_bytes_each_time_and_every_field_is_document
     json(&arguments, 0);
     assert!(first == read(), "the same rows gave other bytes");
 
-    let documentation = include_str!("../../../../docs/json.md");
-    let mut found = Vec::new();
-    keys(&report, &mut found);
-    for key in found {
-        let forms = [format!("`{key}`"), format!("`{key}[]`")];
-        assert!(forms.iter().any(|form| documentation.contains(form)), "docs/json.md does not describe `{key}`");
-    }
+    assert_documented(&report);
     assert_eq!(report["curves"].as_array().map(Vec::len), Some(2));
     assert_eq!((&report["warnings"], &report["audit"]["of"]), (&Value::Array(vec![]), &(14 * 60).into()));
 }

@@ -43,6 +43,20 @@ pub fn json(arguments: &[&str], code: i32) -> Value {
     serde_json::from_str(&text).expect("the output is JSON")
 }
 
+/// Asserts that `docs/json.md` names every key of an object and of all objects in it.
+pub fn assert_documented(value: &Value) {
+    let documentation = include_str!("../../../../../docs/json.md");
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+            let forms = [format!("`{key}`"), format!("`{key}[]`")];
+            assert!(forms.iter().any(|form| documentation.contains(form)), "docs/json.md does not describe `{key}`");
+            assert_documented(value);
+        }),
+        Value::Array(values) => values.iter().for_each(assert_documented),
+        _ => {}
+    }
+}
+
 /// A fresh folder.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written")
