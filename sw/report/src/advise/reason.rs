@@ -136,8 +136,8 @@ fn unknown(cost: &Cost, setup: &Setup) -> String {
             bare_name(preset, protection)
         ),
         Cost::Lut4 | Cost::Ff | Cost::Dp16kd => format!(
-            "`{preset}` is no preset of this version; `hafnia price --config FILE --measure` tells the cells of an array of \
-             your own"
+            "`{preset}` of these rows has another configuration than any preset of this version; sweep a preset of today, or \
+             see the cells of an array of your own with `hafnia price --config FILE --measure`"
         ),
     }
 }

@@ -187,7 +187,7 @@ fn a_budget_on_what_is_not_known_is_not_met() {
     let plain = rows(Code::None, &[(1e-3, [899, 899])]);
     let other: Vec<_> = plain.iter().map(|row| Row { config_hash: "0".repeat(64), ..row.clone() }).collect();
     for cost in [Cost::Lut4, Cost::Ff, Cost::Dp16kd] {
-        unknown(&other, limited(cost, 1e9), "no preset of this version");
+        unknown(&other, limited(cost, 1e9), "another configuration than any preset of this version");
     }
     let config = presets::find("8x4").expect("a preset").protected(Code::Parity);
     let wide = |row: &Row| Row { config_hash: config.hash(), preset: config.name.clone(), ..row.clone() };
