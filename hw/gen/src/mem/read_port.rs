@@ -151,13 +151,11 @@ impl ReadPort {
         let mut text = format!("wire [{}:0] held;\n", wide - 1) + &delayed("code_i", "held", wide, hw.cell_latency);
         let directed = self.wire_directed(hw);
         text += directed.as_deref().unwrap_or_default();
-        let direct = directed.map_or("", |_| " ^ direct");
+        let turned = |word: String| if directed.is_some() { format!("({word}) ^ direct") } else { word };
         let Some(cells) = self.cells.first_mut() else {
+            let (seen, faulty) = (turned("held".to_owned()), turned(format!("{wide}'d0")));
             return text
-                + &format!(
-                    "wire [{top}:0] seen = held{direct};\nwire [{top}:0] faulty = {wide}'d0{direct};\n",
-                    top = wide - 1
-                );
+                + &format!("wire [{top}:0] seen = {seen};\nwire [{top}:0] faulty = {faulty};\n", top = wide - 1);
         };
         cells.clk_i.connect();
         for (port, name, from) in [
@@ -174,14 +172,14 @@ impl ReadPort {
             cells_at_risk(hw.codeword(self._site), "bits_i", |b| format!("live_{at}[{}]", lane * port.lane_bytes + b))
         };
         let at_risk: Vec<String> = (0..port.lanes).rev().map(of_lane).collect();
+        let seen = "(held | ((cells_0_stuck_1_o | cells_0_charged_o) & at_risk)) & ~(cells_0_stuck_0_o & at_risk)";
         text + &format!(
             "wire [{top}:0] at_risk = {{{}}} & {{{wide}{{issue_{at} & at_risk_i}}}};\n\
-             wire [{top}:0] seen = {open}(held | ((cells_0_stuck_1_o | cells_0_charged_o) & at_risk)) & ~(cells_0_stuck_0_o & at_risk){close}{direct};\n\
+             wire [{top}:0] seen = {};\n\
              wire [{top}:0] faulty = seen ^ held;\n",
             at_risk.join(", "),
+            turned(seen.to_owned()),
             top = wide - 1,
-            open = if direct.is_empty() { "" } else { "(" },
-            close = if direct.is_empty() { "" } else { ")" },
         )
     }
 
