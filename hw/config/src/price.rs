@@ -198,20 +198,23 @@ impl Record {
 /// others as `--protect` gives them; and where the configuration has write-verify, once more with it. Without injectors, which
 /// emulate faults and are in no product; and all with one name, so that the same array has the same hash however it is called.
 pub fn variants(config: &AccelConfig) -> Vec<Elaborated> {
-    let array = AccelConfig { name: "array".to_owned(), injector: InjectorConfig::default(), ..config.clone() };
-    let with = |code: Code, write_verify: bool| {
-        let coded = array.clone().protected(code);
-        let own = code == config.protection.code;
-        let protection = if own { config.protection } else { coded.protection };
-        AccelConfig { protection: ProtectionConfig { write_verify, ..protection }, ..coded }
-    };
+    let with = |code, write_verify| variant(config, code, write_verify).validate().ok();
     let verified = [false, true].into_iter().take(1 + usize::from(config.protection.write_verify));
-    verified.flat_map(|verified| Code::all().filter_map(move |code| with(code, verified).validate().ok())).collect()
+    verified.flat_map(|verified| Code::all().filter_map(move |code| with(code, verified))).collect()
+}
+
+/// Returns one of [`variants`], which the array may be too narrow for.
+pub fn variant(config: &AccelConfig, code: Code, write_verify: bool) -> AccelConfig {
+    let array = AccelConfig { name: "array".to_owned(), injector: InjectorConfig::default(), ..config.clone() };
+    let coded = array.protected(code);
+    let own = code == config.protection.code;
+    let protection = if own { config.protection } else { coded.protection };
+    AccelConfig { protection: ProtectionConfig { write_verify, ..protection }, ..coded }
 }
 
 /// Returns the name of what protects one of [`variants`].
-pub fn protection_name(protection: &ProtectionConfig) -> String {
-    format!("{}{}", protection.code, if protection.write_verify { " + write-verify" } else { "" })
+pub fn protection_name(code: Code, write_verify: bool) -> String {
+    format!("{code}{}", if write_verify { " + write-verify" } else { "" })
 }
 
 /// Returns check cells / data cells of a codeword of weights; it is the same for all numbers of weights that fit.

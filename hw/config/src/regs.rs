@@ -161,6 +161,18 @@ pub const fn programmed_offset(site: Site) -> u32 {
     228 + 4 * site as u32
 }
 
+/// Bits of the register DIRECT_CELL, see [`direct_cell`].
+pub const DIRECT_CELL_BITS: u32 = DIRECT_ONCE + 1;
+/// Its lowest bit that tells the site.
+pub const DIRECT_SITE: u32 = 16;
+/// Its bit that tells whether the next access alone is meant.
+pub const DIRECT_ONCE: u32 = 18;
+
+/// Returns what DIRECT_CELL holds for the cell of this number.
+pub const fn direct_cell(site: Site, cell: u16, once: bool) -> u32 {
+    cell as u32 | (site as u32) << DIRECT_SITE | (once as u32) << DIRECT_ONCE
+}
+
 /// The registers of directed injection.
 fn directed(register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
     use Access::{ReadOnly, ReadWrite, Trigger};
@@ -177,7 +189,7 @@ fn directed(register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -
             "DIRECT_CELL",
             241,
             ReadWrite,
-            19,
+            DIRECT_CELL_BITS,
             0,
             "Bits 15:0: number of the cell in its word, as a flip log has it; one that is not in use stays right. Bits 17:16: 0 weights, 1 biases, 2 activations. Bit 18: at the next access alone; 0: at each.",
         ),

@@ -7,6 +7,6 @@ mod route;
 mod run;
 mod synthesis;
 
-pub use route::{PACKAGE, SEED, SPEED_GRADE, route, route_arguments};
+pub use route::{SEED, SPEED_GRADE, route, route_arguments};
 pub use run::Error;
 pub use synthesis::{Counts, Synthesis, script, synthesise};

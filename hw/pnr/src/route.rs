@@ -7,7 +7,7 @@ use crate::run::{Error, report, run};
 use crate::synthesis::NETLIST;
 
 /// Package of the device; out of context it does not matter.
-pub const PACKAGE: &str = "CABGA756";
+const PACKAGE: &str = "CABGA756";
 /// Speed grade of the device.
 pub const SPEED_GRADE: u32 = 6;
 /// Seed of placer and router.

@@ -84,8 +84,6 @@ struct ModelPrice {
 struct CodePrice {
     protection: Code,
     write_verify: bool,
-    #[serde(skip)]
-    name: String,
     config_hash: String,
     overhead: f64,
     latency_cycles: u32,
@@ -183,8 +181,7 @@ impl Args {
             "The array is priced without injectors: they emulate faults, and would be in no product.".to_owned(),
             "The energy of decoders is not modelled, nor that of the array and of the other memories.".to_owned(),
         ];
-        let missing: Vec<String> =
-            codes.iter().filter(|code| code.cells.is_none()).map(|code| code.name.clone()).collect();
+        let missing: Vec<String> = codes.iter().filter(|code| code.cells.is_none()).map(CodePrice::name).collect();
         if !missing.is_empty() {
             let command = shlex::try_join(self.array.flags().iter().map(String::as_str)).unwrap_or_default();
             notes.push(format!(
@@ -231,7 +228,6 @@ impl CodePrice {
         Self {
             protection: hw.config.protection.code,
             write_verify: hw.config.protection.write_verify,
-            name: price::protection_name(&hw.config.protection),
             config_hash: hw.config.hash(),
             overhead: price::overhead(hw.config.protection.code),
             latency_cycles: hw.codec_latency,
@@ -243,6 +239,10 @@ impl CodePrice {
             cells_read: None,
             energy: Vec::new(),
         }
+    }
+
+    fn name(&self) -> String {
+        price::protection_name(self.protection, self.write_verify)
     }
 
     /// The same with the reads of a network, if there is one.

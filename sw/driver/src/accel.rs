@@ -6,7 +6,7 @@ use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::{
-    ID_VALUE, LayerCounters, Region, VERSION_VALUE, check_flips_offset, flips_offset, noise_registers,
+    ID_VALUE, LayerCounters, Region, VERSION_VALUE, check_flips_offset, direct_cell, flips_offset, noise_registers,
     programmed_offset, registers,
 };
 use hafnia_config::schedule::Schedule;
@@ -224,7 +224,7 @@ impl<'a, T: Transport> Accel<'a, T> {
         }
         self.write_register("DIRECT_DISARM", 1)?;
         self.write_register("DIRECT_ADDRESS", address)?;
-        self.write_register("DIRECT_CELL", u32::from(cell) | (site as u32) << 16 | u32::from(once) << 18)?;
+        self.write_register("DIRECT_CELL", direct_cell(site, cell, once))?;
         self.write_register("DIRECT_ARM", 1)
     }
 

@@ -1,9 +1,8 @@
 //! What each setup costs: cycles, reads, stored overhead, cells of the ECP5, read energy.
 
-use hafnia_config::accel::ProtectionConfig;
+use hafnia_config::Elaborated;
 use hafnia_config::device::Device;
-use hafnia_config::price::{Cells, Record, overhead, variants};
-use hafnia_config::{AccelConfig, Elaborated};
+use hafnia_config::price::{Cells, Record, overhead, variant};
 use hafnia_sweep::Row;
 use serde::Serialize;
 
@@ -101,12 +100,7 @@ fn price(row: &Row, record: &Record, devices: &[Device]) -> Price {
 
 /// Returns what was recorded of an array with its code, and with the engines of write-verify or without them.
 pub fn area(hw: &Elaborated, write_verify: bool, record: &Record) -> Option<Cells> {
-    let protection = ProtectionConfig { write_verify, ..hw.config.protection };
-    let is_own = |variant: &&Elaborated| {
-        let ProtectionConfig { code, write_verify, .. } = variant.config.protection;
-        (code, write_verify) == (protection.code, protection.write_verify)
-    };
-    let hash = variants(&AccelConfig { protection, ..hw.config.clone() }).iter().find(is_own)?.config.hash();
+    let hash = variant(&hw.config, hw.config.protection.code, write_verify).hash();
     record.find(&hash).map(|measured| measured.cells)
 }
 

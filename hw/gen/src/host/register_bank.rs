@@ -5,13 +5,12 @@
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Kind, Site};
 use hafnia_config::regs::{
-    Access, Register, bits_register, check_flips_offset, flips_offset, programmed_offset, registers,
+    Access, DIRECT_CELL_BITS, Register, bits_register, check_flips_offset, flips_offset, programmed_offset, registers,
 };
 use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
 use crate::inject::cell_bus::{self, CELL_BUS_BITS};
-use crate::inject::directed::CELL_BITS;
 use crate::inject::noise_bus::NoiseBus;
 use crate::inject::verify_faults::NOISE_BITS;
 use crate::mem::flip_record::{COUNT_BITS, counts};
@@ -123,7 +122,7 @@ impl RegisterBank {
             programmed_weights_i: Wire::new(COUNTS_BITS),
             programmed_biases_i: Wire::new(COUNTS_BITS),
             direct_address_o: direct(32),
-            direct_cell_o: direct(CELL_BITS),
+            direct_cell_o: direct(DIRECT_CELL_BITS),
             direct_arm_o: direct(1),
             direct_disarm_o: direct(1),
             direct_hits_i: is_directed.then(|| Wire::new(COUNT_BITS)).into_iter().collect(),

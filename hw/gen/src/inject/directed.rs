@@ -3,16 +3,15 @@
 //! `target_o` tells every read port which word and cell, and whether it is the port's; `hit_i` is high while any reads that word.
 
 use hafnia_config::fault::Site;
+use hafnia_config::regs::{DIRECT_CELL_BITS, DIRECT_ONCE, DIRECT_SITE};
 use rust_hdl::core::prelude::*;
 
 use crate::emit::custom;
 use crate::mem::flip_record::COUNT_BITS;
 use crate::wire::Wire;
 
-/// Bits of the register DIRECT_CELL: number of the cell in its word, site, once.
-pub const CELL_BITS: u32 = 19;
 /// Bits of `target_o`: armed for each site, number of the cell, address.
-pub const TARGET_BITS: u32 = 3 + 16 + 32;
+pub const TARGET_BITS: u32 = 3 + DIRECT_SITE + 32;
 
 /// See the module's text.
 #[derive(LogicBlock)]
@@ -37,7 +36,7 @@ impl Default for Directed {
             arm_i: Wire::new(1),
             disarm_i: Wire::new(1),
             address_i: Wire::new(32),
-            cell_i: Wire::new(CELL_BITS),
+            cell_i: Wire::new(DIRECT_CELL_BITS),
             hit_i: Wire::new(1),
             target_o: Wire::new(TARGET_BITS),
             hits_o: Wire::new(COUNT_BITS),
@@ -54,18 +53,19 @@ impl Logic for Directed {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
+        let site = format!("cell_i[{}:{DIRECT_SITE}]", DIRECT_SITE + 1);
         let sites: Vec<String> =
-            Site::ALL.iter().rev().map(|&site| format!("armed & (cell_i[17:16] == 2'd{})", site as u32)).collect();
+            Site::ALL.iter().rev().map(|&s| format!("armed & ({site} == 2'd{})", s as u32)).collect();
         custom(
             "directed",
             "Directed injection.",
             format!(
                 "reg armed;
 reg [31:0] hits;
-assign target_o = {{{}, cell_i[15:0], address_i}};
+assign target_o = {{{}, cell_i[{}:0], address_i}};
 assign hits_o = hits;
 always @(posedge clk_i) begin
-  if (hit_i & cell_i[18]) armed <= 1'b0;
+  if (hit_i & cell_i[{DIRECT_ONCE}]) armed <= 1'b0;
   if (hit_i & ~(&hits)) hits <= hits + 32'd1;
   if (arm_i) begin
     armed <= 1'b1;
@@ -75,7 +75,8 @@ always @(posedge clk_i) begin
   if (rst_i) hits <= 32'd0;
 end
 ",
-                sites.join(", ")
+                sites.join(", "),
+                DIRECT_SITE - 1,
             ),
         )
     }

@@ -42,8 +42,7 @@ fn hardware(price: &Price<'_>) -> Vec<Vec<String>> {
     let head = ["protection", "overhead", "cycles", "LUT4", "CCU2C", "FF", "DP16KD", "MULT18X18D", "Fmax"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for code in &price.codes {
-        let mut row =
-            vec![code.name.clone(), format!("{:.1}%", 100.0 * code.overhead), format!("+{}", code.latency_cycles)];
+        let mut row = vec![code.name(), format!("{:.1}%", 100.0 * code.overhead), format!("+{}", code.latency_cycles)];
         let counts = code.cells.map(|cells| cells.counts());
         let over = code.over_none.map(|over| over.counts());
         row.extend((0..5).map(|n| match (counts, over) {
@@ -74,7 +73,7 @@ fn reads(price: &Price<'_>) -> Vec<Vec<String>> {
     head.extend(shown.iter().map(|&n| format!("nJ read, {}", price.devices[n].device.name)));
     let mut rows = vec![head];
     for code in &price.codes {
-        let mut row = vec![code.name.clone()];
+        let mut row = vec![code.name()];
         row.push(code.weight_cells.map_or_else(|| NOTHING.to_owned(), |cells| cells.to_string()));
         row.push(code.cells_read.map_or_else(|| NOTHING.to_owned(), |cells| format!("{cells:.0}")));
         let energies = shown.iter().map(|&n| code.energy[n].nj);

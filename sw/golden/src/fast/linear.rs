@@ -81,7 +81,7 @@ impl Linear {
 }
 
 /// The numbers of the bits that are set.
-fn ones(mut mask: u128) -> impl Iterator<Item = usize> {
+pub(super) fn ones(mut mask: u128) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let bit = (mask != 0).then(|| mask.trailing_zeros() as usize)?;
         mask &= mask - 1;

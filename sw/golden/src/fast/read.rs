@@ -15,6 +15,7 @@ use super::Engine;
 use super::cells::{FixedCells, LaneHit, SiteCells, join, wrong_at};
 use super::coded::Coded;
 use super::draw::{Complete, draw};
+use super::linear::ones;
 use super::pack::PackedLayer;
 use super::search::{Found, Search};
 use super::skip::{BitsAtRisk, Candidate, CellsAtRisk, Skips};
@@ -79,13 +80,9 @@ impl Hit {
 
     /// Lists the flips in read order; `port` is that of the weights.
     pub fn flips(&self, stream: Stream, port: accel::Port) -> impl Iterator<Item = Flip> {
-        let Self { word, column, mut cells, stored, .. } = *self;
-        let lane = column / port.lane_bytes;
-        std::iter::from_fn(move || {
-            let cell = (cells != 0).then(|| cells.trailing_zeros())?;
-            cells &= cells - 1;
-            Some(stream.flip(Site::Weights, word, port.bit(lane, cell), stored >> cell & 1 == 1))
-        })
+        let Self { word, column, cells, stored, .. } = *self;
+        let bit = move |cell| port.bit(column / port.lane_bytes, cell as u32);
+        ones(cells).map(move |cell| stream.flip(Site::Weights, word, bit(cell), stored >> cell & 1 == 1))
     }
 }
 
