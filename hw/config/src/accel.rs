@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fault::{self, AtRisk, CellFaults, Kind, Kinds, Noise, RateError, Rates, Site, node_sizes};
+use crate::fault::{self, AtRisk, CellFaults, Draws, Kind, Kinds, Noise, RateError, Rates, Site, node_sizes};
 use crate::protect::{Code, Codeword, LARGEST_CODEWORD, OnDetected};
 use crate::shape::LayerKind;
 
@@ -73,6 +73,9 @@ pub struct ProtectionConfig {
     /// Whether weights and biases are programmed by engines that read back what they wrote.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub write_verify: bool,
+    /// Whether a scrubber walks the weights and has what the code corrects written back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scrub: bool,
 }
 
 /// [`ProtectionConfig`] as written.
@@ -87,14 +90,16 @@ struct ProtectionFile {
     on_detected: OnDetected,
     #[serde(default)]
     write_verify: bool,
+    #[serde(default)]
+    scrub: bool,
 }
 
 impl From<ProtectionFile> for ProtectionConfig {
     fn from(file: ProtectionFile) -> Self {
-        let ProtectionFile { code, weights_per_codeword, biases, on_detected, write_verify } = file;
+        let ProtectionFile { code, weights_per_codeword, biases, on_detected, write_verify, scrub } = file;
         let weights_per_codeword = weights_per_codeword.unwrap_or_else(|| most_weights(code));
         let biases = biases.filter(|&biases| biases != code.for_biases());
-        Self { code, weights_per_codeword, biases, on_detected, write_verify }
+        Self { code, weights_per_codeword, biases, on_detected, write_verify, scrub }
     }
 }
 
@@ -165,6 +170,22 @@ impl ProtectionConfig {
             reason: "a bias has 32 bits; its codes are none, parity, secded-39-32, tmr, msb-tmr-K".to_owned(),
         })?;
         Ok([of_weights, of_biases, Codeword::plain(MAP_LANE_BYTES)])
+    }
+
+    /// Checks that a scrubber has what it needs.
+    fn check_scrub(&self) -> Result<(), ConfigError> {
+        let Self { code, write_verify, scrub, .. } = *self;
+        let missing = match (code.corrects(), write_verify) {
+            (false, _) => format!(
+                "`protection.code` = \"{code}\" corrects nothing that could be written back; \
+                 take secded-13-8, -22-16, -39-32 or -72-64, tmr or msb-tmr-K"
+            ),
+            (true, false) => {
+                "what it corrects is written by the programming engine; set `protection.write_verify = true`".to_owned()
+            }
+            (true, true) => return Ok(()),
+        };
+        if scrub { Err(ConfigError::Scrub(missing)) } else { Ok(()) }
     }
 }
 
@@ -277,6 +298,9 @@ pub enum ConfigError {
         /// Why, and what would fit.
         reason: String,
     },
+    /// A scrubber without what it needs.
+    #[error("`protection.scrub` is true, but {0}; or leave `scrub` out")]
+    Scrub(String),
     /// No preset has this name.
     #[error("no preset `{name}`; there are: {known}")]
     UnknownPreset {
@@ -330,6 +354,7 @@ impl AccelConfig {
             }
         }
         let codewords = self.protection.codewords(self.array.cols)?;
+        self.protection.check_scrub()?;
         Ok(Elaborated::new(self.clone(), codewords))
     }
 
@@ -455,6 +480,18 @@ impl Elaborated {
         }
         if noise.cells.verify.is_some() && !self.config.protection.write_verify {
             return Err(RateError::NoWriteVerify { config: self.config.name.clone() });
+        }
+        if noise.cells.scrub_period.is_some() {
+            let refused = |reason| Err(RateError::NoScrub { config: self.config.name.clone(), reason });
+            if !self.config.protection.scrub {
+                return refused("has no scrubber; set `protection.scrub = true` with a code that corrects");
+            }
+            if noise.at_risk.layers != u32::MAX {
+                return refused("scrubs all layers alike; leave `layers` out");
+            }
+            if noise.draws != Draws::Exact {
+                return refused("scrubs by the clock, which statistical draws do not follow; take exact draws");
+            }
         }
         Ok(())
     }
@@ -672,6 +709,24 @@ mod tests {
         let hw = with(8, "code = \"parity\"").unwrap();
         assert_eq!(hw.ports.map(|port| (port.lanes, port.cells)), [(1, 72), (1, 33), (1, 64)]);
         assert_eq!((hw.weight_latency, hw.bias_codec_latency), (2 + 1, 1));
+    }
+
+    #[test]
+    fn a_scrubber_without_what_it_needs_is_refused() {
+        let with = |code: &str, write_verify| {
+            let mut config = presets::find("8x8").unwrap();
+            config.protection = ProtectionConfig::of(code.parse().unwrap(), 8);
+            (config.protection.write_verify, config.protection.scrub) = (write_verify, true);
+            config.validate().map_err(|error| error.to_string())
+        };
+        for code in ["none", "parity"] {
+            let message = with(code, true).unwrap_err();
+            assert!(message.contains(&format!("`protection.code` = \"{code}\" corrects nothing")), "{message}");
+            assert!(message.contains("take secded-13-8") && message.ends_with("leave `scrub` out"), "{message}");
+        }
+        let message = with("tmr", false).unwrap_err();
+        assert!(message.contains("set `protection.write_verify = true`"), "{message}");
+        assert!(with("msb-tmr-1", true).is_ok());
     }
 
     /// What is the same hardware has the same hash, however it is written.

@@ -15,6 +15,7 @@ pub mod programmed;
 pub mod protect;
 pub mod regs;
 pub mod schedule;
+pub mod scrub;
 pub mod shape;
 
 pub use accel::{AccelConfig, ConfigError, Elaborated};

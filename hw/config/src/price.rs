@@ -209,7 +209,7 @@ pub fn variant(config: &AccelConfig, code: Code, write_verify: bool) -> AccelCon
     let coded = array.protected(code);
     let own = code == config.protection.code;
     let protection = if own { config.protection } else { coded.protection };
-    AccelConfig { protection: ProtectionConfig { write_verify, ..protection }, ..coded }
+    AccelConfig { protection: ProtectionConfig { write_verify, scrub: false, ..protection }, ..coded }
 }
 
 /// Returns the name of what protects one of [`variants`].

@@ -62,6 +62,8 @@ descriptor! {
     source: 0, 11, 1;
     /// 1: nine taps (3x3), 0: one tap.
     taps9: 0, 12, 1;
+    /// Upper bits of `weight_end`.
+    weight_end_upper: 0, 13, 3;
     /// Read group, for the flip records.
     group: 0, 16, 16;
     /// Rows of the ifmap.
@@ -80,6 +82,8 @@ descriptor! {
     rows_last: 3, 0, 8;
     /// Columns in use in the last output fold.
     cols_last: 3, 8, 8;
+    /// Lower bits of the end of the layer's weight words where they are resident, else 0: the scrubber keeps off them while it runs.
+    weight_end: 3, 16, 16;
     /// Word address of the first image's ifmap.
     source_base: 4, 0, 32;
     /// Words from one image's ifmap to the next.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::accel::Elaborated;
-use crate::fault::{Kind, Noise, Site, Thresholds, device_key, node_sizes, telegraph_key};
+use crate::fault::{Kind, Noise, SCRUB_PERIODS, Site, Thresholds, device_key, node_sizes, telegraph_key};
 use crate::program::{DESCRIPTOR_WORDS, FIELDS};
 
 /// Value of the register ID: `HFN1`.
@@ -121,6 +121,9 @@ pub fn registers(hw: &Elaborated) -> Vec<Register> {
     if hw.config.protection.write_verify {
         list.extend(write_verify(hw, &register));
     }
+    if hw.config.protection.scrub {
+        list.extend(scrub(hw, &register));
+    }
     list
 }
 
@@ -155,6 +158,41 @@ fn write_verify(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32,
     }
     list
 }
+
+/// The registers of the scrubber.
+fn scrub(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &str) -> Register) -> Vec<Register> {
+    use Access::{ReadOnly, ReadWrite, Trigger};
+    let period = "Clock cycles of a running layer from one scrubbed word of weights to the next, 64 or more; 0: none is. The weights must be resident.";
+    let end = "Address of the last weight word to scrub; after it comes address 0.";
+    let restart = "Begins with address 0 and the first walk, as after programming.";
+    let mut list = vec![
+        register("SCRUB_PERIOD", 245, ReadWrite, SCRUB_PERIOD_BITS, 0, period),
+        register("SCRUB_LAST", 246, ReadWrite, hw.weight_address_bits, 0, end),
+        register("SCRUB_RESTART", 247, Trigger, 1, 0, restart),
+    ];
+    for (n, (name, what)) in [
+        ("WORDS", "Words of weights that were scrubbed"),
+        (
+            "CORRECTED",
+            "Codewords of `secded`, weights of other codes, in which scrubbing found errors that the decoder corrects",
+        ),
+        ("DETECTED", "The same of errors that it detects and does not correct; they stay"),
+        ("PULSES", "Pulses that scrubbing gave to cells"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let doc = format!("{what}; saturates at 2^32 - 1, and PULSES_CLEAR sets it to 0.");
+        list.push(register(&format!("SCRUB_{name}"), SCRUB_COUNTS_OFFSET + n as u32, ReadOnly, 32, 0, &doc));
+    }
+    list
+}
+
+/// Bits of the register SCRUB_PERIOD.
+pub const SCRUB_PERIOD_BITS: u32 = SCRUB_PERIODS.1.ilog2() + 1;
+
+/// Offset of the first count of what scrubbing took, in the order of [`crate::scrub::Scrubbed`].
+pub const SCRUB_COUNTS_OFFSET: u32 = 248;
 
 /// Returns the offset of the first count of what programming a site took, in the order of [`crate::programmed::Programmed`].
 pub const fn programmed_offset(site: Site) -> u32 {
@@ -357,6 +395,7 @@ pub fn noise_registers(hw: &Elaborated, noise: &Noise, run_seed: u64) -> Vec<(St
         ("VERIFY_01", verify_01),
         ("VERIFY_10", verify_10),
         ("MAX_PULSES", noise.cells.verify.map_or(0, |verify| verify.max_pulses)),
+        ("SCRUB_PERIOD", noise.cells.scrub_period.unwrap_or(0)),
     ] {
         list.push((name.to_owned(), value));
     }
@@ -560,7 +599,7 @@ pub fn markdown(hw: &Elaborated) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presets;
+    use crate::{AccelConfig, presets};
 
     #[test]
     fn no_two_registers_share_an_offset_or_a_name() {
@@ -572,10 +611,11 @@ mod tests {
         }
     }
 
-    /// The copy for readers: `hafnia generate --preset 8x8-faults -o DIR` writes it again.
+    /// The copy for readers: `hafnia generate --config configs/8x8-scrub.toml -o DIR` writes it again.
     #[test]
-    fn documented_registers_are_those_of_8x8_with_every_fault() {
-        let hw = presets::find("8x8-faults").unwrap().validate().unwrap();
+    fn documented_registers_are_those_of_8x8_with_everything() {
+        let config = AccelConfig::from_toml(include_str!("../../../configs/8x8-scrub.toml")).unwrap();
+        let hw = config.validate().unwrap();
         assert!(markdown(&hw) == include_str!("../../../docs/registers.md"), "docs/registers.md is out of date");
     }
 

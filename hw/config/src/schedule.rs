@@ -3,10 +3,12 @@
 //! Hardware batches and read groups are aligned to multiples of their size in the data set's own numbering, so what an
 //! image meets depends on its index alone and not on the range that is run.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::accel::Elaborated;
-use crate::fault::{Site, stream_key};
+use crate::fault::{Noise, Site, stream_key};
 use crate::program::Descriptor;
 use crate::regs::LayerCounters;
 use crate::shape::{LayerKind, LayerShape};
@@ -41,6 +43,17 @@ pub enum ScheduleError {
         asked: u32,
         /// Largest possible batch.
         most: u32,
+    },
+    /// Weights that stream in are to be scrubbed.
+    #[error(
+        "`scrub_period`: the network's {need} weight words do not fit `memory.weight_words` = {have} and stream in anew, so there \
+         is nothing to scrub; take an array that holds them, or leave `scrub_period` out"
+    )]
+    Scrub {
+        /// Words needed.
+        need: u32,
+        /// Words present.
+        have: u32,
     },
     /// A map cannot be pooled or is too large for a descriptor.
     #[error("layer {layer} has a {height}x{width} map; sides must be 1 to 255, and even where a pool follows")]
@@ -166,6 +179,7 @@ impl Schedule {
         let part = &self.layers[layer];
         let shape = &part.shape;
         let conv = shape.kind == LayerKind::Conv3x3;
+        let weight_end = if self.resident { self.unscrubbed(layer).end } else { 0 };
         let keys = Site::ALL.map(|site| stream_key(seed, site, layer as u32, group));
         Descriptor {
             layer: layer as u32,
@@ -183,6 +197,8 @@ impl Schedule {
             k_folds: part.k_folds,
             rows_last: shape.in_channels - (part.c_folds - 1) * hw.rows,
             cols_last: shape.out_channels - (part.k_folds - 1) * hw.cols,
+            weight_end: weight_end & 0xffff,
+            weight_end_upper: weight_end >> 16,
             source_base: slot * part.source_image,
             source_image: part.source_image,
             source_plane: shape.pixels(),
@@ -240,6 +256,52 @@ impl Schedule {
             starts.push(starts[i] + pass.own.max(next_rows));
         }
         starts
+    }
+
+    /// Checks that the network can run on `hw` under `noise`.
+    ///
+    /// # Errors
+    /// [`ScheduleError::Scrub`] if weights that stream in are to be scrubbed.
+    pub fn check(&self, hw: &Elaborated, noise: &Noise) -> Result<(), ScheduleError> {
+        match noise.cells.scrub_period {
+            Some(_) if !self.resident => {
+                Err(ScheduleError::Scrub { need: self.weight_words(), have: hw.config.memory.weight_words })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the weight words of the network.
+    pub fn weight_words(&self) -> u32 {
+        self.layers.last().map_or(0, |last| last.weight_base + last.weight_words)
+    }
+
+    /// Returns the addresses that the scrubber keeps off while `layer` runs.
+    pub fn unscrubbed(&self, layer: usize) -> Range<u32> {
+        let LayerSchedule { weight_base, weight_words, .. } = self.layers[layer];
+        weight_base..weight_base + weight_words
+    }
+
+    /// Returns how many words the scrubber takes in a run of `layer` over `images` images, if none is of the layer itself: the
+    /// first one `period` cycles after the first tile load begins, the next one `period` cycles after the one before, each
+    /// when the weight memory is next idle.
+    pub fn scrub_slots(&self, hw: &Elaborated, layer: usize, images: u32, period: u32) -> u32 {
+        let passes = self.passes(hw, layer, images);
+        let starts = self.pass_starts(hw, layer, images);
+        let loads = std::iter::once(0).chain(starts.iter().map(|start| start + 1));
+        let mut loads = loads.zip(&passes).map(|(begin, pass)| begin..begin + pass.rows).peekable();
+        let (mut slots, mut due) = (0, u64::from(period));
+        loop {
+            while loads.next_if(|load| load.end <= due).is_some() {}
+            while let Some(load) = loads.next_if(|load| load.start <= due) {
+                due = load.end;
+            }
+            if due >= starts[passes.len()] {
+                return slots;
+            }
+            slots += 1;
+            due += u64::from(period);
+        }
     }
 
     /// Returns the counters that a run of `layer` over `images` images must show while weights are never late.
@@ -391,6 +453,32 @@ mod tests {
         assert!(utilisation("8x8", Some(1)) >= 0.85);
         assert!(utilisation("8x8", None) >= 0.95);
         assert!(utilisation("16x16", None) >= 0.90);
+    }
+
+    /// Cycle by cycle, for layers with passes of all kinds: the last ones load weights in every cycle.
+    #[test]
+    fn the_scrubber_takes_idle_cycles_alone() {
+        let hw = presets::find("8x8").unwrap().validate().unwrap();
+        let schedule = Schedule::new(&hw, &Vgg::A.layers(8), None).unwrap();
+        for (layer, images) in (0..schedule.layers.len()).flat_map(|layer| [1, 2].map(|images| (layer, images))) {
+            let passes = schedule.passes(&hw, layer, images);
+            let starts = schedule.pass_starts(&hw, layer, images);
+            let mut busy = vec![false; starts[passes.len()] as usize];
+            for (n, pass) in passes.iter().enumerate() {
+                let begin = if n == 0 { 0 } else { starts[n - 1] + 1 };
+                busy[begin as usize..(begin + pass.rows) as usize].fill(true);
+            }
+            assert_eq!(busy.iter().filter(|busy| **busy).count(), schedule.layers[layer].weight_words as usize);
+            for period in [64, 65, 100, 1000] {
+                let (mut timer, mut slots) = (0, 0);
+                for busy in &busy {
+                    let taken = timer >= period && !busy;
+                    slots += u32::from(taken);
+                    timer = if taken { 1 } else { timer + 1 };
+                }
+                assert_eq!(schedule.scrub_slots(&hw, layer, images, period), slots, "layer {layer}, period {period}");
+            }
+        }
     }
 
     #[test]

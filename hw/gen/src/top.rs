@@ -30,6 +30,7 @@ use crate::mem::weight::WeightMemory;
 use crate::protect::decode_port::DecodePort;
 use crate::protect::encoder::Encoder;
 use crate::protect::programmer::Programmer;
+use crate::protect::scrubber::Scrubber;
 use crate::wire::Wire;
 use ports::{Engine, Side, Write, Written, map_address};
 
@@ -86,6 +87,7 @@ pub struct Top {
     bias_decoder: Vec<DecodePort>,
     weight_programmer: Vec<Programmer>,
     bias_programmer: Vec<Programmer>,
+    scrubber: Vec<Scrubber>,
     weight_verify: Vec<VerifyFaults>,
     bias_verify: Vec<VerifyFaults>,
     weight_faults: Vec<WriteFaults>,
@@ -128,7 +130,9 @@ impl Top {
         };
         let programmer = |site: Site, address| {
             let is = hw.config.protection.write_verify;
-            is.then(|| Programmer::new(hw.written_cells(site), ports::PLACE_BITS + address)).into_iter().collect()
+            let scrub = hw.config.protection.scrub && site == Site::Weights;
+            let (bits, tag) = (hw.written_cells(site), ports::PLACE_BITS + address);
+            is.then(|| Programmer::new(bits, tag, scrub)).into_iter().collect()
         };
         let [flip_bits, bias_flip_bits] = Site::PROGRAMMED.map(|site| hw.written_cells(site));
         let mut top = Self {
@@ -182,6 +186,7 @@ impl Top {
             bias_decoder: decoder(Site::Biases),
             weight_programmer: programmer(Site::Weights, hw.weight_address_bits),
             bias_programmer: programmer(Site::Biases, hw.bias_address_bits),
+            scrubber: hw.config.protection.scrub.then(|| Scrubber::new(hw)).into_iter().collect(),
             weight_verify: verify_faults(Site::Weights),
             bias_verify: verify_faults(Site::Biases),
             weight_faults: write_faults(Site::Weights, 1 + hw.weight_address_bits),
@@ -257,6 +262,9 @@ impl Top {
             }),
         ] {
             text.push_str(&port.drive(&format!("registers_{name}"), &from));
+        }
+        for scrubbed in &mut registers.scrubbed_i {
+            text += &scrubbed.drive("registers_scrubbed_i_0", "scrubber_0_counts_o");
         }
         text
     }
@@ -376,6 +384,7 @@ impl Top {
                     programmer,
                     faults,
                     verify: self.weight_verify.first_mut(),
+                    scrubber: self.scrubber.first_mut(),
                     memory: "weights",
                     valid: write,
                     wanted: &data,
@@ -445,6 +454,7 @@ impl Top {
                     programmer,
                     faults,
                     verify: self.bias_verify.first_mut(),
+                    scrubber: None,
                     memory: "biases",
                     valid: "|host_bias_write_o",
                     wanted: &data,

@@ -6,6 +6,7 @@ use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
+use hafnia_config::scrub::Scrubbed;
 use hafnia_driver::BatchRun;
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::run::BatchResult;
@@ -89,6 +90,15 @@ pub enum Difference {
         /// The golden model's value.
         want: u64,
     },
+    /// A count of what scrubbing took.
+    Scrubbed {
+        /// Name of the count.
+        name: &'static str,
+        /// The hardware's value.
+        got: u64,
+        /// The golden model's value.
+        want: u64,
+    },
     /// The hardware did not run the layer to its end.
     Unfinished {
         /// Layer number.
@@ -106,7 +116,7 @@ impl Difference {
             | Self::Logit { layer, .. }
             | Self::Counter { layer, .. }
             | Self::Unfinished { layer, .. } => *layer,
-            Self::FlipCount { .. } | Self::Programmed { .. } => 0,
+            Self::FlipCount { .. } | Self::Programmed { .. } | Self::Scrubbed { .. } => 0,
             Self::Flip { got, want, .. } => got.iter().chain(want).map(|f| f.layer as usize).min().unwrap_or(0),
         }
     }
@@ -139,6 +149,7 @@ impl fmt::Display for Difference {
             Self::Programmed { site, name, got, want } => {
                 write!(f, "programming of {site}, `{name}`: got {got}, want {want}")
             }
+            Self::Scrubbed { name, got, want } => write!(f, "scrubbing, `{name}`: got {got}, want {want}"),
             Self::Unfinished { layer, status } => write!(f, "layer {layer} did not run to its end: {status}"),
         }
     }
@@ -146,7 +157,7 @@ impl fmt::Display for Difference {
 
 /// Compares one batch of which every layer was read back. What differs in the first layer that differs is returned:
 /// its flips, which come before what they do, then its ofmap or logits; where all of that is equal, a counter, then a count
-/// of flips, then of what programming took. `late` tells
+/// of flips, then of what programming and scrubbing took. `late` tells
 /// whether the array may have waited for weights, as it does for those that come over the bus.
 ///
 /// # Panics
@@ -155,7 +166,11 @@ pub fn compare(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Differe
     let flip = flips(&got.flips, &want.flips);
     let before = flip.as_ref().map_or(want.outputs.len(), Difference::layer);
     let counts = || counters(got, want, late).or_else(|| flip_counts(got, want));
-    outputs(got, want, before).or(flip).or_else(counts).or_else(|| programmed(got, want))
+    outputs(got, want, before)
+        .or(flip)
+        .or_else(counts)
+        .or_else(|| programmed(got, want))
+        .or_else(|| scrubbed(got, want))
 }
 
 /// Compares the outputs of the layers below `end`.
@@ -230,6 +245,12 @@ fn programmed(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
         let (name, (got, want)) = named.find(|(_, (got, want))| got != want)?;
         Some(Difference::Programmed { site, name, got, want })
     })
+}
+
+fn scrubbed(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
+    let counts = got.scrubbed?.values().into_iter().zip(want.scrubbed?.values());
+    let (name, (got, want)) = Scrubbed::NAMES.into_iter().zip(counts).find(|(_, (got, want))| got != want)?;
+    Some(Difference::Scrubbed { name, got, want })
 }
 
 /// What the golden model wants where weights came late: every cycle that the array waited for them must show both as a

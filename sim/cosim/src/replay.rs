@@ -123,6 +123,7 @@ impl Place {
             | Difference::Counter { .. }
             | Difference::FlipCount { .. }
             | Difference::Programmed { .. }
+            | Difference::Scrubbed { .. }
             | Difference::Unfinished { .. } => Self { about: end.saturating_sub(AROUND), kind: Kind::Unknown },
         }
     }

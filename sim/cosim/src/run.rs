@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
+use hafnia_config::scrub::Scrubbed;
 use hafnia_driver::transport::sim::SimTransport;
 use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
 use hafnia_golden::clean::LayerOutput;
@@ -91,6 +92,8 @@ pub struct BatchReport {
     pub silent: Option<[u64; 2]>,
     /// What programming weights and biases took, with write-verify.
     pub programmed: Option<[Programmed; 2]>,
+    /// What scrubbing took, where the hardware has a scrubber.
+    pub scrubbed: Option<Scrubbed>,
     /// With [`Engine::Both`], the number of ofmap values and logits compared.
     pub compared: u64,
     /// With [`Engine::Both`], the first difference.
@@ -121,7 +124,8 @@ pub fn run(
     run_batches(plan, engine, ifmaps, &ifmaps.batches(plan), jobs, sink)
 }
 
-/// Runs some of the batches of `ifmaps`, see [`run`].
+/// Runs some of the batches of `ifmaps`, see [`run`]. Where weights are scrubbed, what a batch gives depends on those before
+/// it: then one hardware runs them all, and `batches` must be the first ones.
 ///
 /// # Errors
 /// If the hardware cannot be run.
@@ -135,9 +139,11 @@ pub fn run_batches(
 ) -> Result<(), CosimError> {
     let Ifmaps { first, images, clean } = ifmaps;
     let traced = matches!(engine, Engine::Sim(hardware) | Engine::Both(hardware) if hardware.trace.is_some());
-    let jobs = if traced { 1 } else { jobs.clamp(1, batches.len().max(1)) };
+    let ages = plan.noise.cells.scrub_period.is_some() && !matches!(engine, Engine::Golden(_));
+    let jobs = if traced || ages { 1 } else { jobs.clamp(1, batches.len().max(1)) };
     let golden = matches!(engine, Engine::Golden(_) | Engine::Both(_))
-        .then(|| Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed).starting_from(clean));
+        .then(|| Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed))
+        .map(|golden| golden.starting_from(clean).beginning_at(first));
     let mut workers = (0..jobs).map(|_| Worker::new(plan, engine, golden.clone())).collect::<Result<Vec<_>, _>>()?;
     // Logits are small and soon there, so that a worker is given many batches at a time.
     let share = if matches!(engine, Engine::Golden(Depth::Logits)) { 16 } else { 1 };
@@ -219,9 +225,9 @@ impl<'a> Worker<'a> {
                 let results = golden.batches(all.start, images(&all), depth);
                 assert_eq!(results.len(), run.len(), "ranges are hardware batches");
                 reports.extend(run.iter().zip(results).map(|(range, result)| {
-                    let BatchResult { outputs, flips, counters, flip_counts, silent, programmed } = result;
+                    let BatchResult { outputs, flips, counters, flip_counts, silent, programmed, scrubbed } = result;
                     let report = report(range.start, outputs, flips, counters, flip_counts);
-                    BatchReport { silent: Some(silent), programmed, ..report }
+                    BatchReport { silent: Some(silent), programmed, scrubbed, ..report }
                 }));
             }
             return Ok(reports);
@@ -270,6 +276,7 @@ fn simulated(
         compared,
         silent: want.map(|want| want.silent),
         programmed: got.programmed,
+        scrubbed: got.scrubbed,
         difference: found,
         ..report(first, got.outputs, got.flips, got.counters, got.flip_counts)
     })

@@ -4,6 +4,7 @@ use hafnia_config::fault::{AtRisk, Site};
 use hafnia_config::flip::FlipCounts;
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
+use hafnia_config::scrub::Scrubbed;
 use hafnia_golden::conv::arg_max;
 use hafnia_golden::fast::{Coded, Writes, check_cells};
 
@@ -42,6 +43,8 @@ pub struct Totals {
     pub silent: Option<[u64; 2]>,
     /// What programming weights and biases took in all, with write-verify: once where they are resident.
     pub programmed: Option<[Programmed; 2]>,
+    /// What scrubbing took, where the hardware has a scrubber.
+    pub scrubbed: Option<Scrubbed>,
     /// Cycles of each layer, summed over its descriptors.
     pub layer_cycles: Vec<u64>,
     /// Ofmap values and logits compared.
@@ -96,6 +99,7 @@ impl Totals {
             flip_counts: FlipCounts::default(),
             silent: None,
             programmed: None,
+            scrubbed: None,
             streamed: !plan.schedule.resident,
             layer_cycles: Vec::new(),
             compared: 0,
@@ -110,6 +114,9 @@ impl Totals {
             let before =
                 self.programmed.filter(|_| self.streamed).map_or_else(Programmed::default, |[before, _]| before);
             self.programmed = Some([[before, weights].into_iter().sum(), biases]);
+        }
+        if let Some(scrubbed) = batch.scrubbed {
+            *self.scrubbed.get_or_insert_default() += scrubbed;
         }
         if let Some(silent) = batch.silent {
             let sums = self.silent.get_or_insert_default();

@@ -105,9 +105,12 @@ fn faults(text: &str) -> Result<String, String> {
         return Ok(String::new());
     }
     let faults: CellFaults = text.parse()?;
-    match faults.verify {
-        None => Ok(faults.to_string()),
-        Some(_) => Err("what write-verify does is compared; leave `max_pulses` and `noisy_verify` out".to_owned()),
+    match (faults.verify, faults.scrub_period) {
+        (None, None) => Ok(faults.to_string()),
+        _ => Err(
+            "what write-verify and scrubbing do is compared; leave `max_pulses`, `noisy_verify` and `scrub_period` out"
+                .to_owned(),
+        ),
     }
 }
 

@@ -40,7 +40,7 @@ pub struct FaultArgs {
     layers: Option<Vec<u32>>,
     /// Faults of the cells at risk, as in the table `[fault.cells]` of a fault file: stuck_at_0_fraction, stuck_at_1_fraction,
     /// telegraph_fraction with telegraph_capture_reads, telegraph_emission_reads and telegraph_p01_per_read, p01_per_write, p10_per_write,
-    /// max_pulses and noisy_verify (write-verify), device_seed.
+    /// max_pulses and noisy_verify (write-verify), scrub_period, device_seed.
     #[arg(long, value_name = "KEY=VALUE,...", allow_hyphen_values = true)]
     cells: Option<CellFaults>,
 }

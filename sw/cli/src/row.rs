@@ -6,6 +6,7 @@ use hafnia_config::Elaborated;
 use hafnia_config::fault::{CellFaults, Noise, Rates, Site};
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
+use hafnia_config::scrub::Scrubbed;
 use hafnia_cosim::{Plan, Totals};
 use serde::Serialize;
 
@@ -44,6 +45,8 @@ pub struct Row {
     pub silent: Option<BTreeMap<&'static str, u64>>,
     /// With write-verify, what programming each memory of parameters took.
     pub programmed: Option<BTreeMap<&'static str, ProgrammedRow>>,
+    /// With a scrubber, what scrubbing took.
+    pub scrubbed: Option<Scrubbed>,
     pub cycles: Cycles,
     pub seconds: f64,
     #[serde(flatten)]
@@ -156,6 +159,7 @@ impl Row {
                     |(site, counts): (Site, Programmed)| (site.name(), ProgrammedRow::new(&setup.hw, site, counts));
                 Site::PROGRAMMED.into_iter().zip(sites).map(site).collect()
             }),
+            scrubbed: totals.scrubbed,
             cycles: Cycles { total: totals.counter("cycles"), per_layer: totals.layer_cycles.clone() },
             seconds,
             comparison: None,
@@ -180,7 +184,11 @@ impl Row {
             let Programmed { repeated, give_ups, .. } = counts;
             format!("; {name} programmed with {} pulses for {cells} cells, {give_ups} given up", cells + repeated)
         });
-        let written = written + &verified.collect::<String>();
+        let scrubbed = self.scrubbed.filter(|_| self.cells.scrub_period.is_some()).map(|counts| {
+            let Scrubbed { words, corrected, detected, pulses } = counts;
+            format!("; {words} words scrubbed, {corrected} corrected, {detected} detected, {pulses} pulses")
+        });
+        let written = written + &verified.collect::<String>() + &scrubbed.unwrap_or_default();
         let cells = self.cells.to_string().replace(',', ", ");
         if cells.is_empty() { cells } else { format!("faults of cells {cells}{written}\n") }
     }

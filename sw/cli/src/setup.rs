@@ -201,7 +201,9 @@ impl Setup {
     pub fn noise(&self, fault: &FaultArgs, ber: Option<f64>) -> Result<Noise, Failure> {
         let (rates, at_risk, cells) = fault.resolve(ber, &self.hw, self.schedule.layers.len())?;
         let noise = Noise { draws: self.draws, ..self.hw.noise(rates, at_risk)? };
-        Ok(self.hw.with_cells(noise, cells)?)
+        let noise = self.hw.with_cells(noise, cells)?;
+        self.schedule.check(&self.hw, &noise)?;
+        Ok(noise)
     }
 
     /// Returns the images as a run takes them.

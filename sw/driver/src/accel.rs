@@ -6,10 +6,11 @@ use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::{
-    ID_VALUE, LayerCounters, Region, VERSION_VALUE, check_flips_offset, direct_cell, flips_offset, noise_registers,
-    programmed_offset, registers,
+    ID_VALUE, LayerCounters, Region, SCRUB_COUNTS_OFFSET, VERSION_VALUE, check_flips_offset, direct_cell, flips_offset,
+    noise_registers, programmed_offset, registers,
 };
 use hafnia_config::schedule::Schedule;
+use hafnia_config::scrub::Scrubbed;
 use hafnia_config::shape::LayerKind;
 use hafnia_golden::cells::of_batch;
 use hafnia_golden::clean::LayerOutput;
@@ -33,6 +34,8 @@ pub struct BatchRun {
     /// What programming weights and biases took, with write-verify: once for those that are resident, and for those that stream
     /// in, of the batch.
     pub programmed: Option<[Programmed; 2]>,
+    /// What scrubbing took while the batch ran, where the hardware has a scrubber.
+    pub scrubbed: Option<Scrubbed>,
     /// First and last clock cycle of each descriptor's run on the transport, where it knows them.
     pub cycles: Vec<(u64, u64)>,
 }
@@ -158,6 +161,10 @@ impl<'a, T: Transport> Accel<'a, T> {
                     .write(address, &pack::spread(&self.weights[l], self.hw.weight_pieces, self.hw.weight_stride))?;
             }
         }
+        if self.hw.config.protection.scrub {
+            self.write_register("SCRUB_LAST", self.schedule.weight_words() - 1)?;
+            self.write_register("SCRUB_RESTART", 1)?;
+        }
         self.programmed = self.programmed()?;
         Ok(())
     }
@@ -176,6 +183,16 @@ impl<'a, T: Transport> Accel<'a, T> {
         Ok(Some(counts))
     }
 
+    /// Returns the counts of what scrubbing took since they were cleared.
+    fn scrubbed(&mut self) -> Result<Option<Scrubbed>, DriverError> {
+        if !self.hw.config.protection.scrub {
+            return Ok(None);
+        }
+        let mut words = [0; Scrubbed::COUNT];
+        self.link.read(Region::Registers.base() + SCRUB_COUNTS_OFFSET, &mut words)?;
+        Ok(Some(Scrubbed::from_words(words)))
+    }
+
     /// Names the host's next writes, which belong to `layer`, for the draws of write errors.
     fn name_writes(&mut self, epoch: u32, layer: usize) -> Result<(), DriverError> {
         if self.hw.config.injector.has(Kind::Write) {
@@ -190,8 +207,8 @@ impl<'a, T: Transport> Accel<'a, T> {
         u32::from(self.noise.at_risk.has_layer(layer as u32)) << 31
     }
 
-    /// Sets the faults of a run with this run seed. Where there are write errors, or writes are verified, the network is
-    /// programmed anew.
+    /// Sets the faults of a run with this run seed. Where there are write errors, writes are verified, or weights are scrubbed,
+    /// the network is programmed anew.
     ///
     /// # Errors
     /// [`DriverError::Noise`] if there are faults to set whose injector the configuration left out.
@@ -200,7 +217,11 @@ impl<'a, T: Transport> Accel<'a, T> {
             return Err(DriverError::Draws);
         }
         self.hw.check(&noise)?;
-        let programs = |noise: &Noise| noise.cells.write.higher() > 0.0 || noise.cells.verify.is_some();
+        self.schedule.check(self.hw, &noise)?;
+        let programs = |noise: &Noise| {
+            let cells = &noise.cells;
+            cells.write.higher() > 0.0 || cells.verify.is_some() || cells.scrub_period.is_some()
+        };
         let anew = programs(&self.noise) || programs(&noise);
         self.epochs = Epochs::new(seed, noise.cells.thresholds().refresh);
         (self.noise, self.seed) = (noise, seed);
@@ -266,6 +287,7 @@ impl<'a, T: Transport> Accel<'a, T> {
             (Some([weights, _]), Some([_, biases])) if !self.schedule.resident => Some([weights, biases]),
             (_, before) => before,
         };
+        run.scrubbed = self.scrubbed()?;
         for site in self.hw.config.injector.flip_sites() {
             let mut counts = [0; 16];
             self.link.read(Region::Registers.base() + flips_offset(site), &mut counts)?;

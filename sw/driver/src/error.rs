@@ -1,6 +1,7 @@
 //! What can go wrong between host and accelerator.
 
 use hafnia_config::fault::{RateError, Site};
+use hafnia_config::schedule::ScheduleError;
 
 /// An error of the driver.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,9 @@ pub enum DriverError {
     /// Faults were asked of hardware that has no injector for them.
     #[error(transparent)]
     Noise(#[from] RateError),
+    /// Faults were asked of a network that cannot run under them.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// A directed flip was asked of hardware that can make none there.
     #[error(
         "`{preset}` has no directed injection at {site}; add \"directed\" to `injector.{site}` of its configuration"

@@ -10,14 +10,15 @@ use hafnia_config::program::Descriptor;
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
 use hafnia_config::schedule::Schedule;
+use hafnia_config::scrub::Scrubbed;
 use ndarray::{Array1, Array3};
 
 use crate::cells::{in_memory, of_batch};
 use crate::clean::LayerOutput;
 use crate::codec::Events;
 use crate::fast::{
-    BiasHit, BiasReader, Coded, Corrections, Engine, Hit, Map, MapHit, MapReader, Read, Reader, Writes, Wrong,
-    programmed,
+    BiasHit, BiasReader, Coded, Corrections, Engine, Hit, Map, MapHit, MapReader, Read, Reader, Rewritten, Scrubber,
+    Writes, Wrong, programmed,
 };
 use crate::network::Network;
 use crate::prefix::{CleanBatch, CleanMaps};
@@ -39,6 +40,10 @@ pub struct Golden<'a> {
     map_reader: MapReader,
     bias_reader: BiasReader,
     writes: Option<Writes>,
+    scrubber: Option<Scrubber>,
+    /// The first image that the device runs after it was programmed, and the one with which the next batch begins.
+    first: u32,
+    next: u32,
     /// What it takes to program weights and biases of each layer once, with write-verify.
     programmed: Option<[Vec<Programmed>; 2]>,
     /// Counters of an undisturbed run of each layer, by number of images less 1.
@@ -117,6 +122,8 @@ pub struct BatchResult {
     /// What programming weights and biases takes, with write-verify: of all layers once, or where weights stream in, of those that do
     /// for the batch.
     pub programmed: Option<[Programmed; 2]>,
+    /// What scrubbing took while the batch ran, where the hardware has a scrubber.
+    pub scrubbed: Option<Scrubbed>,
 }
 
 impl<'a> Golden<'a> {
@@ -125,8 +132,10 @@ impl<'a> Golden<'a> {
         let shapes = || schedule.layers.iter().map(|part| part.shape);
         let writes = Writes::new(hw, noise, seed);
         let read = if noise.enable { noise.rates.higher() } else { 0.0 };
-        // What is written is named by its place in its batch, so that batches with write errors go alone.
-        let few = writes.is_none() && noise.cells.share().max(read) <= FEW_FLIPS;
+        // What is written is named by its place in its batch, so that batches with write errors go alone; so do those that
+        // find what scrubbing left in the batches before.
+        let scrubber = Scrubber::new(hw, schedule, network, writes.as_ref(), noise, seed);
+        let few = writes.is_none() && scrubber.is_none() && noise.cells.share().max(read) <= FEW_FLIPS;
         let batches_together = if few { (TOGETHER / schedule.batch as usize).max(1) } else { 1 };
         let programmed = programmed(hw, schedule, network, writes.as_ref());
         let stored = |writes: &Writes| Cow::Owned(writes.network(hw, schedule, network));
@@ -143,6 +152,9 @@ impl<'a> Golden<'a> {
             map_reader: MapReader::new(hw, shapes(), noise).on_cells(hw, schedule, seed),
             bias_reader: BiasReader::new(hw, noise).coded(biases).on_cells(schedule, &network, noise, seed),
             writes,
+            scrubber,
+            first: 0,
+            next: 0,
             programmed,
             network,
             engine,
@@ -165,6 +177,12 @@ impl<'a> Golden<'a> {
     /// undisturbed, and they start from their images.
     pub fn starting_from(self, clean: Option<&'a CleanMaps>) -> Self {
         Self { clean, ..self }
+    }
+
+    /// Has the device begin with the image `first` after it was programmed; else it does with image 0. Only to scrubbing does it
+    /// make a difference: batches run as if all from there on had.
+    pub fn beginning_at(self, first: u32) -> Self {
+        Self { first, next: first, ..self }
     }
 
     /// Runs images that lie in one hardware batch. `first` is the data set's number of the first image; images are
@@ -197,14 +215,20 @@ impl<'a> Golden<'a> {
     fn together(&mut self, batches: &[Range<u32>], images: &[Array3<i8>], depth: Depth) -> Vec<BatchResult> {
         debug_assert!(self.writes.is_none() || batches.len() == 1, "write errors are those of one batch");
         let first = batches[0].start;
-        let clean = self.clean.filter(|_| depth != Depth::EveryLayer && self.writes.is_none());
+        self.age(first);
+        let alone = self.writes.is_some() || self.scrubber.is_some();
+        let clean = self.clean.filter(|_| depth != Depth::EveryLayer && !alone);
         let batch = |range: &Range<u32>| {
             let program = self.schedule.program(self.hw, range.start, range.len() as u32, self.seed);
             Batch {
                 images: (range.start - first) as usize..(range.end - first) as usize,
                 clean: clean.and_then(|clean| clean.batch(range.start, range.len())),
                 logits: Vec::new(),
-                result: BatchResult { programmed: self.programmed_for(&program), ..BatchResult::default() },
+                result: BatchResult {
+                    programmed: self.programmed_for(&program),
+                    scrubbed: self.hw.config.protection.scrub.then(Scrubbed::default),
+                    ..BatchResult::default()
+                },
                 program,
             }
         };
@@ -256,6 +280,43 @@ impl<'a> Golden<'a> {
         batches.into_iter().map(result).collect()
     }
 
+    /// Makes the memory what the batches before the one that begins with `first` left, and goes on to the next one.
+    fn age(&mut self, first: u32) {
+        if self.scrubber.is_none() {
+            return;
+        }
+        if first < self.next {
+            let mut rewritten = Vec::new();
+            self.scrubber.as_mut().expect("it was just there").restart(|codeword| rewritten.push(codeword));
+            self.rewrite(&rewritten);
+            self.next = self.first;
+        }
+        for batch in aligned_batches(self.next..first, self.schedule.batch) {
+            for (layer, descriptor) in self.schedule.program(self.hw, batch.start, batch.len() as u32, self.seed) {
+                self.scrub(layer, descriptor.images);
+            }
+        }
+        self.next = (first / self.schedule.batch + 1) * self.schedule.batch;
+    }
+
+    /// Scrubs while a layer runs.
+    fn scrub(&mut self, layer: usize, images: u32) -> Scrubbed {
+        let Some(scrubber) = &mut self.scrubber else { return Scrubbed::default() };
+        let mut rewritten = Vec::new();
+        let counts = scrubber.run(layer, images, |codeword| rewritten.push(codeword));
+        self.rewrite(&rewritten);
+        counts
+    }
+
+    /// Makes codewords what scrubbing left of them.
+    fn rewrite(&mut self, rewritten: &[Rewritten]) {
+        for &codeword in rewritten {
+            let layer = self.schedule.layers.partition_point(|part| part.weight_base <= codeword.address) - 1;
+            let base = self.schedule.layers[layer].weight_base;
+            self.reader.rewrite(layer as u32, base, self.engine.layer(layer), codeword);
+        }
+    }
+
     /// Returns images as stored; the first has the number `first`.
     fn written(&self, first: u32, images: &[Array3<i8>]) -> Map {
         let mut maps = Map::of(images);
@@ -279,6 +340,10 @@ impl<'a> Golden<'a> {
         let Batch { program, result, .. } = batch;
         let mut images = 0;
         for (_, descriptor) in program.iter().filter(|(of, _)| *of == layer) {
+            let scrubbed = self.scrub(layer, descriptor.images);
+            if let Some(counts) = &mut result.scrubbed {
+                *counts += scrubbed;
+            }
             let stream = Stream { seed: self.seed, layer: layer as u32, group: descriptor.group };
             let (first, first_bias, first_map) = (self.hits.len(), self.bias_hits.len(), self.map_hits.len());
             let mut counters = self.expected[layer][descriptor.images as usize - 1];

@@ -92,12 +92,15 @@ impl Setup {
         Self { sites, direction, bit_mask: 0, layer_mask: 0, ..self.clone() }
     }
 
-    /// Returns the faults of cells whatever write-verify does about them, and what it does. Of keys that are none of today all
-    /// are faults.
-    pub fn faults(&self) -> (String, Option<Verify>) {
+    /// Returns the faults of cells whatever is done about them, and what is. Of keys that are none of today all are faults.
+    pub fn faults(&self) -> (String, Remedies) {
         match self.cells.parse::<CellFaults>() {
-            Ok(faults) => (CellFaults { verify: None, ..faults }.to_string(), faults.verify),
-            Err(_) => (self.cells.clone(), None),
+            Ok(faults) => {
+                let CellFaults { verify, scrub_period, .. } = faults;
+                let faults = CellFaults { verify: None, scrub_period: None, ..faults };
+                (faults.to_string(), Remedies { verify, scrub_period })
+            }
+            Err(_) => (self.cells.clone(), Remedies::default()),
         }
     }
 
@@ -110,7 +113,7 @@ impl Setup {
 
     /// What may tell setups apart, in words. Among several codes the name of the preset comes without that of its own.
     fn words(&self, several_codes: bool) -> [String; WORDS] {
-        let (faults, verify) = self.faults();
+        let (faults, remedies) = self.faults();
         let bare = if several_codes { bare_name(&self.preset, &self.protection) } else { &self.preset };
         [
             self.model.clone(),
@@ -123,7 +126,7 @@ impl Setup {
             format!("bits 0x{:02x}, layers 0x{:x}", self.bit_mask, self.layer_mask),
             self.direction.replace("->", " to "),
             faults_in_words(&faults),
-            verify_in_words(verify),
+            remedies.in_words(),
             format!("{} {} to {}", self.data, self.first, u64::from(self.first) + self.images - 1),
             format!("batch {}", self.batch),
         ]
@@ -135,12 +138,25 @@ pub fn faults_in_words(faults: &str) -> String {
     if faults.is_empty() { "no faults of cells".to_owned() } else { faults.replace(',', ", ") }
 }
 
-fn verify_in_words(verify: Option<Verify>) -> String {
-    match verify {
-        None => "no write-verify".to_owned(),
-        Some(Verify { max_pulses, noisy }) => {
-            format!("{}write-verify up to {max_pulses} pulses", if noisy { "noisy " } else { "" })
-        }
+/// What is done about faults of cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remedies {
+    /// Write-verify.
+    pub verify: Option<Verify>,
+    /// Clock cycles from one scrubbed word of weights to the next.
+    pub scrub_period: Option<u32>,
+}
+
+impl Remedies {
+    fn in_words(self) -> String {
+        let verify = match self.verify {
+            None => "no write-verify".to_owned(),
+            Some(Verify { max_pulses, noisy }) => {
+                format!("{}write-verify up to {max_pulses} pulses", if noisy { "noisy " } else { "" })
+            }
+        };
+        let scrub = self.scrub_period.map(|period| format!(", a word scrubbed every {period} cycles"));
+        verify + &scrub.unwrap_or_default()
     }
 }
 
@@ -221,8 +237,14 @@ mod tests {
             (setup("p10_per_write=0.01"), setup("p10_per_write=0.01,max_pulses=4,noisy_verify=true"));
         assert_eq!(short_labels(&[&once, &verified]), ["no write-verify", "noisy write-verify up to 4 pulses"]);
         assert_eq!(short_labels(&[&setup(""), &once]), ["no faults of cells", "p10_per_write=0.01"]);
-        assert_eq!(verified.faults(), ("p10_per_write=0.01".to_owned(), Some(Verify { max_pulses: 4, noisy: true })));
-        assert_eq!(setup("later=1").faults(), ("later=1".to_owned(), None));
+        let verify = Some(Verify { max_pulses: 4, noisy: true });
+        assert_eq!(verified.faults(), ("p10_per_write=0.01".to_owned(), Remedies { verify, ..Remedies::default() }));
+        assert_eq!(setup("later=1").faults(), ("later=1".to_owned(), Remedies::default()));
+        let scrubbed = setup("p10_per_write=0.01,scrub_period=256");
+        assert_eq!(
+            short_labels(&[&once, &scrubbed]),
+            ["no write-verify", "no write-verify, a word scrubbed every 256 cycles"]
+        );
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl Setup {
                 let noise = Noise { draws: spec.draws, ..noise };
                 let noise =
                     self.configuration.hw.with_cells(noise, cells).map_err(|error| spec.wrong("cells", &error))?;
+                self.schedule.check(&self.configuration.hw, &noise).map_err(|error| spec.wrong("cells", &error))?;
                 let row = Row {
                     ber_requested: ber,
                     p01_requested: rates.p01,

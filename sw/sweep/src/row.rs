@@ -3,6 +3,7 @@
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
 use hafnia_config::programmed::Programmed;
+use hafnia_config::scrub::Scrubbed;
 use hafnia_cosim::Totals;
 use parquet_derive::ParquetRecordWriter;
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,14 @@ pub struct Row {
     pub give_ups_weights: Option<u64>,
     /// The same of biases.
     pub give_ups_biases: Option<u64>,
+    /// Words of weights that were scrubbed; this and the next three are empty without a scrubber.
+    pub scrubbed_words: Option<u64>,
+    /// Units of weights in which scrubbing found errors that the decoder corrects.
+    pub scrubbed_corrected: Option<u64>,
+    /// The same of errors that it detects and does not correct.
+    pub scrubbed_detected: Option<u64>,
+    /// Pulses that scrubbing gave to cells.
+    pub scrubbed_pulses: Option<u64>,
     /// Images of this point that were run again on the simulated hardware and found equal.
     pub audited: u64,
     /// Version of the program.
@@ -154,6 +163,10 @@ impl Row {
             self.programmed_biases = cells(biases, Site::Biases);
             [self.repeated_weights, self.repeated_biases] = [weights, biases].map(|counts| Some(counts.repeated));
             [self.give_ups_weights, self.give_ups_biases] = [weights, biases].map(|counts| Some(counts.give_ups));
+        }
+        if let Some(Scrubbed { words, corrected, detected, pulses }) = totals.scrubbed {
+            [self.scrubbed_words, self.scrubbed_corrected] = [words, corrected].map(Some);
+            [self.scrubbed_detected, self.scrubbed_pulses] = [detected, pulses].map(Some);
         }
         [self.silent_weights, self.silent_biases] = Site::PROGRAMMED.map(silent);
     }

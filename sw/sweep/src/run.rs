@@ -127,7 +127,12 @@ impl Loaded {
             Engine::Sim => Computes::Sim(self.hardware()),
         };
         let ifmaps = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
-        let chosen = choose(number, plan.audit, &ifmaps.batches(&experiment));
+        let batches = ifmaps.batches(&experiment);
+        let chosen = match choose(number, plan.audit, &batches) {
+            // Their weights are what scrubbing made of them in all the batches before.
+            chosen if experiment.noise.cells.scrub_period.is_some() => batches[..chosen.len()].to_vec(),
+            chosen => chosen,
+        };
         let (mut totals, mut kept) = (Totals::new(&experiment), Vec::new());
         hafnia_cosim::run(&experiment, engine, ifmaps, jobs, &mut |batch| {
             let start = (batch.first - plan.first) as usize;

@@ -19,7 +19,12 @@ pub struct CellFaults {
     pub write: Rates,
     /// Whether words of weights and biases are verified after each pulse.
     pub verify: Option<Verify>,
+    /// Clock cycles of a running layer from one scrubbed word of weights to the next; none without scrubbing.
+    pub scrub_period: Option<u32>,
 }
+
+/// The least and the largest period of a scrubber: a word is done with before the next is due.
+pub const SCRUB_PERIODS: (u32, u32) = (64, (1 << 20) - 1);
 
 /// Write-verify: after a pulse the word is read back, and cells that are read wrong get another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +91,9 @@ pub enum CellFaultError {
     /// A number of pulses that cannot be.
     #[error("{0} pulses cannot be; write 1 to 255, or leave the key out for writes that are not verified")]
     Pulses(u32),
+    /// A period that cannot be.
+    #[error("a period of {0} cycles cannot be; write {least} to {most}, or leave the key out for no scrubbing", least = SCRUB_PERIODS.0, most = SCRUB_PERIODS.1)]
+    Period(u32),
 }
 
 impl CellFaults {
@@ -125,6 +133,11 @@ impl CellFaults {
             && !(1..=255).contains(&max_pulses)
         {
             return Err(("max_pulses", CellFaultError::Pulses(max_pulses)));
+        }
+        if let Some(period) = self.scrub_period
+            && !(SCRUB_PERIODS.0..=SCRUB_PERIODS.1).contains(&period)
+        {
+            return Err(("scrub_period", CellFaultError::Period(period)));
         }
         let all = zeros + ones + telegraph.fraction;
         if all > 1.0 { Err(("telegraph_fraction", CellFaultError::TooMany(all))) } else { Ok(()) }
@@ -216,6 +229,9 @@ pub struct CellKeys {
     /// Whether it is verified with read noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noisy_verify: Option<bool>,
+    /// Clock cycles from one scrubbed word of weights to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrub_period: Option<u32>,
 }
 
 impl TryFrom<CellKeys> for CellFaults {
@@ -250,6 +266,7 @@ impl TryFrom<CellKeys> for CellFaults {
             telegraph,
             write: Rates { p01: fraction(keys.p01_per_write), p10: fraction(keys.p10_per_write) },
             verify: keys.max_pulses.map(|max_pulses| Verify { max_pulses, noisy }),
+            scrub_period: keys.scrub_period,
         };
         faults.check().map_err(|(key, error)| format!("`{key}`: {error}"))?;
         // What says nothing is as if it were not there: results are told apart by what is.
@@ -261,7 +278,7 @@ impl TryFrom<CellKeys> for CellFaults {
 
 impl From<CellFaults> for CellKeys {
     fn from(faults: CellFaults) -> Self {
-        let CellFaults { device_seed, stuck, telegraph, write, verify } = faults;
+        let CellFaults { device_seed, stuck, telegraph, write, verify, scrub_period } = faults;
         let some = |p: f64| (p != 0.0).then_some(p);
         let of_trap = |value: f64| (telegraph.fraction != 0.0).then_some(value);
         Self {
@@ -276,6 +293,7 @@ impl From<CellFaults> for CellKeys {
             p10_per_write: some(write.p10),
             max_pulses: verify.map(|verify| verify.max_pulses),
             noisy_verify: verify.and_then(|verify| verify.noisy.then_some(true)),
+            scrub_period,
         }
     }
 }
@@ -387,6 +405,8 @@ mod tests {
             ("max_pulses=0", ["`max_pulses`: 0 pulses", "1 to 255"]),
             ("max_pulses=256", ["`max_pulses`", "1 to 255"]),
             ("noisy_verify=true", ["`noisy_verify`", "`max_pulses`"]),
+            ("scrub_period=63", ["`scrub_period`: a period of 63 cycles", "64 to 1048575"]),
+            ("scrub_period=1048576", ["`scrub_period`", "leave the key out"]),
         ] {
             let error = text.parse::<CellFaults>().unwrap_err();
             assert!(phrases.iter().all(|phrase| error.contains(phrase)), "{text}: {error}");

@@ -13,7 +13,9 @@ mod site;
 mod spec;
 
 pub use at_risk::{AtRisk, AtRiskError};
-pub use cells::{CellFaultError, CellFaults, CellKeys, CellThresholds, Telegraph, Verify, below, threshold};
+pub use cells::{
+    CellFaultError, CellFaults, CellKeys, CellThresholds, SCRUB_PERIODS, Telegraph, Verify, below, threshold,
+};
 pub use epochs::Epochs;
 pub use generator::{CELL_GENERATOR, SEED_FIX, SEED_GENERATOR, SEED_LOW_BITS, Tausworthe, live_seed};
 pub use key::{device_key, stream_key, telegraph_key};

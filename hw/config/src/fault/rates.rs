@@ -92,4 +92,12 @@ pub enum RateError {
         /// The configuration.
         config: String,
     },
+    /// Weights are to be scrubbed where they cannot be.
+    #[error("`scrub_period`: configuration `{config}` {reason}, or leave `scrub_period` out")]
+    NoScrub {
+        /// The configuration.
+        config: String,
+        /// What it does not do, and what to do about it.
+        reason: &'static str,
+    },
 }

@@ -44,6 +44,11 @@ impl Code {
         }
     }
 
+    /// Whether what its decoder gives may be right where a cell is wrong.
+    pub const fn corrects(self) -> bool {
+        !matches!(self, Self::None | Self::Parity)
+    }
+
     /// Returns the cycles that the decoder adds to a read.
     pub const fn latency(self) -> u32 {
         match self {

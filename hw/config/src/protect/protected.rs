@@ -5,12 +5,12 @@ use crate::AccelConfig;
 use crate::accel::ProtectionConfig;
 
 impl AccelConfig {
-    /// Returns the configuration with this code of weights, and its like of biases, in the place of its own; write-verify stays.
+    /// Returns the configuration with this code of weights, and its like of biases, in the place of its own; write-verify and scrubber stay.
     /// Any name but `none` comes behind that of the configuration.
     #[must_use]
     pub fn protected(self, code: Code) -> Self {
-        let write_verify = self.protection.write_verify;
-        let protection = ProtectionConfig { write_verify, ..ProtectionConfig::of(code, self.array.cols) };
+        let ProtectionConfig { write_verify, scrub, .. } = self.protection;
+        let protection = ProtectionConfig { write_verify, scrub, ..ProtectionConfig::of(code, self.array.cols) };
         let name = if code == Code::None { self.name } else { format!("{}-{code}", self.name) };
         Self { name, protection, ..self }
     }

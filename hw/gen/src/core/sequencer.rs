@@ -16,6 +16,7 @@ use rust_hdl::core::prelude::*;
 
 use super::control::Control;
 use crate::emit::custom;
+use crate::protect::scrubber::END_BITS;
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -72,6 +73,10 @@ pub struct Sequencer {
     pub layer_o: Wire<Out>,
     pub group_o: Wire<Out>,
     pub epochs_o: Wire<Out>,
+    // For the scrubber, where there is one: a layer runs, and where its weights are.
+    pub run_o: Vec<Wire<Out>>,
+    pub weight_base_o: Vec<Wire<Out>>,
+    pub weight_end_o: Vec<Wire<Out>>,
     pub count_clear_o: Wire<Out>,
     pub count_run_o: Wire<Out>,
     pub count_stall_o: Wire<Out>,
@@ -85,7 +90,11 @@ impl Sequencer {
     /// Returns the sequencer of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
         let map = hw.map_address_bits;
+        let scrub = |bits| hw.config.protection.scrub.then(|| Wire::new(bits)).into_iter().collect();
         Self {
+            run_o: scrub(1),
+            weight_base_o: scrub(32),
+            weight_end_o: scrub(END_BITS),
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
             start_i: Wire::new(1),
@@ -141,12 +150,13 @@ impl Sequencer {
 }
 
 /// The fetched descriptor as named wires.
-fn fields() -> String {
+fn fields(hw: &Elaborated) -> String {
     let mut text = String::new();
     for n in 0..DESCRIPTOR_WORDS {
         text.push_str(&format!("reg [31:0] d{n};\n"));
     }
-    for (name, f, _) in FIELDS {
+    let unused = |name: &str| name.starts_with("weight_end") && !hw.config.protection.scrub;
+    for (name, f, _) in FIELDS.iter().filter(|(name, ..)| !unused(name)) {
         let range = if f.bits == 1 { String::new() } else { format!("[{}:0] ", f.bits - 1) };
         let slice = if f.bits == 1 { format!("[{}]", f.low) } else { format!("[{}:{}]", f.low + f.bits - 1, f.low) };
         text.push_str(&format!("wire {range}f_{name} = d{}{slice};\n", f.word));
@@ -178,7 +188,7 @@ fn text(hw: &Elaborated) -> String {
     let (acc, par) = (hw.accumulator_address_bits, hw.parameter_address_bits);
     let seed = if hw.seed_cycles > 0 { "inject_i ? SEED : RUN" } else { "RUN" };
     let values = [
-        ("FIELDS", fields()),
+        ("FIELDS", fields(hw)),
         ("SHIFT", shift),
         ("MAP", a.to_string()),
         ("MTOP", (a - 1).to_string()),
@@ -203,8 +213,17 @@ fn text(hw: &Elaborated) -> String {
         ("IMAGES", resized("f_images", 8, acc)),
         ("ONEHOT", (0..hw.rows).rev().map(|r| format!("tile_row == 8'd{r}")).collect::<Vec<_>>().join(", ")),
     ];
-    values.iter().fold(TEXT.to_owned(), |text, (key, value)| text.replace(&format!("<{key}>"), value))
+    let scrub = if hw.config.protection.scrub { SCRUB } else { "" };
+    values.iter().fold(TEXT.to_owned() + scrub, |text, (key, value)| text.replace(&format!("<{key}>"), value))
 }
+
+/// `run` is as late as the reads of weights are.
+const SCRUB: &str = "reg run;
+assign run_o_0 = run;
+assign weight_base_o_0 = f_weight_base;
+assign weight_end_o_0 = {f_weight_end_upper, f_weight_end};
+always @(posedge clk_i) run <= state == RUN;
+";
 
 const TEXT: &str = include_str!("sequencer.v");
 

@@ -5,7 +5,8 @@
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Kind, Site};
 use hafnia_config::regs::{
-    Access, DIRECT_CELL_BITS, Register, bits_register, check_flips_offset, flips_offset, programmed_offset, registers,
+    Access, DIRECT_CELL_BITS, Register, SCRUB_COUNTS_OFFSET, SCRUB_PERIOD_BITS, bits_register, check_flips_offset,
+    flips_offset, programmed_offset, registers,
 };
 use rust_hdl::core::prelude::*;
 
@@ -15,6 +16,7 @@ use crate::inject::noise_bus::NoiseBus;
 use crate::inject::verify_faults::NOISE_BITS;
 use crate::mem::flip_record::{COUNT_BITS, counts};
 use crate::protect::programmer::{COUNTS_BITS, PULSE_BITS};
+use crate::protect::scrubber::SCRUBBED_BITS;
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -70,6 +72,11 @@ pub struct RegisterBank {
     pub direct_arm_o: Vec<Wire<Out>>,
     pub direct_disarm_o: Vec<Wire<Out>>,
     pub direct_hits_i: Vec<Wire<In>>,
+    /// Registers of the scrubber, where there is one: see [`crate::protect::scrubber`].
+    pub scrub_period_o: Vec<Wire<Out>>,
+    pub scrub_last_o: Vec<Wire<Out>>,
+    pub scrub_restart_o: Vec<Wire<Out>>,
+    pub scrubbed_i: Vec<Wire<In>>,
     _text: String,
 }
 
@@ -84,6 +91,7 @@ impl RegisterBank {
         let flips = |site| Wire::new(counts(hw.codeword(site)) * COUNT_BITS);
         let is_directed = hw.config.injector.has(Kind::Directed);
         let direct = |bits| is_directed.then(|| Wire::new(bits)).into_iter().collect();
+        let scrub = |bits| hw.config.protection.scrub.then(|| Wire::new(bits)).into_iter().collect();
         Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -126,6 +134,10 @@ impl RegisterBank {
             direct_arm_o: direct(1),
             direct_disarm_o: direct(1),
             direct_hits_i: is_directed.then(|| Wire::new(COUNT_BITS)).into_iter().collect(),
+            scrub_period_o: scrub(SCRUB_PERIOD_BITS),
+            scrub_last_o: scrub(hw.weight_address_bits),
+            scrub_restart_o: scrub(1),
+            scrubbed_i: hw.config.protection.scrub.then(|| Wire::new(SCRUBBED_BITS)).into_iter().collect(),
             _text: text(hw),
         }
     }
@@ -140,6 +152,10 @@ fn source(r: &Register) -> String {
         (Access::ReadOnly, "FINISHED") => zeros(8, "finished"),
         (Access::ReadOnly, "DIRECT_HITS") => "direct_hits_i_0".to_owned(),
         (Access::ReadOnly, name) if name.starts_with("FLIPS_") => flip_count(r.offset),
+        (Access::ReadOnly, name) if name.starts_with("SCRUB_") => {
+            let low = COUNT_BITS * (r.offset - SCRUB_COUNTS_OFFSET);
+            format!("scrubbed_i_0[{}:{low}]", low + COUNT_BITS - 1)
+        }
         (Access::ReadOnly, _) if r.offset >= programmed_offset(Site::Weights) => programmed(r.offset),
         (Access::ReadOnly, _) => format!("32'h{:08x}", r.reset),
         (Access::ReadWrite, _) => zeros(r.bits, &r.name.to_lowercase()),
@@ -200,6 +216,9 @@ fn text(hw: &Elaborated) -> String {
     if hw.config.injector.has(Kind::Directed) {
         let directed = ["address", "cell", "arm", "disarm"];
         outputs.extend(directed.map(|name| format!("assign direct_{name}_o_0 = direct_{name};\n")));
+    }
+    if hw.config.protection.scrub {
+        outputs.extend(["period", "last", "restart"].map(|name| format!("assign scrub_{name}_o_0 = scrub_{name};\n")));
     }
     format!(
         "{declared}reg [7:0] finished;\nreg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\

@@ -5,6 +5,7 @@ mod decoder;
 pub mod encoder;
 mod live;
 pub mod programmer;
+pub mod scrubber;
 mod xor;
 
 pub use live::{cells_at_risk, cells_in_use};

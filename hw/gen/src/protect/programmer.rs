@@ -4,6 +4,9 @@
 //! `valid_i` hands over a word while `ready_o` is high. What a pulse leaves comes back at `result_i` after [`WRITE_LATENCY`]
 //! cycles; cells that are not pulsed keep what was read back. The word is read where `slot_i` says that no other read is made.
 //! A cell that was once read right gets no more pulses. `commit_o` ends a word. The counts saturate.
+//!
+//! With a scrubber it takes words from that too, while it has none to program: see [`super::scrubber`]. Such a word is read in
+//! the cycle in which it is taken, and where the scrubber has cells to mend they get one pulse.
 
 use hafnia_config::accel::MEMORY_LATENCY;
 use hafnia_config::fault::WRITE_LATENCY;
@@ -48,14 +51,41 @@ pub struct Programmer {
     pub code_i: Wire<In>,
     pub seen_i: Wire<In>,
     pub counts_o: Wire<Out>,
+    /// A word is to be scrubbed, as soon as it can be read, and what names it.
+    pub scrub_i: Vec<Wire<In>>,
+    pub scrub_tag_i: Vec<Wire<In>>,
+    /// What was read of it, and [`MEND_CYCLES`] later what it should hold, and the cells to mend.
+    pub seen_o: Vec<Wire<Out>>,
+    pub mended_i: Vec<Wire<In>>,
+    pub mend_i: Vec<Wire<In>>,
+    /// The word is taken; it was looked at and cells get their pulse, if any does; it is done.
+    pub taken_o: Vec<Wire<Out>>,
+    pub judged_o: Vec<Wire<Out>>,
+    pub scrubbed_o: Vec<Wire<Out>>,
+    /// The word that is named is one to scrub.
+    pub scrubbing_o: Vec<Wire<Out>>,
     _bits: u32,
     _tag: u32,
 }
 
+/// Cycles from what was read of a word to what should be.
+pub const MEND_CYCLES: u32 = 3;
+
 impl Programmer {
-    /// Returns the engine of a memory of words of `bits` cells, with `tag` bits that name one.
-    pub fn new(bits: u32, tag: u32) -> Self {
+    /// Returns the engine of a memory of words of `bits` cells, with `tag` bits that name one; it may have a scrubber.
+    pub fn new(bits: u32, tag: u32, scrub: bool) -> Self {
+        let input = |bits| scrub.then(|| Wire::new(bits)).into_iter().collect();
+        let output = |bits| scrub.then(|| Wire::new(bits)).into_iter().collect();
         Self {
+            scrub_i: input(1),
+            scrub_tag_i: input(tag),
+            seen_o: output(bits),
+            mended_i: input(bits),
+            mend_i: input(bits),
+            taken_o: output(1),
+            judged_o: output(1),
+            scrubbed_o: output(1),
+            scrubbing_o: output(1),
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
             clear_i: Wire::new(1),
@@ -87,7 +117,12 @@ impl Logic for Programmer {
 
     fn hdl(&self) -> Verilog {
         let ones: Vec<String> = (0..self._bits).map(|bit| format!("{{{}'d0, wrong[{bit}]}}", COUNT_BITS - 1)).collect();
-        let mut text = BODY
+        let scrubs = !self.scrub_i.is_empty();
+        let parts = SCRUB.iter().fold(BODY.to_owned(), |text, (key, with, without)| {
+            text.replace(&format!("<{key}>"), if scrubs { with } else { without })
+        });
+        let mut text = parts
+            .replace("<MEND>", &MEND_CYCLES.to_string())
             .replace("<TOP>", &(self._bits - 1).to_string())
             .replace("<BITS>", &self._bits.to_string())
             .replace("<TAGTOP>", &(self._tag - 1).to_string())
@@ -104,6 +139,51 @@ impl Logic for Programmer {
         custom("programmer", "Programs words, pulse by pulse.", text)
     }
 }
+
+/// Parts of the text: with a scrubber, and without.
+const SCRUB: [(&str, &str, &str); 8] = [
+    (
+        "STATES",
+        "localparam MEND = 3'd5;
+reg scrubbing;
+wire taken = (state == IDLE) & ~valid_i & scrub_i_0 & slot_i;
+wire mending = (state == MEND) & (timer == 2'd<MEND>);
+assign taken_o_0 = taken;
+assign judged_o_0 = mending;
+assign scrubbed_o_0 = (mending & ~(|mend_i_0)) | (scrubbing & write_o);
+assign scrubbing_o_0 = scrubbing | (state == IDLE);
+assign seen_o_0 = seen;
+",
+        "",
+    ),
+    ("LOOK", "(state == LOOK) | ((state == IDLE) & ~valid_i & scrub_i_0)", "state == LOOK"),
+    ("ENDS", "write_o & (most == 8'd0) & ~scrubbing", "write_o & (most == 8'd0)"),
+    (
+        "IDLE",
+        " else begin
+      tag <= scrub_tag_i_0;
+      scrubbing <= taken;
+      most <= 8'd0;
+      timer <= 2'd0;
+      if (taken) state <= SEE;
+    end",
+        "",
+    ),
+    ("TAKES", "\n      scrubbing <= 1'b0;", ""),
+    ("SEEN", "scrubbing ? MEND : JUDGE", "JUDGE"),
+    ("RESTARTS", "\n      timer <= 2'd0;", ""),
+    (
+        "MENDS",
+        "
+    MEND: if (mending) begin
+      state <= (|mend_i_0) ? PULSE : IDLE;
+      timer <= 2'd0;
+      wanted <= mended_i_0;
+      pulsed <= mend_i_0;
+    end",
+        "",
+    ),
+];
 
 const BODY: &str = "localparam IDLE = 3'd0;
 localparam PULSE = 3'd1;
@@ -122,11 +202,11 @@ reg [<TOP>:0] seen;
 reg [31:0] words;
 reg [31:0] repeated;
 reg [31:0] give_ups;
-assign ready_o = state == IDLE;
+<STATES>assign ready_o = state == IDLE;
 assign tag_o = tag;
 assign wanted_o = wanted;
 assign number_o = number;
-assign look_o = state == LOOK;
+assign look_o = <LOOK>;
 assign counts_o = {give_ups, repeated, words};
 assign write_o = (state == PULSE) & (timer == 2'd<PULSED>);
 assign data_o = (result_i & pulsed) | (held & ~pulsed);
@@ -134,7 +214,7 @@ wire [<TOP>:0] wrong = pulsed & (seen ^ wanted);
 wire last = number + 8'd1 == most;
 wire judged = state == JUDGE;
 wire done = judged & (last | ~(|wrong));
-assign commit_o = done | (write_o & (most == 8'd0));
+assign commit_o = done | (<ENDS>);
 wire [31:0] count = <ONES>;
 wire [31:0] again = (judged & ~last) ? count : 32'd0;
 wire [31:0] given_up = (judged & last) ? count : 32'd0;
@@ -148,15 +228,15 @@ always @(posedge clk_i) begin
       number <= 8'd0;
       tag <= tag_i;
       wanted <= wanted_i;
-      pulsed <= {<BITS>{1'b1}};
-    end
+      pulsed <= {<BITS>{1'b1}};<TAKES>
+    end<IDLE>
     PULSE: if (write_o) state <= (most == 8'd0) ? IDLE : LOOK;
     LOOK: if (slot_i) begin
       state <= SEE;
       timer <= 2'd0;
     end
     SEE: if (timer == 2'd<READ>) begin
-      state <= JUDGE;
+      state <= <SEEN>;<RESTARTS>
       held <= code_i;
       seen <= seen_i;
     end
@@ -165,7 +245,7 @@ always @(posedge clk_i) begin
       timer <= 2'd0;
       pulsed <= wrong;
       number <= number + 8'd1;
-    end
+    end<MENDS>
     default: state <= IDLE;
   endcase
   if (rst_i) state <= IDLE;

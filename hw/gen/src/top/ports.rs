@@ -12,6 +12,7 @@ use crate::mem::flip_record::{COUNT_BITS, counts};
 use crate::mem::read_port::ReadPort;
 use crate::protect::decode_port::{DecodePort, UNITS_BITS};
 use crate::protect::programmer::{COUNTS_BITS, Programmer};
+use crate::protect::scrubber::Scrubber;
 
 /// A memory and its read port.
 pub struct Side<'a> {
@@ -196,6 +197,7 @@ pub struct Engine<'a> {
     pub programmer: &'a mut Programmer,
     pub faults: Option<&'a mut WriteFaults>,
     pub verify: Option<&'a mut VerifyFaults>,
+    pub scrubber: Option<&'a mut Scrubber>,
     /// The memory's instance.
     pub memory: &'static str,
     pub valid: &'a str,
@@ -211,14 +213,18 @@ pub struct Engine<'a> {
 impl Engine<'_> {
     /// Wires it as `<name>_programmer`, with what goes wrong on its way.
     pub fn wire(self, text: &mut String, name: &str) -> Written {
-        let Self { site, programmer, faults, verify, memory, valid, wanted, place, address: (address, bits), code } =
-            self;
+        let Self { site, programmer, faults, verify, scrubber, memory, valid, wanted, place, address, code } = self;
+        let (address, bits) = address;
         let at = format!("{name}_programmer_0");
         let cells = programmer.wanted_i.bits();
         let (code, tag) = (format!("{code}[{}:0]", cells - 1), format!("{at}_tag_o"));
         let (risk, bytes) = (format!("{tag}[{}]", bits + PLACE_BITS - 1), format!("registers_bits_{site}_o"));
         let place_of = format!("{{1'b0, {tag}[{}:{bits}]}}", bits + PLACE_BITS - 2);
-        let epoch = format!("registers_write_epoch_o + {{24'd0, {at}_number_o}}");
+        let programs = format!("registers_write_epoch_o + {{24'd0, {at}_number_o}}");
+        let epoch = match &scrubber {
+            Some(_) => format!("{at}_scrubbing_o_0 ? scrubber_0_epoch_o : {programs}"),
+            None => programs,
+        };
         let (mut result, mut seen, mut place) = (format!("{at}_wanted_o"), code.clone(), place);
         if let Some(faults) = faults {
             let write =
@@ -258,6 +264,9 @@ impl Engine<'_> {
         ] {
             *text += &wire.drive(&format!("{at}_{port}"), from);
         }
+        if let Some(scrubber) = scrubber {
+            wire_scrubber(text, scrubber, programmer, &at, bits);
+        }
         *text += &format!("wire [{}:0] {name}_programmed = {at}_counts_o;\n", COUNTS_BITS - 1);
         Written {
             write: format!("{at}_write_o"),
@@ -265,6 +274,38 @@ impl Engine<'_> {
             data: format!("{at}_data_o"),
             commit: format!("{at}_commit_o"),
             look: format!("{at}_look_o"),
+        }
+    }
+}
+
+/// Wires a scrubber to the engine `at` of a memory with addresses of `bits` bits. All layers are at risk alike where it scrubs.
+fn wire_scrubber(text: &mut String, scrubber: &mut Scrubber, programmer: &mut Programmer, at: &str, bits: u32) {
+    scrubber.clk_i.connect();
+    scrubber.rst_i.connect();
+    for (wire, port, from) in [
+        (&mut scrubber.restart_i, "restart_i", "registers_scrub_restart_o_0"),
+        (&mut scrubber.clear_i, "clear_i", "registers_pulses_clear_o"),
+        (&mut scrubber.period_i, "period_i", "registers_scrub_period_o_0"),
+        (&mut scrubber.last_i, "last_i", "registers_scrub_last_o_0"),
+        (&mut scrubber.run_i, "run_i", "sequencer_run_o_0"),
+        (&mut scrubber.base_i, "base_i", "sequencer_weight_base_o_0"),
+        (&mut scrubber.end_i, "end_i", "sequencer_weight_end_o_0"),
+        (&mut scrubber.taken_i, "taken_i", &format!("{at}_taken_o_0")),
+        (&mut scrubber.seen_i, "seen_i", &format!("{at}_seen_o_0")),
+        (&mut scrubber.judged_i, "judged_i", &format!("{at}_judged_o_0")),
+        (&mut scrubber.scrubbed_i, "scrubbed_i", &format!("{at}_scrubbed_o_0")),
+    ] {
+        *text += &wire.drive(&format!("scrubber_0_{port}"), from);
+    }
+    let place = format!("{{1'b1, {}, scrubber_0_address_o}}", padded("scrubber_0_address_o", bits, PLACE_BITS - 1));
+    for (wires, port, from) in [
+        (&mut programmer.scrub_i, "scrub_i", "scrubber_0_due_o & ~registers_weight_stream_o"),
+        (&mut programmer.scrub_tag_i, "scrub_tag_i", &place),
+        (&mut programmer.mended_i, "mended_i", "scrubber_0_mended_o"),
+        (&mut programmer.mend_i, "mend_i", "scrubber_0_mend_o"),
+    ] {
+        for wire in wires {
+            *text += &wire.drive(&format!("{at}_{port}_0"), from);
         }
     }
 }

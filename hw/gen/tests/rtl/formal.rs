@@ -167,6 +167,44 @@ fn assert_each_fault_is_found(proof: impl Fn() -> Proof, faults: &[Fault]) {
     assert_eq!(broken, stated, "properties that a fault breaks, and all of them");
 }
 
+#[test]
+fn scrubbing_never_delays_a_read_and_mends_what_the_code_corrects() {
+    // Encoders and decoders of all codes have proofs of their own.
+    let model = scrubber("scrubber", 4).model();
+    model.assert_holds_from_power_on();
+    model.assert_every_cover_is_reached();
+    let model = scrubber("scrubbing", 13).model();
+    model.assert_holds_from_power_on();
+    model.assert_holds_by_induction();
+    model.assert_every_cover_is_reached();
+}
+
+#[test]
+fn scrubbing_with_a_fault_breaks_its_properties() {
+    let fault = |line, instead, fails| Fault { line, instead, fails };
+    let faults = [
+        // Errors that are only detected would be encoded anew.
+        fault("mend <= (seen_i ^ wanted) & sound;", "mend <= seen_i ^ wanted;", "left"),
+        fault("mended <= wanted;", "mended <= seen_i;", "single"),
+    ];
+    assert_each_fault_is_found(|| scrubber("scrubber", 4), &faults);
+    let faults = [
+        // The engine's reads would come first, or take no heed of the array's.
+        fault("= ~read_i ? write_address :", "= look_i ? write_address :", "served"),
+        fault("scrub_i_0 & slot_i;", "scrub_i_0;", "idle"),
+        fault("(timer == period_i) & ~own;", "(timer == period_i);", "kept_off"),
+        fault("(timer == period_i) & ~own;", "~own;", "paced"),
+        fault("if (taken_i) timer <= 20'd1;", "if (taken_i) timer <= 20'd0;", "pace_known"),
+        fault("(state == MEND) & (timer == 2'd3);", "(state == MEND) & (timer == 2'd2);", "held"),
+        fault("pulsed <= mend_i_0;", "pulsed <= ~mend_i_0;", "spared"),
+        fault("state <= (|mend_i_0) ? PULSE : IDLE;", "state <= (|mend_i_0) ? LOOK : IDLE;", "ends"),
+        fault("tag <= scrub_tag_i_0;", "if (taken) tag <= tag_i;", "stable"),
+        fault("if (address == last_i) epoch <= epoch + 32'd1;", "epoch <= epoch + 32'd1;", "walks"),
+        fault("(write_o & (most == 8'd0) & ~scrubbing);", "(write_o & (most == 8'd0));", "uncounted"),
+    ];
+    assert_each_fault_is_found(|| scrubber("scrubbing", 13), &faults);
+}
+
 /// A ring as deep as the weight memory of `hw`.
 fn ring(hw: &Elaborated) -> Proof {
     let depth = hw.config.memory.weight_words;
@@ -213,6 +251,7 @@ fn codec(code: &str, units: u32, on_detected: OnDetected) -> Proof {
             biases: Some(Code::None),
             on_detected,
             write_verify: false,
+            scrub: false,
         },
         _ => ProtectionConfig { biases: Some(code), on_detected, ..config.protection },
     };
@@ -252,6 +291,16 @@ fn programmer() -> Proof {
     let whole = Proof::new("programmer", &hw, 18);
     let parameters = vec![("BITS", 8 * hw.cols), ("TAG", 32 + hw.weight_address_bits)];
     Proof { parameters, verilog: module(&whole.verilog, "programmer"), ..whole }
+}
+
+/// A scrubber of words of two codewords of `secded-13-8`: itself, or with its engine and its memory of 64 words.
+fn scrubber(block: &'static str, cycles: u32) -> Proof {
+    let mut config = array(2, 2, 1).config;
+    config.injector = InjectorConfig::default();
+    config.memory.weight_words = 64;
+    let code = ProtectionConfig::of(Code::Secded { data_bits: 8 }, 1);
+    config.protection = ProtectionConfig { write_verify: true, scrub: true, ..code };
+    Proof::new(block, &config.validate().expect("the configuration is legal"), cycles)
 }
 
 /// The text of a generated module.

@@ -74,6 +74,8 @@ fn every_code_is_lint_clean() {
             let mut config = coded(&array(3, 8, 8), code).config;
             config.injector = InjectorConfig { weights: kinds, biases: kinds, activations: Kinds::NONE };
             config.protection.on_detected = OnDetected::Zero;
+            config.protection.scrub = code.corrects() && kinds != Kinds::READ;
+            config.protection.write_verify = config.protection.scrub;
             assert_lint_clean(&config.validate().expect("the configuration is legal"));
         }
     }

@@ -35,11 +35,18 @@ const STUCK: CellFaults = CellFaults {
     telegraph: OFF,
     write: Rates { p01: 0.0, p10: 0.0 },
     verify: None,
+    scrub_period: None,
 };
 const TRAPS: CellFaults = CellFaults { telegraph: TELEGRAPH, stuck: [0.0; 2], ..STUCK };
 const WRITES: CellFaults = CellFaults { stuck: [0.0; 2], write: Rates { p01: 0.03, p10: 0.01 }, ..STUCK };
-const ALL: CellFaults =
-    CellFaults { device_seed: Some(11), stuck: [0.02, 0.03], telegraph: TELEGRAPH, write: WRITES.write, verify: None };
+const ALL: CellFaults = CellFaults {
+    device_seed: Some(11),
+    stuck: [0.02, 0.03],
+    telegraph: TELEGRAPH,
+    write: WRITES.write,
+    verify: None,
+    scrub_period: None,
+};
 const NOISY: Verify = Verify { max_pulses: 4, noisy: true };
 const OFF: Telegraph = Telegraph { fraction: 0.0, capture_reads: 1.0, emission_reads: 1.0, probability: 1.0 };
 

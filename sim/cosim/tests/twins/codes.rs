@@ -37,6 +37,7 @@ const NONE: CellFaults = CellFaults {
     telegraph: OFF,
     write: Rates { p01: 0.0, p10: 0.0 },
     verify: None,
+    scrub_period: None,
 };
 const OFF: Telegraph = Telegraph { fraction: 0.0, capture_reads: 1.0, emission_reads: 1.0, probability: 1.0 };
 const FAULTY: CellFaults = CellFaults {
@@ -45,6 +46,7 @@ const FAULTY: CellFaults = CellFaults {
     telegraph: Telegraph { fraction: 0.01, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 },
     write: Rates { p01: 3e-3, p10: 1e-3 },
     verify: None,
+    scrub_period: None,
 };
 
 /// Every code with read noise; some with every kind of fault at once, and with check cells that are not at risk.

@@ -7,5 +7,6 @@ mod codes;
 mod common;
 mod directed;
 mod mutation;
+mod scrub;
 mod statistical;
 mod twin;

@@ -1,8 +1,10 @@
 //! Negative control of the co-simulation: a one-line fault in the generated Verilog never passes unseen.
 
 use crate::common::{Bench, builder, config, conv, head};
+use crate::scrub;
 use hafnia_config::accel::InjectorConfig;
 use hafnia_config::fault::{AtRisk, CellFaults, Kinds, Noise, Rates, Telegraph, Verify};
+use hafnia_config::protect::{Code, OnDetected};
 use hafnia_cosim::{CosimError, Engine, Found, Hardware, Ifmaps, Plan, Totals, design, random};
 use hafnia_verilate::{Design, Model, Port, Variant};
 use rayon::prelude::*;
@@ -161,6 +163,22 @@ const FAULTS_OF_WRITE_VERIFY: [Fault; 12] = [
     fault("a layer's read put off", "~read_i ? write_address :", "look_i ? write_address :"),
 ];
 
+const FAULTS_OF_SCRUBBING: [Fault; 9] = [
+    fault("detected errors encoded anew", "mend <= (seen_i ^ wanted) & sound;", "mend <= seen_i ^ wanted;"),
+    fault("sound cells pulsed too", "pulsed <= mend_i_0;", "pulsed <= ~88'd0;"),
+    fault("every walk draws alike", "epoch <= epoch + 32'd1;", "epoch <= epoch;"),
+    fault(
+        "draws of programming",
+        "weight_programmer_0_scrubbing_o_0 ? scrubber_0_epoch_o :",
+        "1'b0 ? scrubber_0_epoch_o :",
+    ),
+    fault("last word left out", "address <= (address == last_i) ?", "address <= (address + 11'd1 == last_i) ?"),
+    fault("words of the layer that runs", "(timer == period_i) & ~own;", "(timer == period_i);"),
+    fault("no word before the layer that runs", "own = (place >= base_i) & ", "own = "),
+    fault("time goes on between runs", "  if (~run_i) timer <= 20'd0;\n", ""),
+    fault("a read of the array's taken for one's own", "scrub_i_0 & slot_i;", "scrub_i_0;"),
+];
+
 /// Convolutions with and without a pool and a head, on an array whose sides do not divide each other, the weights streamed.
 fn bench(write_verify: bool) -> Bench {
     let mut config = config(3, 5, 2);
@@ -253,7 +271,8 @@ fn choice(top: &str, number: usize, sound: &str, faulty: &[(usize, String)]) -> 
 fn with_cells(plan: Plan<'_>) -> Plan<'_> {
     let telegraph = Telegraph { fraction: 0.1, capture_reads: 3.0, emission_reads: 2.0, probability: 0.6 };
     let write = Rates { p01: 0.03, p10: 0.01 };
-    let cells = CellFaults { device_seed: Some(11), stuck: [0.02, 0.03], telegraph, write, verify: None };
+    let cells =
+        CellFaults { device_seed: Some(11), stuck: [0.02, 0.03], telegraph, write, verify: None, scrub_period: None };
     Plan { noise: Noise { cells, ..plan.noise }, ..plan }
 }
 
@@ -336,4 +355,15 @@ fn every_planted_fault_of_write_verify_is_seen() {
     let uneven = Rates { p01: 0.3, p10: 0.1 };
     let plans = [verified(bench.masked(uneven, 3, AtRisk::EVERYTHING)), verified(bench.masked(0.1, 4, some))];
     assert_each_is_seen(&bench, &FAULTS_OF_WRITE_VERIFY, &plans);
+}
+
+#[test]
+fn every_planted_fault_of_scrubbing_is_seen() {
+    let code = Code::Secded { data_bits: 16 };
+    let bench = scrub::bench(scrub::scrubbing(code, OnDetected::Pass, Kinds::ALL));
+    let plan = |rates: Rates, cells| bench.faulty(rates, cells, AtRisk::PARAMETERS, 3);
+    let verify = Some(Verify { max_pulses: 2, noisy: true });
+    let noisy = plan(Rates { p01: 2e-2, p10: 1e-2 }, CellFaults { verify, ..scrub::WRITES });
+    let often = plan(0.0.into(), CellFaults { write: 0.05.into(), ..scrub::WRITES });
+    assert_each_is_seen(&bench, &FAULTS_OF_SCRUBBING, &[noisy, often]);
 }

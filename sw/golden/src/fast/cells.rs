@@ -139,6 +139,20 @@ impl FixedCells {
         self.layers.push(faults);
     }
 
+    /// Looks again at a lane of a word, which holds something else now; `held` is as in [`FixedCells::add_layer`].
+    pub fn renew(&mut self, layer: usize, (word, address): (u32, u32), lane: u32, held: (u128, u128)) {
+        let Self { cells, layers } = self;
+        let faults = &mut layers[layer];
+        let at = faults.partition_point(|fault| (fault.word, fault.lane) < (word, lane));
+        faults.splice(at..at + usize::from(faults.get(at).is_some_and(|f| (f.word, f.lane) == (word, lane))), None);
+        cells.look(address, |of, faulty| {
+            let (wrong, traps) = faulty.wrong(held.0, held.1);
+            if of == lane && wrong | traps != 0 {
+                faults.insert(at, Fault { word, address, lane, wrong, traps });
+            }
+        });
+    }
+
     /// Reads a layer once: tells the lanes that give other values than they hold, in read order, and which of their cells do.
     pub fn read(&mut self, stream: Stream, mut wrong: impl FnMut(&Fault, u128)) {
         let run = self.cells.run(stream);

@@ -80,6 +80,18 @@ impl Coded {
         self.codec.encode(data) ^ at.map_or(0, |at| errors[at].cells)
     }
 
+    /// Makes `cells` those of a codeword that are wrong, all of them in use.
+    pub(super) fn rewrite(&mut self, layer: u32, place: (u32, u32), cells: u128) {
+        let errors = &mut self.layers[layer as usize].errors;
+        let at = errors.binary_search_by_key(&place, |error| error.place);
+        match (at, cells) {
+            (Ok(at), 0) => drop(errors.remove(at)),
+            (Ok(at), _) => errors[at].cells = cells,
+            (Err(_), 0) => {}
+            (Err(at), _) => errors.insert(at, Error { place, cells }),
+        }
+    }
+
     /// Returns how many cells of a layer writes left wrong, of those that are to hold 0 and 1.
     pub fn wrong_in(&self, layer: usize) -> [u64; 2] {
         self.layers[layer].wrong
@@ -131,7 +143,12 @@ impl Stored {
 }
 
 /// Returns the weights of a lane of a word that begins at column `first`, and their number.
-fn lane(layer: &Layer, (k, c, r, s): (usize, usize, usize, usize), first: u32, lane_bytes: u32) -> (u64, u32) {
+pub(super) fn lane(
+    layer: &Layer,
+    (k, c, r, s): (usize, usize, usize, usize),
+    first: u32,
+    lane_bytes: u32,
+) -> (u64, u32) {
     let start = k + first as usize;
     let live = layer.weights.dim().0.saturating_sub(start).min(lane_bytes as usize);
     let weights = (start..start + live).rev().map(|k| layer.weights[[k, c, r, s]] as u8);

@@ -21,6 +21,9 @@ mod map_read;
 mod pack;
 mod read;
 mod reads;
+mod scrub;
+#[cfg(test)]
+mod scrub_tests;
 mod search;
 mod skip;
 mod verify;
@@ -48,6 +51,7 @@ pub use pack::PackedLayer;
 use pack::Undo;
 pub use read::{Hit, Reader};
 pub use reads::{Read, Wrong};
+pub use scrub::{Rewritten, Scrubber};
 pub use verify::programmed;
 pub use writes::Writes;
 

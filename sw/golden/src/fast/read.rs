@@ -17,6 +17,7 @@ use super::coded::Coded;
 use super::draw::{Complete, draw};
 use super::linear::ones;
 use super::pack::PackedLayer;
+use super::scrub::Rewritten;
 use super::search::{Found, Search};
 use super::skip::{BitsAtRisk, Candidate, CellsAtRisk, Skips};
 use crate::codec::Events;
@@ -174,6 +175,20 @@ impl Reader {
         }
         self.cells = Some(cells);
         self
+    }
+
+    /// Makes a codeword what scrubbing left of it. `stored` are the weights of its layer, which begins at address `base`.
+    pub fn rewrite(&mut self, layer: u32, base: u32, stored: &PackedLayer, rewritten: Rewritten) {
+        let Rewritten { address, lane, wrong } = rewritten;
+        let (place, in_use) = self.place(&self.layers[layer as usize], address - base, lane);
+        let coded = self.coded.as_mut().expect("a scrubber has a code");
+        coded.rewrite(layer, place.place(), wrong & in_use);
+        if let Some(mut cells) = self.cells.take() {
+            let in_use = in_use & self.noise.at_risk.cells_in(Site::Weights, layer, &self.word);
+            let held = self.stored(layer, stored).of(&place, in_use);
+            cells.renew(layer as usize, (place.word, address), lane, (held, in_use));
+            self.cells = Some(cells);
+        }
     }
 
     /// Returns the place of a lane of a word, and its cells that are in use.

@@ -257,8 +257,15 @@ fn batches_on_faulty_cells_equal_the_plain_model() {
         CellFaults { telegraph: telegraph(1.0, 1.0), ..none },
         CellFaults { write, ..none },
         CellFaults { write: Rates { p01: 1.0, p10: 0.0 }, ..none },
-        CellFaults { stuck, telegraph: traps, write, device_seed: Some(9), verify: None },
-        CellFaults { stuck: [1e-3, 1e-3], telegraph: some, write: 1e-3.into(), device_seed: None, verify: None },
+        CellFaults { stuck, telegraph: traps, write, device_seed: Some(9), verify: None, scrub_period: None },
+        CellFaults {
+            stuck: [1e-3, 1e-3],
+            telegraph: some,
+            write: 1e-3.into(),
+            device_seed: None,
+            verify: None,
+            scrub_period: None,
+        },
     ];
     let some_bits = AtRisk { bits: [0b1010_0110, 0x80, 0x41], layers: 0b11_0101, checks: false };
     // All settings on one array, some on the others.
@@ -355,4 +362,31 @@ fn flips_of_noise_and_of_cells_cancel_whatever_the_draws() {
 #[test]
 fn batches_are_aligned_to_the_data_set() {
     assert_eq!(aligned_batches(6..17, 8), vec![6..8, 8..16, 16..17]);
+}
+
+/// A batch meets what scrubbing left in those before it, whichever are run, and in which order.
+#[test]
+fn scrubbed_batches_depend_on_the_device_and_not_on_the_order() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let (network, images) = (network(&mut rng), images(40, &mut rng));
+    let mut config = hardware("8x8").config;
+    let code = ProtectionConfig::of(Code::Secded { data_bits: 64 }, 8);
+    config.protection = ProtectionConfig { write_verify: true, scrub: true, ..code };
+    let hw = config.validate().unwrap();
+    let schedule = Schedule::new(&hw, &network.shapes(), Some(4)).unwrap();
+    let write = 4e-3.into();
+    let cells = CellFaults { write, stuck: [1e-3; 2], scrub_period: Some(64), ..CellFaults::default() };
+    let noise = hw.with_cells(hw.noise(1e-3, AtRisk::PARAMETERS).unwrap(), cells).unwrap();
+    let golden = || Case { network: &network, hw: &hw, schedule: &schedule, noise: &noise }.golden().beginning_at(6);
+    // Images 6 and 7, and batches from 8 on.
+    let all = golden().batches(6, &images[6..], Depth::Flips);
+    let corrected = |of: &BatchResult| of.counters.iter().map(|(_, counters)| counters.corrected_weights).sum::<u32>();
+    assert!(corrected(&all[8]) < corrected(&all[1]), "nothing was mended");
+    let mut other = golden();
+    for n in [5, 6, 2, 8, 0] {
+        let first = if n == 0 { 6 } else { 4 + 4 * n };
+        let one = other.batch(first, &images[first as usize..4 * n as usize + 8], Depth::Flips);
+        let parts = |of: &BatchResult| (of.outputs.clone(), of.flips.clone(), of.counters.clone(), of.scrubbed);
+        assert_eq!(parts(&one), parts(&all[n as usize]), "batch {n}");
+    }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::reason::{Reason, reasons};
 use super::{Evidence, Measured, Wanted};
 use crate::price::area;
-use crate::setup::Setup;
+use crate::setup::{Remedies, Setup};
 use crate::{Cost, Price};
 
 /// A setup against what is wanted.
@@ -26,6 +26,8 @@ pub struct Candidate {
     pub setup: Setup,
     /// The most pulses of a cell with write-verify; none without.
     pub max_pulses: Option<u32>,
+    /// Clock cycles from one scrubbed word of weights to the next; none without scrubbing.
+    pub scrub_period: Option<u32>,
     /// What its rows say; none where it was not swept at the rate asked for, or above.
     pub evidence: Option<Evidence>,
     /// What it costs, with the engines of write-verify where it verifies.
@@ -43,11 +45,12 @@ impl Candidate {
         wanted: &Wanted,
     ) -> Self {
         let setup = one.curve.setup.clone();
-        let max_pulses = setup.faults().1.map(|Verify { max_pulses, .. }| max_pulses);
+        let Remedies { verify, scrub_period } = setup.faults().1;
+        let max_pulses = verify.map(|Verify { max_pulses, .. }| max_pulses);
         let area = setup.hardware().and_then(|hw| area(&hw, max_pulses.is_some(), record));
         let price = Price { area, ..price };
         let reasons = reasons(&one.curve, evidence.as_ref(), &price, wanted);
-        Self { label, meets: reasons.is_empty(), reasons, setup, max_pulses, evidence, price }
+        Self { label, meets: reasons.is_empty(), reasons, setup, max_pulses, scrub_period, evidence, price }
     }
 
     /// What meets what is wanted goes first; then what is cheaper, then what takes less LUT4, then what programs with fewer
