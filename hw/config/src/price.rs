@@ -65,6 +65,9 @@ pub struct Measured {
     /// Whether there is write-verify.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub write_verify: bool,
+    /// Whether there is a scrubber, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scrub: bool,
     /// Hash of what was synthesised, one of [`variants`].
     pub config_hash: String,
     /// Routed clock limit in MHz; none if it was not routed.
@@ -194,27 +197,56 @@ impl Record {
     }
 }
 
+/// What writes the memories of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engines {
+    /// The host alone.
+    None,
+    /// The programming engines of write-verify.
+    WriteVerify,
+    /// And a scrubber.
+    Scrub,
+}
+
+impl Engines {
+    /// Returns the engines of a configuration.
+    pub const fn of(protection: &ProtectionConfig) -> Self {
+        match (protection.write_verify, protection.scrub) {
+            (_, true) => Self::Scrub,
+            (true, false) => Self::WriteVerify,
+            (false, false) => Self::None,
+        }
+    }
+}
+
 /// Returns the array of `config` with each code that it can have, `none` first: its own code as the configuration has it, the
-/// others as `--protect` gives them; and where the configuration has write-verify, once more with it. Without injectors, which
+/// others as `--protect` gives them; and where the configuration has engines, once more with write-verify, and with a scrubber. Without injectors, which
 /// emulate faults and are in no product; and all with one name, so that the same array has the same hash however it is called.
 pub fn variants(config: &AccelConfig) -> Vec<Elaborated> {
-    let with = |code, write_verify| variant(config, code, write_verify).validate().ok();
-    let verified = [false, true].into_iter().take(1 + usize::from(config.protection.write_verify));
-    verified.flat_map(|verified| Code::all().filter_map(move |code| with(code, verified))).collect()
+    let with = |code, engines| variant(config, code, engines).validate().ok();
+    let engines = [Engines::None, Engines::WriteVerify, Engines::Scrub].into_iter();
+    let there = engines.filter(|&engines| engines <= Engines::of(&config.protection));
+    there.flat_map(|engines| Code::all().filter_map(move |code| with(code, engines))).collect()
 }
 
 /// Returns one of [`variants`], which the array may be too narrow for.
-pub fn variant(config: &AccelConfig, code: Code, write_verify: bool) -> AccelConfig {
+pub fn variant(config: &AccelConfig, code: Code, engines: Engines) -> AccelConfig {
     let array = AccelConfig { name: "array".to_owned(), injector: InjectorConfig::default(), ..config.clone() };
     let coded = array.protected(code);
     let own = code == config.protection.code;
     let protection = if own { config.protection } else { coded.protection };
-    AccelConfig { protection: ProtectionConfig { write_verify, scrub: false, ..protection }, ..coded }
+    let (write_verify, scrub) = (engines != Engines::None, engines == Engines::Scrub);
+    AccelConfig { protection: ProtectionConfig { write_verify, scrub, ..protection }, ..coded }
 }
 
 /// Returns the name of what protects one of [`variants`].
-pub fn protection_name(code: Code, write_verify: bool) -> String {
-    format!("{code}{}", if write_verify { " + write-verify" } else { "" })
+pub fn protection_name(code: Code, engines: Engines) -> String {
+    let with = match engines {
+        Engines::None => "",
+        Engines::WriteVerify => " + write-verify",
+        Engines::Scrub => " + write-verify + scrubber",
+    };
+    format!("{code}{with}")
 }
 
 /// Returns check cells / data cells of a codeword of weights; it is the same for all numbers of weights that fit.
@@ -284,6 +316,21 @@ mod tests {
         assert!(verified.iter().enumerate().all(|(n, hw)| hw.config.protection.write_verify == (n >= plain.len())));
         assert!(verified.iter().all(|hw| hw.injector_latency == 0));
         assert_eq!(preset("8x8")[0].config.protection.code, Code::None);
+    }
+
+    #[test]
+    fn a_scrubber_is_priced_beside_write_verify_where_the_code_corrects() {
+        let config = AccelConfig::from_toml(include_str!("../../../configs/8x8-scrub.toml")).unwrap();
+        let all = variants(&config);
+        assert_eq!(all[..28], preset("8x8-faults"));
+        let scrubbed: Vec<Code> = all[28..].iter().map(|hw| hw.config.protection.code).collect();
+        assert_eq!(scrubbed, Code::all().filter(|code| code.corrects()).collect::<Vec<_>>());
+        assert!(all[28..].iter().all(|hw| Engines::of(&hw.config.protection) == Engines::Scrub));
+        let record = Record::built_in();
+        for code in ["secded-72-64", "tmr"] {
+            let one = variant(&config, code.parse().unwrap(), Engines::Scrub);
+            assert!(record.find(&one.hash()).is_some_and(|measured| measured.scrub), "{code}");
+        }
     }
 
     /// The names of the codes say how many cells they store for how many, and the hardware has as many.

@@ -6,7 +6,7 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use hafnia_config::device::{self, Device};
-use hafnia_config::price::{self, Cells, Measured, Record};
+use hafnia_config::price::{self, Cells, Engines, Measured, Record};
 use hafnia_config::protect::Code;
 use hafnia_config::schedule::Schedule;
 use hafnia_config::{AccelConfig, Elaborated};
@@ -83,7 +83,10 @@ struct ModelPrice {
 #[derive(Serialize)]
 struct CodePrice {
     protection: Code,
+    #[serde(skip)]
+    engines: Engines,
     write_verify: bool,
+    scrub: bool,
     config_hash: String,
     overhead: f64,
     latency_cycles: u32,
@@ -228,6 +231,8 @@ impl CodePrice {
         Self {
             protection: hw.config.protection.code,
             write_verify: hw.config.protection.write_verify,
+            scrub: hw.config.protection.scrub,
+            engines: Engines::of(&hw.config.protection),
             config_hash: hw.config.hash(),
             overhead: price::overhead(hw.config.protection.code),
             latency_cycles: hw.codec_latency,
@@ -242,7 +247,7 @@ impl CodePrice {
     }
 
     fn name(&self) -> String {
-        price::protection_name(self.protection, self.write_verify)
+        price::protection_name(self.protection, self.engines)
     }
 
     /// The same with the reads of a network, if there is one.

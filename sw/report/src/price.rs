@@ -2,7 +2,7 @@
 
 use hafnia_config::Elaborated;
 use hafnia_config::device::Device;
-use hafnia_config::price::{Cells, Record, overhead, variant};
+use hafnia_config::price::{Cells, Engines, Record, overhead, variant};
 use hafnia_sweep::Row;
 use serde::Serialize;
 
@@ -93,14 +93,14 @@ fn price(row: &Row, record: &Record, devices: &[Device]) -> Price {
         words_read: each(row.words_read),
         cells_read,
         overhead,
-        area: hw.and_then(|hw| area(&hw, hw.config.protection.write_verify, record)),
+        area: hw.and_then(|hw| area(&hw, Engines::of(&hw.config.protection), record)),
         energy: energy.collect(),
     }
 }
 
-/// Returns what was recorded of an array with its code, and with the engines of write-verify or without them.
-pub fn area(hw: &Elaborated, write_verify: bool, record: &Record) -> Option<Cells> {
-    let hash = variant(&hw.config, hw.config.protection.code, write_verify).hash();
+/// Returns what was recorded of an array with its code and with these engines.
+pub fn area(hw: &Elaborated, engines: Engines, record: &Record) -> Option<Cells> {
+    let hash = variant(&hw.config, hw.config.protection.code, engines).hash();
     record.find(&hash).map(|measured| measured.cells)
 }
 

@@ -165,7 +165,7 @@ const FAULTS_OF_WRITE_VERIFY: [Fault; 12] = [
 
 const FAULTS_OF_SCRUBBING: [Fault; 9] = [
     fault("detected errors encoded anew", "mend <= (seen_i ^ wanted) & sound;", "mend <= seen_i ^ wanted;"),
-    fault("sound cells pulsed too", "pulsed <= mend_i_0;", "pulsed <= ~88'd0;"),
+    fault("sound cells pulsed too", "pulsed <= mend_i_0;", "pulsed <= ~44'd0;"),
     fault("every walk draws alike", "epoch <= epoch + 32'd1;", "epoch <= epoch;"),
     fault(
         "draws of programming",

@@ -6,16 +6,16 @@ use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
 use hafnia_config::fault::{AtRisk, CellFaults, Kind, Kinds, Rates, Telegraph, Verify};
 use hafnia_config::protect::{Code, OnDetected};
 use hafnia_config::scrub::Scrubbed;
-use hafnia_cosim::{Totals, random};
+use hafnia_cosim::{Depth, Engine, Totals, random};
 use hafnia_verilate::Unknowns;
 
 /// An array whose last output folds end within a codeword.
 pub fn scrubbing(code: Code, on_detected: OnDetected, kinds: Kinds) -> Elaborated {
-    let mut config = config(4, 8, 8);
+    let mut config = config(4, 4, 4);
     config.name = format!("scrub_{code}");
     config.injector = InjectorConfig { weights: kinds, biases: kinds, activations: kinds };
     config.protection =
-        ProtectionConfig { on_detected, write_verify: true, scrub: true, ..ProtectionConfig::of(code, 8) };
+        ProtectionConfig { on_detected, write_verify: true, scrub: true, ..ProtectionConfig::of(code, 4) };
     config.validate().expect("the configuration is legal")
 }
 
@@ -74,6 +74,10 @@ fn a_scrubbed_memory_equals_golden() {
         let clean = run(0.0.into(), CellFaults { write: 0.0.into(), ..WRITES });
         assert_eq!((scrubbed(&clean).words, scrubbed(&clean).pulses), (walked, 0));
         assert!(scrubbed(&run(0.0.into(), CellFaults { scrub_period: Some(1001), ..WRITES })).words < walked / 10);
+        // More jobs change nothing: one hardware runs all batches, and each golden model those before its own.
+        let plan = bench.faulty(0.0, WRITES, AtRisk::PARAMETERS, 3);
+        let logits = |engine| bench.batches(&plan, engine, 2).into_iter().map(|batch| (batch.logits, batch.scrubbed));
+        assert!(logits(Engine::Sim(&hardware)).eq(logits(Engine::Golden(Depth::Logits))), "{code}");
         if kinds == Kinds::ALL {
             assert!(scrubbed(&mended).detected > 0);
             for cells in [CellFaults { verify: verify(false), ..all }, CellFaults { verify: verify(true), ..all }, all]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hafnia_config::Elaborated;
 use hafnia_config::accel::ProtectionConfig;
-use hafnia_config::price::{DEVICE, Measured, Record, Routing, Synthesis, protection_name};
+use hafnia_config::price::{DEVICE, Engines, Measured, Record, Routing, Synthesis, protection_name};
 use hafnia_gen::generate;
 use hafnia_pnr::{SEED, SPEED_GRADE, route, route_arguments, script, synthesise};
 use hafnia_verilate::{build_folder, tools};
@@ -36,8 +36,8 @@ pub fn measure(name: &str, variants: &[Elaborated], routed: bool, file: Option<&
         record = kept(&record, path)?;
     }
     for (n, hw) in variants.iter().enumerate() {
-        let ProtectionConfig { code, write_verify, .. } = hw.config.protection;
-        let protection = protection_name(code, write_verify);
+        let ProtectionConfig { code, write_verify, scrub, .. } = hw.config.protection;
+        let protection = protection_name(code, Engines::of(&hw.config.protection));
         let tell = |what: &str| eprintln!("{} of {}: {protection}: {what}", n + 1, variants.len());
         let folder = tempfile::tempdir()?;
         let generated = generate(hw);
@@ -55,8 +55,8 @@ pub fn measure(name: &str, variants: &[Elaborated], routed: bool, file: Option<&
             }
             None => None,
         };
-        let measured =
-            Measured { name: name.to_owned(), code, write_verify, config_hash: hw.config.hash(), fmax_mhz, cells };
+        let (name, config_hash) = (name.to_owned(), hw.config.hash());
+        let measured = Measured { name, code, write_verify, scrub, config_hash, fmax_mhz, cells };
         record.merge(Record { array: vec![measured], ..record.clone() })?;
         if let Some(path) = file {
             write(&record, path)?;

@@ -32,6 +32,13 @@ fn wrong_command_lines_are_refused() {
     assert_says(&["bench", "faults", "--draws", "0"], &["0", "from 1 to 1e13", "1e8"]);
     assert_says(&["bench", "faults", "--sources", "sim"], &["sim", "golden, rtl"]);
     assert_says(&["frobnicate"], &["frobnicate"]);
+    let scrubbed = |more: &[&'static str]| digits(&[&["--cells", "scrub_period=64"], more].concat());
+    assert_says(&scrubbed(&[]), &["`scrub_period`", "`8x8` has no scrubber", "`protection.scrub = true`"]);
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/8x8-scrub.toml");
+    let with = |more: &[&'static str]| scrubbed(&[&["--config", config], more].concat());
+    assert_says(&with(&["--layers", "1"]), &["`scrub_period`", "leave `layers` out"]);
+    assert_says(&with(&["--draws", "statistical"]), &["`scrub_period`", "take exact draws"]);
+    assert_says(&with(&["--protect", "parity"]), &["8x8-scrub.toml", "\"parity\" corrects nothing"]);
     let log = ["--data", "digits", "--ber", "0,1e-3", "--flip-log", "flips.csv"];
     assert_says(&[&["verify", "--model", &model][..], &log].concat(), &["one --ber and one --seed"]);
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use hafnia_config::fault::Verify;
-use hafnia_config::price::Record;
+use hafnia_config::price::{Engines, Record};
 use serde::Serialize;
 
 use super::reason::{Reason, reasons};
@@ -47,7 +47,12 @@ impl Candidate {
         let setup = one.curve.setup.clone();
         let Remedies { verify, scrub_period } = setup.faults().1;
         let max_pulses = verify.map(|Verify { max_pulses, .. }| max_pulses);
-        let area = setup.hardware().and_then(|hw| area(&hw, max_pulses.is_some(), record));
+        let engines = match (scrub_period, verify) {
+            (Some(_), _) => Engines::Scrub,
+            (None, Some(_)) => Engines::WriteVerify,
+            (None, None) => Engines::None,
+        };
+        let area = setup.hardware().and_then(|hw| area(&hw, engines, record));
         let price = Price { area, ..price };
         let reasons = reasons(&one.curve, evidence.as_ref(), &price, wanted);
         Self { label, meets: reasons.is_empty(), reasons, setup, max_pulses, scrub_period, evidence, price }
