@@ -30,6 +30,15 @@ pub fn find(name: &str) -> Result<AccelConfig, ConfigError> {
     })
 }
 
+/// Returns the arrays of `configs/`, which come with Hafnia and are no presets.
+///
+/// # Panics
+/// Never: a test reads them.
+pub fn examples() -> Vec<AccelConfig> {
+    let config = AccelConfig::from_toml(include_str!("../../../configs/8x8-scrub.toml"));
+    vec![config.expect("a test reads every example")]
+}
+
 /// The same with these kinds of fault at every memory.
 fn everywhere(name: &str, kinds: Kinds, preset: AccelConfig) -> AccelConfig {
     let injector = InjectorConfig { weights: kinds, biases: kinds, activations: kinds };
@@ -53,5 +62,17 @@ fn preset(
         memory: MemoryConfig { weight_words, map_words, accumulator_words, parameter_words, program_descriptors: 64 },
         protection: ProtectionConfig::of(Code::None, cols),
         injector: InjectorConfig { weights: Kinds::READ, biases: Kinds::READ, activations: Kinds::NONE },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_legal_and_has_a_name_of_its_own() {
+        for config in examples() {
+            assert!(config.validate().is_ok() && find(&config.name).is_err(), "{}", config.name);
+        }
     }
 }

@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_scrubber_is_priced_beside_write_verify_where_the_code_corrects() {
-        let config = AccelConfig::from_toml(include_str!("../../../configs/8x8-scrub.toml")).unwrap();
+        let config = presets::examples().remove(0);
         let all = variants(&config);
         assert_eq!(all[..28], preset("8x8-faults"));
         let scrubbed: Vec<Code> = all[28..].iter().map(|hw| hw.config.protection.code).collect();

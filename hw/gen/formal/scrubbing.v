@@ -1,14 +1,16 @@
 // Properties of a scrubber with its engine and its memory, for words of two codewords of `secded-13-8` in a memory of 64 words.
 //
 // Nothing is assumed of the array's reads, of what it runs, of pulses, of the memory's contents or of noise; the host programs
-// words at any time, and sets the period and the last address before a run; no layer runs in reset.
+// words at any time, and sets the period, the last address and whether weights stream in before a run; the walk is not begun
+// anew; no layer runs in reset.
 // Proved, for every power-on state, from the first cycle of reset on and for all time:
 //   served     whatever is scrubbed, a read of the array reaches the memory in its own cycle, at its own address;
-//   idle       a word is taken only in a cycle in which the array reads none, and no word is being programmed;
+//   idle       a word is taken only in a cycle in which the array reads none, and no word is being programmed; it is read
+//              then, at the address of the walk;
 //   kept_off   and only while a layer runs, and none of its own words;
 //   paced      not before its period is over, counted from the start of the run or the word before;
 //   held       what is judged was read 3 cycles before, as long as `scrubber.v` asks for;
-//   spared     what is written back differs in mended cells alone from what was there;
+//   spared     what is written back goes to its address, and differs in mended cells alone from what was read there;
 //   ends       a word is done 12 cycles after it was taken at the latest;
 //   stable     and until then the engine names it, at the address of the walk;
 //   walks      the walk goes on by one word when one is done, and from the last address to 0 with the next epoch;
@@ -17,7 +19,6 @@
 module scrubbing_properties(
   input clk_i,
   input rst_i,
-  input stream_i,
   input clear_i,
   input read_i,
   input [5:0] read_address_i,
@@ -36,6 +37,7 @@ module scrubbing_properties(
 );
 (* anyconst *) wire [19:0] period;
 (* anyconst *) wire [5:0] last;
+(* anyconst *) wire stream_i;
 
 wire due, taken, judged, scrubbed, scrubbing, ready, write, commit, look, slot;
 wire [5:0] address;
@@ -71,6 +73,7 @@ weight_memory memory (
 (* hierconn *) wire \memory.lanes_1_read_i ;
 (* hierconn *) wire [5:0] \memory.lanes_0_read_address_i ;
 (* hierconn *) wire [5:0] \memory.lanes_1_read_address_i ;
+(* hierconn *) wire [5:0] \memory.lanes_0_write_address_i ;
 localparam [2:0] IDLE = 0, PULSE = 1, SEE = 3, MEND = 5;
 
 // Cycles since the run began or a word was taken, and since that word was taken; the walk before this cycle.
@@ -109,12 +112,14 @@ always @(*) if (was_reset) begin
     \memory.lanes_0_read_address_i == (stream_i ? \memory.ring_read_address_o [5:0] : read_address_i) &&
     \memory.lanes_1_read_address_i == \memory.lanes_0_read_address_i );
   if (taken) begin
-    idle: assert (!read_i && look && ready && !valid_i && !write);
+    idle: assert (!read_i && look && ready && !valid_i && !write && tag[5:0] == address &&
+      \memory.lanes_0_read_i && \memory.lanes_0_read_address_i == address);
     kept_off: assert (run_i && !(place >= base_i && place < {13'd0, end_i}));
     paced: assert (period != 0 && since >= {1'b0, period});
   end
   if (judged) held: assert (quiet >= 3 && busy);
-  if (write && busy) spared: assert (\engine.pulsed == mend_then && ((data ^ \engine.held ) & ~mend_then) == 0 &&
+  if (write && busy) spared: assert (\engine.pulsed == mend_then && \memory.lanes_0_write_address_i == address &&
+    ((data ^ \engine.held ) & ~mend_then) == 0 &&
     ((data ^ result_i) & mend_then) == 0);
   if (busy) ends: assert (\engine.state == SEE ? \engine.timer < 2 : (\engine.state == MEND || \engine.state == PULSE) && spent <= 12);
   if (busy) begin

@@ -248,7 +248,8 @@ fn programmed(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
 }
 
 fn scrubbed(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
-    let counts = got.scrubbed?.values().into_iter().zip(want.scrubbed?.values());
+    let [got, want] = [got.scrubbed, want.scrubbed].map(|counts| counts.unwrap_or_default().values());
+    let counts = got.into_iter().zip(want);
     let (name, (got, want)) = Scrubbed::NAMES.into_iter().zip(counts).find(|(_, (got, want))| got != want)?;
     Some(Difference::Scrubbed { name, got, want })
 }

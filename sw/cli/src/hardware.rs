@@ -43,9 +43,9 @@ impl ArrayArgs {
         let named = |what: String, help| Failure::new(format!("{}: {what}", path.display()), help);
         let text = hafnia_files::read_text(path, AccelConfig::LARGEST_FILE)
             .map_err(|e| named(e.to_string(), "pass a TOML file that can be read, or `--preset`"))?;
-        AccelConfig::from_toml(&text)
-            .and_then(|c| change(c).validate())
-            .map_err(|e| named(e.to_string(), "correct the file, see docs/configuration.md"))
+        AccelConfig::from_toml(&text).and_then(|c| change(c).validate()).map_err(|e| {
+            named(e.to_string(), "correct the file or what the flags change of it, see docs/configuration.md")
+        })
     }
 
     /// Returns the flags that choose the same array.

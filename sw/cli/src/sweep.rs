@@ -160,11 +160,13 @@ fn differs(
     let setup = &plan.setups[point.setup];
     let Configuration { file, name, protect, .. } = setup.configuration.clone();
     let hardware = HardwareArgs { array: ArrayArgs { config: file, preset: name }, protect };
+    // A scrubbed memory is what all batches before made of it.
+    let first = if point.noise.cells.scrub_period.is_some() { plan.first } else { divergence.images.start };
     let command = VerifyCommand::new(hardware.flags())
         .path("--model", Some(&setup.path))
         .path("--data", spec.data.as_deref())
         .path("--rtl", spec.rtl.as_deref())
-        .images(divergence.images.clone(), setup.schedule.batch)
+        .images(first..divergence.images.end, setup.schedule.batch)
         .noise(&point.noise, point.seed(), setup.schedule.layers.len())
         .line();
     let error = SweepError::Differs { point: Box::new(point.clone()), divergence: divergence.clone() };

@@ -215,7 +215,7 @@ impl<'a> Golden<'a> {
     fn together(&mut self, batches: &[Range<u32>], images: &[Array3<i8>], depth: Depth) -> Vec<BatchResult> {
         debug_assert!(self.writes.is_none() || batches.len() == 1, "write errors are those of one batch");
         let first = batches[0].start;
-        self.age(first);
+        self.age(first, batches[batches.len() - 1].end);
         let alone = self.writes.is_some() || self.scrubber.is_some();
         let clean = self.clean.filter(|_| depth != Depth::EveryLayer && !alone);
         let batch = |range: &Range<u32>| {
@@ -280,12 +280,14 @@ impl<'a> Golden<'a> {
         batches.into_iter().map(result).collect()
     }
 
-    /// Makes the memory what the batches before the one that begins with `first` left, and goes on to the next one.
-    fn age(&mut self, first: u32) {
+    /// Makes the memory what the batches before image `first` left; those of now end before image `end`.
+    fn age(&mut self, first: u32, end: u32) {
         if self.scrubber.is_none() {
             return;
         }
-        if first < self.next {
+        // What came after a batch that was not whole is none of a device's that ran it whole.
+        let broken = first > self.next && self.next != self.first && !self.next.is_multiple_of(self.schedule.batch);
+        if first < self.next || broken {
             let mut rewritten = Vec::new();
             self.scrubber.as_mut().expect("it was just there").restart(|codeword| rewritten.push(codeword));
             self.rewrite(&rewritten);
@@ -296,7 +298,7 @@ impl<'a> Golden<'a> {
                 self.scrub(layer, descriptor.images);
             }
         }
-        self.next = (first / self.schedule.batch + 1) * self.schedule.batch;
+        self.next = end;
     }
 
     /// Scrubs while a layer runs.

@@ -98,6 +98,20 @@ fn price(row: &Row, record: &Record, devices: &[Device]) -> Price {
     }
 }
 
+impl Price {
+    /// Returns the same with so many words more read for an image.
+    pub(crate) fn reading_more(mut self, words: f64) -> Self {
+        if words == 0.0 {
+            return self;
+        }
+        let factor = 1.0 + words / self.words_read;
+        self.words_read += words;
+        self.cells_read *= factor;
+        self.energy.iter_mut().for_each(|energy| energy.nj *= factor);
+        self
+    }
+}
+
 /// Returns what was recorded of an array with its code and with these engines.
 pub fn area(hw: &Elaborated, engines: Engines, record: &Record) -> Option<Cells> {
     let hash = variant(&hw.config, hw.config.protection.code, engines).hash();

@@ -104,11 +104,13 @@ impl Setup {
         }
     }
 
-    /// Returns the hardware, if it is a preset of today, with a code or without.
+    /// Returns the hardware, if it is an array of today that comes with Hafnia, with its own code or another.
     pub fn hardware(&self) -> Option<Elaborated> {
         let code: Code = self.protection.parse().ok()?;
-        let config = presets::find(bare_name(&self.preset, &self.protection)).ok()?.protected(code);
-        config.validate().ok().filter(|hw| hw.config.hash() == self.config_hash)
+        let bare = bare_name(&self.preset, &self.protection);
+        let known = presets::all().into_iter().chain(presets::examples());
+        let configs = known.filter(|config| config.name == bare).flat_map(|own| [own.clone(), own.protected(code)]);
+        configs.filter_map(|config| config.validate().ok()).find(|hw| hw.config.hash() == self.config_hash)
     }
 
     /// What may tell setups apart, in words. Among several codes the name of the preset comes without that of its own.

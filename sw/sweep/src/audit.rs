@@ -51,6 +51,9 @@ pub fn audit(
             None if row.counters != batch.counters => {
                 Some("the row was made of other counters than both engines give".into())
             }
+            None if row.scrubbed != batch.scrubbed => {
+                Some("the row was made of other counts of scrubbing than both engines give".into())
+            }
             None => None,
         };
         images += u64::from(batch.images);

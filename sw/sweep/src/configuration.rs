@@ -68,6 +68,7 @@ impl Configuration {
             ConfigError::Code { code, reason, .. } if protect.is_some() => {
                 spec.wrong("protection", &format!("{code} on {name}: {reason}"))
             }
+            error @ ConfigError::Scrub(_) if protect.is_some() => spec.wrong("protection", &format!("{name}: {error}")),
             error => unfit(error),
         })?;
         Ok(Self { file: file.cloned(), name, protect, hw })

@@ -68,7 +68,7 @@ pub struct Programmer {
     _tag: u32,
 }
 
-/// Cycles from what was read of a word to what should be.
+/// Cycles from what was read of a word to what should be: the latency of any decoder, and a register behind the encoder.
 pub const MEND_CYCLES: u32 = 3;
 
 impl Programmer {
@@ -141,12 +141,14 @@ impl Logic for Programmer {
 }
 
 /// Parts of the text: with a scrubber, and without.
-const SCRUB: [(&str, &str, &str); 8] = [
+const SCRUB: [(&str, &str, &str); 9] = [
     (
         "STATES",
         "localparam MEND = 3'd5;
 reg scrubbing;
-wire taken = (state == IDLE) & ~valid_i & scrub_i_0 & slot_i;
+reg named; // the tag is that of the word to scrub
+wire offered = (state == IDLE) & named & ~valid_i & scrub_i_0;
+wire taken = offered & slot_i;
 wire mending = (state == MEND) & (timer == 2'd<MEND>);
 assign taken_o_0 = taken;
 assign judged_o_0 = mending;
@@ -156,7 +158,7 @@ assign seen_o_0 = seen;
 ",
         "",
     ),
-    ("LOOK", "(state == LOOK) | ((state == IDLE) & ~valid_i & scrub_i_0)", "state == LOOK"),
+    ("LOOK", "(state == LOOK) | offered", "state == LOOK"),
     ("ENDS", "write_o & (most == 8'd0) & ~scrubbing", "write_o & (most == 8'd0)"),
     (
         "IDLE",
@@ -169,6 +171,7 @@ assign seen_o_0 = seen;
     end",
         "",
     ),
+    ("NAMES", "\n  named <= (state == IDLE) & ~valid_i;", ""),
     ("TAKES", "\n      scrubbing <= 1'b0;", ""),
     ("SEEN", "scrubbing ? MEND : JUDGE", "JUDGE"),
     ("RESTARTS", "\n      timer <= 2'd0;", ""),
@@ -219,7 +222,7 @@ wire [31:0] count = <ONES>;
 wire [31:0] again = (judged & ~last) ? count : 32'd0;
 wire [31:0] given_up = (judged & last) ? count : 32'd0;
 always @(posedge clk_i) begin
-  timer <= timer + 2'd1;
+  timer <= timer + 2'd1;<NAMES>
   case (state)
     IDLE: if (valid_i) begin
       state <= PULSE;

@@ -12,6 +12,7 @@ use rust_hdl::core::prelude::*;
 
 use super::decoder::Decoder;
 use super::encoder::Encoder;
+use super::programmer::MEND_CYCLES;
 use crate::emit::{custom, padded};
 use crate::mem::flip_record::COUNT_BITS;
 use crate::wire::Wire;
@@ -59,6 +60,7 @@ impl Scrubber {
     pub fn new(hw: &Elaborated) -> Self {
         let (port, word) = (hw.port(Site::Weights), hw.codeword(Site::Weights));
         let bits = port.cells * port.lanes;
+        assert!(word.code.latency() < MEND_CYCLES, "the engine waits for the decoder");
         let mut scrubber = Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),

@@ -191,7 +191,8 @@ fn scrubbing_with_a_fault_breaks_its_properties() {
     let faults = [
         // The engine's reads would come first, or take no heed of the array's.
         fault("= ~read_i ? write_address :", "= look_i ? write_address :", "served"),
-        fault("scrub_i_0 & slot_i;", "scrub_i_0;", "idle"),
+        fault("taken = offered & slot_i;", "taken = offered;", "idle"),
+        fault("(state == IDLE) & named & ~valid_i", "(state == IDLE) & ~valid_i", "idle"),
         fault("(timer == period_i) & ~own;", "(timer == period_i);", "kept_off"),
         fault("(timer == period_i) & ~own;", "~own;", "paced"),
         fault("if (taken_i) timer <= 20'd1;", "if (taken_i) timer <= 20'd0;", "pace_known"),

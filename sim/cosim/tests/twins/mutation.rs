@@ -176,7 +176,7 @@ const FAULTS_OF_SCRUBBING: [Fault; 9] = [
     fault("words of the layer that runs", "(timer == period_i) & ~own;", "(timer == period_i);"),
     fault("no word before the layer that runs", "own = (place >= base_i) & ", "own = "),
     fault("time goes on between runs", "  if (~run_i) timer <= 20'd0;\n", ""),
-    fault("a read of the array's taken for one's own", "scrub_i_0 & slot_i;", "scrub_i_0;"),
+    fault("a read of the array's taken for one's own", "taken = offered & slot_i;", "taken = offered;"),
 ];
 
 /// Convolutions with and without a pool and a head, on an array whose sides do not divide each other, the weights streamed.

@@ -6,7 +6,10 @@ use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
 use hafnia_config::fault::{AtRisk, CellFaults, Kind, Kinds, Rates, Telegraph, Verify};
 use hafnia_config::protect::{Code, OnDetected};
 use hafnia_config::scrub::Scrubbed;
-use hafnia_cosim::{Depth, Engine, Totals, random};
+use hafnia_cosim::{Depth, Engine, Hardware, Ifmaps, Totals, random};
+use hafnia_driver::Accel;
+use hafnia_driver::transport::sim::SimTransport;
+use hafnia_golden::run::Golden;
 use hafnia_verilate::Unknowns;
 
 /// An array whose last output folds end within a codeword.
@@ -78,6 +81,7 @@ fn a_scrubbed_memory_equals_golden() {
         let plan = bench.faulty(0.0, WRITES, AtRisk::PARAMETERS, 3);
         let logits = |engine| bench.batches(&plan, engine, 2).into_iter().map(|batch| (batch.logits, batch.scrubbed));
         assert!(logits(Engine::Sim(&hardware)).eq(logits(Engine::Golden(Depth::Logits))), "{code}");
+        begins_anew_with_each_setting(&bench, &hardware);
         if kinds == Kinds::ALL {
             assert!(scrubbed(&mended).detected > 0);
             for cells in [CellFaults { verify: verify(false), ..all }, CellFaults { verify: verify(true), ..all }, all]
@@ -91,6 +95,27 @@ fn a_scrubbed_memory_equals_golden() {
                 &bench.faulty(uneven, CellFaults { verify: verify(true), ..all }, some, 6),
                 &hardware,
             );
+        }
+    }
+}
+
+/// One session, several settings: the walk begins anew, in the midst of one.
+fn begins_anew_with_each_setting(bench: &Bench, hardware: &Hardware) {
+    let link = SimTransport::new(hardware.model.dut().expect("a device")).expect("it resets");
+    let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).expect("it is ours");
+    for seed in [1, 2] {
+        let cells = CellFaults { device_seed: None, ..WRITES };
+        let plan = bench.faulty(0.0, cells, AtRisk::PARAMETERS, seed);
+        accel.set_noise(plan.noise.clone(), seed).expect("it has a scrubber");
+        let golden = Golden::new(&bench.network, &bench.hw, &bench.schedule, &plan.noise, seed);
+        let mut golden = golden.beginning_at(bench.first);
+        let images = Ifmaps { first: bench.first, images: &bench.images, clean: None };
+        for range in &images.batches(&plan)[..5] {
+            let part = &bench.images[(range.start - bench.first) as usize..(range.end - bench.first) as usize];
+            let got = accel.batch(range.start, part, Depth::EveryLayer).expect("it runs");
+            let want = golden.batch(range.start, part, Depth::EveryLayer);
+            assert!(got.scrubbed.is_some_and(|counts| counts.words > 0));
+            assert_eq!(hafnia_cosim::compare(&got, &want, false), None, "seed {seed}, images {range:?}");
         }
     }
 }

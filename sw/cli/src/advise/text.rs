@@ -89,10 +89,13 @@ fn told(evidence: &Evidence, setup: &Candidate) -> String {
     });
     let folders = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>();
     text.push_str(&format!(", in {}", folders.join(" and ")));
-    if let Some(Programming { cells, give_ups, pulses_per_cell, endurance_share, .. }) = programming {
+    if let Some(Programming { cells, give_ups, scrubbed, pulses_per_cell, endurance_share, .. }) = programming {
         text.push_str(&format!(
             "; programmed with {pulses_per_cell:.4} pulses a cell, {give_ups} of {cells} cells given up"
         ));
+        if *scrubbed > 0 {
+            text.push_str(&format!(", {scrubbed} of the pulses by scrubbing"));
+        }
         let share = endurance_share.map(|share| format!(", {share:.2e} of the endurance"));
         text.push_str(&share.unwrap_or_default());
     }

@@ -30,7 +30,7 @@ pub struct Candidate {
     pub scrub_period: Option<u32>,
     /// What its rows say; none where it was not swept at the rate asked for, or above.
     pub evidence: Option<Evidence>,
-    /// What it costs, with the engines of write-verify where it verifies.
+    /// What it costs, with the engines of write-verify where it verifies, and a scrubber and its reads where it scrubs.
     pub price: Price,
 }
 
@@ -53,7 +53,9 @@ impl Candidate {
             (None, None) => Engines::None,
         };
         let area = setup.hardware().and_then(|hw| area(&hw, engines, record));
-        let price = Price { area, ..price };
+        let [words, images] = [0, 1]
+            .map(|n| one.rows.iter().map(|(_, row)| [row.scrubbed_words.unwrap_or(0), row.images][n]).sum::<u64>());
+        let price = Price { area, ..price }.reading_more(words as f64 / images as f64);
         let reasons = reasons(&one.curve, evidence.as_ref(), &price, wanted);
         Self { label, meets: reasons.is_empty(), reasons, setup, max_pulses, scrub_period, evidence, price }
     }

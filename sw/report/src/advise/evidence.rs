@@ -35,7 +35,7 @@ pub struct Evidence {
     pub programming: Option<Programming>,
 }
 
-/// What it took to program weights and biases, all rows together.
+/// What it took to program weights and biases, and to scrub the weights, all rows together.
 #[derive(Debug, Serialize)]
 pub struct Programming {
     /// Cells that were programmed, each with one pulse or more.
@@ -44,6 +44,8 @@ pub struct Programming {
     pub repeated: u64,
     /// Cells that were read wrong after their last pulse.
     pub give_ups: u64,
+    /// Pulses that scrubbing gave to cells.
+    pub scrubbed: u64,
     /// Pulses of a cell, in the mean.
     pub pulses_per_cell: f64,
     /// Those / the writes that a cell stands, where the device publishes them.
@@ -83,12 +85,14 @@ impl Programming {
         let counts = rows.map(|row| {
             let cells = row.programmed_weights? + row.programmed_biases?;
             let repeated = row.repeated_weights? + row.repeated_biases?;
-            Some([cells, repeated, row.give_ups_weights? + row.give_ups_biases?])
+            let give_ups = row.give_ups_weights? + row.give_ups_biases?;
+            Some([cells, repeated, give_ups, row.scrubbed_pulses.unwrap_or(0)])
         });
         let counts = counts.collect::<Option<Vec<_>>>()?;
-        let [cells, repeated, give_ups] = [0, 1, 2].map(|n| counts.iter().map(|counts| counts[n]).sum::<u64>());
-        let pulses_per_cell = (cells + repeated) as f64 / cells as f64;
+        let [cells, repeated, give_ups, scrubbed] =
+            [0, 1, 2, 3].map(|n| counts.iter().map(|counts| counts[n]).sum::<u64>());
+        let pulses_per_cell = (cells + repeated + scrubbed) as f64 / cells as f64;
         let endurance_share = device.and_then(|device| Some(pulses_per_cell / device.endurance_cycles?));
-        (cells > 0).then_some(Self { cells, repeated, give_ups, pulses_per_cell, endurance_share })
+        (cells > 0).then_some(Self { cells, repeated, give_ups, scrubbed, pulses_per_cell, endurance_share })
     }
 }
