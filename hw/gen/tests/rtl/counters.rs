@@ -230,7 +230,7 @@ fn counters_of_events_saturate_when_started_near_the_end() {
     // One start in 256 is as near as this, and 2^24 cycles take a second.
     let near = u64::from(u32::MAX) - (1 << 24);
     // These seeds do it with Verilator 5.006, so that the search ends at once; the rest is for other versions.
-    let seeds = [1722, 809, 1777].into_iter().chain(1..10_000);
+    let seeds = [809, 178, 619].into_iter().chain(1..10_000);
     let mut left = vec![CYCLES, STALLS, WORDS_READ];
     for seed in seeds {
         let mut bench = Bench::seeded(&array(3, 5, 2), "counters", seed);
