@@ -209,9 +209,9 @@ pub enum Engines {
 }
 
 impl Engines {
-    /// Returns the engines of a configuration.
-    pub const fn of(protection: &ProtectionConfig) -> Self {
-        match (protection.write_verify, protection.scrub) {
+    /// Returns the engines where there is write-verify, and where there is a scrubber.
+    pub const fn of(write_verify: bool, scrub: bool) -> Self {
+        match (write_verify, scrub) {
             (_, true) => Self::Scrub,
             (true, false) => Self::WriteVerify,
             (false, false) => Self::None,
@@ -220,12 +220,14 @@ impl Engines {
 }
 
 /// Returns the array of `config` with each code that it can have, `none` first: its own code as the configuration has it, the
-/// others as `--protect` gives them; and where the configuration has engines, once more with write-verify, and with a scrubber. Without injectors, which
-/// emulate faults and are in no product; and all with one name, so that the same array has the same hash however it is called.
+/// others as `--protect` gives them; and where the configuration has engines, once more with write-verify, and with a scrubber.
+/// Without injectors, which emulate faults and are in no product; and all with one name, so that the same array has the same
+/// hash however it is called.
 pub fn variants(config: &AccelConfig) -> Vec<Elaborated> {
     let with = |code, engines| variant(config, code, engines).validate().ok();
     let engines = [Engines::None, Engines::WriteVerify, Engines::Scrub].into_iter();
-    let there = engines.filter(|&engines| engines <= Engines::of(&config.protection));
+    let ProtectionConfig { write_verify, scrub, .. } = config.protection;
+    let there = engines.filter(|&engines| engines <= Engines::of(write_verify, scrub));
     there.flat_map(|engines| Code::all().filter_map(move |code| with(code, engines))).collect()
 }
 
@@ -325,7 +327,7 @@ mod tests {
         assert_eq!(all[..28], preset("8x8-faults"));
         let scrubbed: Vec<Code> = all[28..].iter().map(|hw| hw.config.protection.code).collect();
         assert_eq!(scrubbed, Code::all().filter(|code| code.corrects()).collect::<Vec<_>>());
-        assert!(all[28..].iter().all(|hw| Engines::of(&hw.config.protection) == Engines::Scrub));
+        assert!(all[28..].iter().all(|hw| hw.config.protection.scrub && hw.config.protection.write_verify));
         let record = Record::built_in();
         for code in ["secded-72-64", "tmr"] {
             let one = variant(&config, code.parse().unwrap(), Engines::Scrub);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::accel::Elaborated;
 use crate::fault::{Kind, Noise, SCRUB_PERIODS, Site, Thresholds, device_key, node_sizes, telegraph_key};
 use crate::program::{DESCRIPTOR_WORDS, FIELDS};
+use crate::scrub::Scrubbed;
 
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
@@ -171,20 +172,15 @@ fn scrub(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &str) 
         register("SCRUB_LAST", 246, ReadWrite, hw.weight_address_bits, 0, end),
         register("SCRUB_RESTART", 247, Trigger, 1, 0, restart),
     ];
-    for (n, (name, what)) in [
-        ("WORDS", "Words of weights that were scrubbed"),
-        (
-            "CORRECTED",
-            "Codewords of `secded`, weights of other codes, in which scrubbing found errors that the decoder corrects",
-        ),
-        ("DETECTED", "The same of errors that it detects and does not correct; they stay"),
-        ("PULSES", "Pulses that scrubbing gave to cells"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    let docs = [
+        "Words of weights that were scrubbed",
+        "Codewords of `secded`, weights of other codes, in which scrubbing found errors that the decoder corrects",
+        "The same of errors that it detects and does not correct; they stay",
+        "Pulses that scrubbing gave to cells",
+    ];
+    for (n, (name, what)) in (0..).zip(Scrubbed::NAMES.into_iter().zip(docs)) {
         let doc = format!("{what}; saturates at 2^32 - 1, and PULSES_CLEAR sets it to 0.");
-        list.push(register(&format!("SCRUB_{name}"), SCRUB_COUNTS_OFFSET + n as u32, ReadOnly, 32, 0, &doc));
+        list.push(register(&format!("SCRUB_{}", name.to_uppercase()), SCRUB_COUNTS_OFFSET + n, ReadOnly, 32, 0, &doc));
     }
     list
 }

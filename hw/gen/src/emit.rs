@@ -34,6 +34,23 @@ pub fn delayed(from: &str, to: &str, bits: u32, cycles: u32) -> String {
     text
 }
 
+/// Returns the number of bits that are set of the net `net` of `bits` bits, as an expression of `wide` bits.
+pub fn number_of_ones(net: &str, bits: u32, wide: u32) -> String {
+    let bit = |n| if bits == 1 { net.to_owned() } else { format!("{net}[{n}]") };
+    let terms: Vec<String> = (0..bits).map(|n| format!("{{{}'d0, {}}}", wide - 1, bit(n))).collect();
+    terms.join(" + ")
+}
+
+/// Returns the text that adds `event` to the register `sum` of 32 bits, up to its end; `next` is a name for what is between.
+/// `clear_i` sets it to 0.
+pub fn saturating(sum: &str, next: &str, event: &str) -> String {
+    format!(
+        "wire [32:0] {next} = {{1'b0, {sum}}} + {{1'b0, {event}}};\n\
+         always @(posedge clk_i) begin\n  {sum} <= {next}[32] ? 32'hffffffff : {next}[31:0];\n  \
+         if (rst_i | clear_i) {sum} <= 32'd0;\nend\n"
+    )
+}
+
 /// Extends `net` of `bits` bits with zeros to `wanted` bits.
 pub fn padded(net: &str, bits: u32, wanted: u32) -> String {
     if wanted == bits { net.to_owned() } else { format!("{{{}'d0, {net}}}", wanted - bits) }

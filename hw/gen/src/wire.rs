@@ -23,6 +23,11 @@ impl<D: Direction> Wire<D> {
         assert!(width_bits > 0, "a port has at least one bit");
         Self { width_bits: width_bits as usize, driven: false, id: get_signal_id(), direction: PhantomData }
     }
+
+    /// Returns such a port where there `is` one: called `<name>_0` in the Verilog.
+    pub fn optional(is: bool, width_bits: u32) -> Vec<Self> {
+        is.then(|| Self::new(width_bits)).into_iter().collect()
+    }
 }
 
 impl Wire<In> {

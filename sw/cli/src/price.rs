@@ -83,8 +83,6 @@ struct ModelPrice {
 #[derive(Serialize)]
 struct CodePrice {
     protection: Code,
-    #[serde(skip)]
-    engines: Engines,
     write_verify: bool,
     scrub: bool,
     config_hash: String,
@@ -232,7 +230,6 @@ impl CodePrice {
             protection: hw.config.protection.code,
             write_verify: hw.config.protection.write_verify,
             scrub: hw.config.protection.scrub,
-            engines: Engines::of(&hw.config.protection),
             config_hash: hw.config.hash(),
             overhead: price::overhead(hw.config.protection.code),
             latency_cycles: hw.codec_latency,
@@ -247,7 +244,7 @@ impl CodePrice {
     }
 
     fn name(&self) -> String {
-        price::protection_name(self.protection, self.engines)
+        price::protection_name(self.protection, Engines::of(self.write_verify, self.scrub))
     }
 
     /// The same with the reads of a network, if there is one.

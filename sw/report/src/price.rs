@@ -1,6 +1,7 @@
 //! What each setup costs: cycles, reads, stored overhead, cells of the ECP5, read energy.
 
 use hafnia_config::Elaborated;
+use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::device::Device;
 use hafnia_config::price::{Cells, Engines, Record, overhead, variant};
 use hafnia_sweep::Row;
@@ -93,7 +94,10 @@ fn price(row: &Row, record: &Record, devices: &[Device]) -> Price {
         words_read: each(row.words_read),
         cells_read,
         overhead,
-        area: hw.and_then(|hw| area(&hw, Engines::of(&hw.config.protection), record)),
+        area: hw.and_then(|hw| {
+            let ProtectionConfig { write_verify, scrub, .. } = hw.config.protection;
+            area(&hw, Engines::of(write_verify, scrub), record)
+        }),
         energy: energy.collect(),
     }
 }

@@ -5,8 +5,8 @@ use crate::AccelConfig;
 use crate::accel::ProtectionConfig;
 
 impl AccelConfig {
-    /// Returns the configuration with this code of weights, and its like of biases, in the place of its own; write-verify and scrubber stay.
-    /// Any name but `none` comes behind that of the configuration.
+    /// Returns the configuration with this code of weights, and its like of biases, in the place of its own; write-verify
+    /// and scrubber stay. Any name but `none` comes behind that of the configuration.
     #[must_use]
     pub fn protected(self, code: Code) -> Self {
         let ProtectionConfig { write_verify, scrub, .. } = self.protection;

@@ -90,11 +90,11 @@ impl Sequencer {
     /// Returns the sequencer of this configuration.
     pub fn new(hw: &Elaborated) -> Self {
         let map = hw.map_address_bits;
-        let scrub = |bits| hw.config.protection.scrub.then(|| Wire::new(bits)).into_iter().collect();
+        let scrub = hw.config.protection.scrub;
         Self {
-            run_o: scrub(1),
-            weight_base_o: scrub(32),
-            weight_end_o: scrub(END_BITS),
+            run_o: Wire::optional(scrub, 1),
+            weight_base_o: Wire::optional(scrub, 32),
+            weight_end_o: Wire::optional(scrub, END_BITS),
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
             start_i: Wire::new(1),

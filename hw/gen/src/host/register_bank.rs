@@ -89,9 +89,7 @@ impl RegisterBank {
         let noise = |site| Wire::new(NoiseBus::new(hw.port(site).cells).width());
         let bits = |site| Wire::new(hw.codeword(site).risk_bits());
         let flips = |site| Wire::new(counts(hw.codeword(site)) * COUNT_BITS);
-        let is_directed = hw.config.injector.has(Kind::Directed);
-        let direct = |bits| is_directed.then(|| Wire::new(bits)).into_iter().collect();
-        let scrub = |bits| hw.config.protection.scrub.then(|| Wire::new(bits)).into_iter().collect();
+        let (direct, scrub) = (hw.config.injector.has(Kind::Directed), hw.config.protection.scrub);
         Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -129,15 +127,15 @@ impl RegisterBank {
             pulses_clear_o: Wire::new(1),
             programmed_weights_i: Wire::new(COUNTS_BITS),
             programmed_biases_i: Wire::new(COUNTS_BITS),
-            direct_address_o: direct(32),
-            direct_cell_o: direct(DIRECT_CELL_BITS),
-            direct_arm_o: direct(1),
-            direct_disarm_o: direct(1),
-            direct_hits_i: is_directed.then(|| Wire::new(COUNT_BITS)).into_iter().collect(),
-            scrub_period_o: scrub(SCRUB_PERIOD_BITS),
-            scrub_last_o: scrub(hw.weight_address_bits),
-            scrub_restart_o: scrub(1),
-            scrubbed_i: hw.config.protection.scrub.then(|| Wire::new(SCRUBBED_BITS)).into_iter().collect(),
+            direct_address_o: Wire::optional(direct, 32),
+            direct_cell_o: Wire::optional(direct, DIRECT_CELL_BITS),
+            direct_arm_o: Wire::optional(direct, 1),
+            direct_disarm_o: Wire::optional(direct, 1),
+            direct_hits_i: Wire::optional(direct, COUNT_BITS),
+            scrub_period_o: Wire::optional(scrub, SCRUB_PERIOD_BITS),
+            scrub_last_o: Wire::optional(scrub, hw.weight_address_bits),
+            scrub_restart_o: Wire::optional(scrub, 1),
+            scrubbed_i: Wire::optional(scrub, SCRUBBED_BITS),
             _text: text(hw),
         }
     }

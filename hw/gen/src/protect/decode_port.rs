@@ -10,7 +10,7 @@ use rust_hdl::core::prelude::*;
 
 use super::cells_in_use;
 use super::decoder::Decoder;
-use crate::emit::{custom, delayed};
+use crate::emit::{custom, delayed, number_of_ones};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -83,9 +83,7 @@ impl DecodePort {
         let units = word.units() * port.lanes;
         for name in ["corrected", "detected"] {
             text += &format!("wire [{}:0] {name} = {{{}}} & {{{units}{{valid}}}};\n", units - 1, lanes(name));
-            let bit = |n| if units == 1 { name.to_owned() } else { format!("{name}[{n}]") };
-            let terms: Vec<String> = (0..units).map(|n| format!("{{{}'d0, {}}}", UNITS_BITS - 1, bit(n))).collect();
-            text += &format!("assign {name}_o = {};\n", terms.join(" + "));
+            text += &format!("assign {name}_o = {};\n", number_of_ones(name, units, UNITS_BITS));
         }
         text
     }

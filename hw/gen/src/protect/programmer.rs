@@ -13,7 +13,7 @@ use hafnia_config::fault::WRITE_LATENCY;
 use hafnia_config::programmed::Programmed;
 use rust_hdl::core::prelude::*;
 
-use crate::emit::custom;
+use crate::emit::{custom, number_of_ones, saturating};
 use crate::mem::flip_record::COUNT_BITS;
 use crate::wire::Wire;
 
@@ -74,18 +74,16 @@ pub const MEND_CYCLES: u32 = 3;
 impl Programmer {
     /// Returns the engine of a memory of words of `bits` cells, with `tag` bits that name one; it may have a scrubber.
     pub fn new(bits: u32, tag: u32, scrub: bool) -> Self {
-        let input = |bits| scrub.then(|| Wire::new(bits)).into_iter().collect();
-        let output = |bits| scrub.then(|| Wire::new(bits)).into_iter().collect();
         Self {
-            scrub_i: input(1),
-            scrub_tag_i: input(tag),
-            seen_o: output(bits),
-            mended_i: input(bits),
-            mend_i: input(bits),
-            taken_o: output(1),
-            judged_o: output(1),
-            scrubbed_o: output(1),
-            scrubbing_o: output(1),
+            scrub_i: Wire::optional(scrub, 1),
+            scrub_tag_i: Wire::optional(scrub, tag),
+            seen_o: Wire::optional(scrub, bits),
+            mended_i: Wire::optional(scrub, bits),
+            mend_i: Wire::optional(scrub, bits),
+            taken_o: Wire::optional(scrub, 1),
+            judged_o: Wire::optional(scrub, 1),
+            scrubbed_o: Wire::optional(scrub, 1),
+            scrubbing_o: Wire::optional(scrub, 1),
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
             clear_i: Wire::new(1),
@@ -116,7 +114,6 @@ impl Logic for Programmer {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
-        let ones: Vec<String> = (0..self._bits).map(|bit| format!("{{{}'d0, wrong[{bit}]}}", COUNT_BITS - 1)).collect();
         let scrubs = !self.scrub_i.is_empty();
         let parts = SCRUB.iter().fold(BODY.to_owned(), |text, (key, with, without)| {
             text.replace(&format!("<{key}>"), if scrubs { with } else { without })
@@ -128,13 +125,9 @@ impl Logic for Programmer {
             .replace("<TAGTOP>", &(self._tag - 1).to_string())
             .replace("<PULSED>", &WRITE_LATENCY.to_string())
             .replace("<READ>", &(MEMORY_LATENCY - 1).to_string())
-            .replace("<ONES>", &ones.join(" + "));
+            .replace("<ONES>", &number_of_ones("wrong", self._bits, COUNT_BITS));
         for (name, event) in [("words", "{31'd0, commit_o}"), ("repeated", "again"), ("give_ups", "given_up")] {
-            text.push_str(&format!(
-                "wire [32:0] next_{name} = {{1'b0, {name}}} + {{1'b0, {event}}};\n\
-                 always @(posedge clk_i) begin\n  {name} <= next_{name}[32] ? 32'hffffffff : next_{name}[31:0];\n  \
-                 if (rst_i | clear_i) {name} <= 32'd0;\nend\n"
-            ));
+            text += &saturating(name, &format!("next_{name}"), event);
         }
         custom("programmer", "Programs words, pulse by pulse.", text)
     }

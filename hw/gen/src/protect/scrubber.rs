@@ -13,7 +13,7 @@ use rust_hdl::core::prelude::*;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::programmer::MEND_CYCLES;
-use crate::emit::{custom, padded};
+use crate::emit::{custom, number_of_ones, padded, saturating};
 use crate::mem::flip_record::COUNT_BITS;
 use crate::wire::Wire;
 
@@ -102,12 +102,6 @@ impl Scrubber {
         }
         let lanes = |of: &dyn Fn(u32) -> String| (0..port.lanes).rev().map(of).collect::<Vec<_>>().join(", ");
         let sound = |l| format!("{{{}{{~(|decoders_{l}_detected_o)}}}}", port.cells);
-        let ones = |net: &str, count: u32| {
-            let one = |n| format!("{{{}'d0, {net}[{n}]}}", COUNT_BITS - 1);
-            let bits: Vec<String> =
-                if count == 1 { vec![format!("{{31'd0, {net}}}")] } else { (0..count).map(one).collect() };
-            bits.join(" + ")
-        };
         text += &format!(
             "wire [{top}:0] wanted = {{{}}};\nwire [{top}:0] sound = {{{}}};\n\
              reg [{top}:0] mended;\nreg [{top}:0] mend;\nassign mended_o = mended;\nassign mend_o = mend;\n\
@@ -120,18 +114,17 @@ impl Scrubber {
             let range =
                 if units * port.lanes == 1 { String::new() } else { format!("[{}:0] ", units * port.lanes - 1) };
             text += &format!("wire {range}{name} = {{{}}};\n", lanes(&|l| format!("decoders_{l}_{name}_o")));
-            let of = ones(name, units * port.lanes);
+            let of = number_of_ones(name, units * port.lanes, COUNT_BITS);
             text += &format!("wire [31:0] {name}_count = judged_i ? ({of}) : 32'd0;\n");
         }
-        text += &format!("wire [31:0] pulses_count = judged_i ? ({}) : 32'd0;\n", ones("mend", bits));
+        text +=
+            &format!("wire [31:0] pulses_count = judged_i ? ({}) : 32'd0;\n", number_of_ones("mend", bits, COUNT_BITS));
         for (name, event) in
             Scrubbed::NAMES.into_iter().zip(["{31'd0, taken_i}", "corrected_count", "detected_count", "pulses_count"])
         {
-            text += &format!(
-                "reg [31:0] {name}_sum;\nwire [32:0] next_{name} = {{1'b0, {name}_sum}} + {{1'b0, {event}}};\n\
-                 always @(posedge clk_i) begin\n  {name}_sum <= next_{name}[32] ? 32'hffffffff : next_{name}[31:0];\n  \
-                 if (rst_i | clear_i) {name}_sum <= 32'd0;\nend\n"
-            );
+            let sum = format!("{name}_sum");
+            text += &format!("reg [31:0] {sum};\n");
+            text += &saturating(&sum, &format!("next_{name}"), event);
         }
         let sums: Vec<String> = Scrubbed::NAMES.into_iter().rev().map(|name| format!("{name}_sum")).collect();
         text + &format!("assign counts_o = {{{}}};\n", sums.join(", "))

@@ -37,7 +37,7 @@ pub fn measure(name: &str, variants: &[Elaborated], routed: bool, file: Option<&
     }
     for (n, hw) in variants.iter().enumerate() {
         let ProtectionConfig { code, write_verify, scrub, .. } = hw.config.protection;
-        let protection = protection_name(code, Engines::of(&hw.config.protection));
+        let protection = protection_name(code, Engines::of(write_verify, scrub));
         let tell = |what: &str| eprintln!("{} of {}: {protection}: {what}", n + 1, variants.len());
         let folder = tempfile::tempdir()?;
         let generated = generate(hw);

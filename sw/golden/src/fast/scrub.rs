@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::cell_hash::Purpose;
-use hafnia_config::fault::{Kind, Noise, Site, device_key};
+use hafnia_config::fault::{Noise, Site, device_key};
 use hafnia_config::schedule::Schedule;
 use hafnia_config::scrub::{Place, Scrubbed};
 
 use super::cell_draw::{ByValue, LaneCells};
 use super::coded::lane;
 use super::linear::Linear;
+use super::verify::ReadBack;
 use super::writes::Writes;
 use crate::cells::hash;
 use crate::network::Network;
@@ -30,10 +31,8 @@ pub struct Scrubber {
     lanes: Vec<LaneCells>,
     device: [u32; 4],
     at_risk: u128,
-    /// Thresholds of stuck cells, in rising order.
-    stuck: [u32; 2],
-    /// What is read wrong, by what a cell gives, and what a pulse leaves wrong, by what it is to hold.
-    noise: ByValue,
+    read_back: ReadBack,
+    /// What a pulse leaves wrong, by what a cell is to hold.
     pulse: ByValue,
     /// Data of the codewords, lane by lane, word by word.
     data: Arc<Vec<u64>>,
@@ -73,11 +72,7 @@ impl Scrubber {
         let period = noise.cells.scrub_period?;
         assert!(schedule.resident, "weights that stream in are not scrubbed");
         let codec = Linear::new(hw.codeword(Site::Weights)).expect("a scrubber has a code");
-        let (cells, kinds) = (noise.cells.thresholds(), hw.config.injector.weights);
-        let sees = |kind, thresholds: [u32; 2]| match hw.verifies(Site::Weights) && kinds.has(kind) {
-            true => thresholds,
-            false => [0; 2],
-        };
+        let cells = noise.cells.thresholds();
         let (port, mut data, mut programmed) = (hw.port(Site::Weights), Vec::new(), Errors::new());
         for (l, (layer, part)) in (0..).zip(network.layers.iter().zip(&schedule.layers)) {
             for (address, place) in (part.weight_base..).zip(weight_places(hw, layer.weights.dim())) {
@@ -101,8 +96,7 @@ impl Scrubber {
             at_risk: noise.at_risk.cells_in(Site::Weights, 0, hw.codeword(Site::Weights)),
             lanes: LaneCells::of(hw, Site::Weights),
             device: device_key(noise.cells.device_seed(run_seed)),
-            stuck: sees(Kind::Stuck, [cells.stuck_0, cells.stuck_1]),
-            noise: ByValue::new(sees(Kind::Read, noise.cells.verify.map_or([0; 2], |v| v.thresholds(noise.rates)))),
+            read_back: ReadBack::new(hw, Site::Weights, noise),
             pulse: ByValue::new([cells.written_01, cells.written_10]),
             slots: layers.clone().map(slots).collect(),
             unscrubbed: layers.map(|layer| schedule.unscrubbed(layer)).collect(),
@@ -151,8 +145,8 @@ impl Scrubber {
                 self.lanes[lane as usize].below(word, thresholds).map(|cells| cells & self.at_risk)
             }
         };
-        let stuck = draws(Purpose::Cell, 0, self.stuck);
-        let noise = draws(Purpose::Verify, epoch, self.noise.rising);
+        let stuck = draws(Purpose::Cell, 0, self.read_back.stuck);
+        let noise = draws(Purpose::Verify, epoch, self.read_back.noise.rising);
         let before = self.now.get(&(address, lane)).copied().unwrap_or(0);
         if before | stuck[1] | noise[1] == 0 {
             return None;
@@ -160,8 +154,7 @@ impl Scrubber {
         let data = self.data[address as usize * self.lanes.len() + lane as usize];
         let meant = self.codec.encode(data);
         let held = meant ^ before;
-        let given = held & !stuck[1] | stuck[1] & !stuck[0];
-        let seen = given ^ self.noise.below(noise, given);
+        let seen = self.read_back.seen(held, stuck, noise);
         let decoded = self.codec.decode(data, seen ^ meant);
         counts.corrected += u64::from(decoded.corrected.count_ones());
         counts.detected += u64::from(decoded.detected.count_ones());

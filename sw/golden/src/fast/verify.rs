@@ -13,14 +13,39 @@ use crate::codec::Codec;
 use crate::network::{Layer, Network};
 use crate::read::{bias_address, lanes_of, weight_places};
 
+/// How words of a site are read back, Eq. (18).
+#[derive(Clone, Debug)]
+pub(super) struct ReadBack {
+    /// Thresholds of stuck cells, in rising order.
+    pub stuck: [u32; 2],
+    /// Thresholds of read noise, by what a cell gives.
+    pub noise: ByValue,
+}
+
+impl ReadBack {
+    /// Returns how words of a site are read back under `noise`: right, where the hardware does not verify them.
+    pub fn new(hw: &Elaborated, site: Site, noise: &Noise) -> Self {
+        let (kinds, cells) = (hw.config.injector.at(site), noise.cells.thresholds());
+        let with = |kind, thresholds: [u32; 2]| match hw.verifies(site) && kinds.has(kind) {
+            true => thresholds,
+            false => [0; 2],
+        };
+        let read = noise.cells.verify.map_or([0; 2], |verify| verify.thresholds(noise.rates));
+        Self { stuck: with(Kind::Stuck, [cells.stuck_0, cells.stuck_1]), noise: ByValue::new(with(Kind::Read, read)) }
+    }
+
+    /// Returns what is read of cells that hold `held`, given those that are drawn below the thresholds.
+    pub fn seen(&self, held: u128, stuck: [u128; 2], noise: [u128; 2]) -> u128 {
+        let given = held & !stuck[1] | stuck[1] & !stuck[0];
+        given ^ self.noise.below(noise, given)
+    }
+}
+
 /// How words of a site are verified.
 #[derive(Clone, Debug)]
 pub(super) struct Verifier {
     max_pulses: u32,
-    /// Thresholds of stuck cells.
-    stuck: [u32; 2],
-    /// Thresholds of read noise, by what a cell gives.
-    noise: ByValue,
+    read_back: ReadBack,
     /// Cells that each lane has: without a code a word may end before its last lane does.
     cells: Vec<u128>,
 }
@@ -29,15 +54,11 @@ impl Verifier {
     /// Returns how words of a site are verified under `noise`, if they are.
     pub fn new(hw: &Elaborated, site: Site, noise: &Noise) -> Option<Self> {
         let verify = noise.cells.verify.filter(|_| hw.verifies(site))?;
-        let kinds = hw.config.injector.at(site);
-        let with = |kind, thresholds: [u32; 2]| if kinds.has(kind) { thresholds } else { [0; 2] };
-        let cells = noise.cells.thresholds();
         let (port, written) = (hw.port(site), hw.written_cells(site));
         let existing = |lane| u128::MAX >> (128 - port.cells.min(written - lane * port.cells));
         Some(Self {
             max_pulses: verify.max_pulses,
-            stuck: with(Kind::Stuck, [cells.stuck_0, cells.stuck_1]),
-            noise: ByValue::new(with(Kind::Read, verify.thresholds(noise.rates))),
+            read_back: ReadBack::new(hw, site, noise),
             cells: (0..port.lanes).map(existing).collect(),
         })
     }
@@ -54,6 +75,7 @@ impl Writes {
         mut each: impl FnMut(usize, &dyn Fn(u128) -> (u128, Programmed)),
     ) {
         let verifier = self.verify[site as usize].as_ref().expect("the site is verified");
+        let read_back = &verifier.read_back;
         let at_risk = self.at_risk.cells_in(site, layer, &self.words[site as usize]);
         let hash = |purpose, epoch| hash(self.device, purpose, site, address, epoch);
         for (l, (lane, cells)) in self.lanes[site as usize].iter().zip(&verifier.cells).enumerate() {
@@ -62,9 +84,9 @@ impl Writes {
                 0 => [0; 2],
                 _ => lane.below(hash(purpose, epoch), thresholds).map(|cells| cells & at_risk),
             };
-            let stuck = draws(Purpose::Cell, 0, verifier.stuck);
+            let stuck = draws(Purpose::Cell, 0, read_back.stuck);
             let pulse = |number| draws(Purpose::Write, epoch + number, self.thresholds.rising);
-            let noise = |number| draws(Purpose::Verify, epoch + number, verifier.noise.rising);
+            let noise = |number| draws(Purpose::Verify, epoch + number, read_back.noise.rising);
             let (first, seen) = (pulse(0), noise(0));
             if first[1] | seen[1] | stuck[1] == 0 {
                 continue;
@@ -74,8 +96,7 @@ impl Writes {
                 for number in 0..verifier.max_pulses {
                     let (pulse, noise) = if number == 0 { (first, seen) } else { (pulse(number), noise(number)) };
                     held = held & !pulsed | (wanted ^ self.thresholds.below(pulse, wanted)) & pulsed;
-                    let given = held & !stuck[1] | stuck[1] & !stuck[0];
-                    pulsed &= given ^ verifier.noise.below(noise, given) ^ wanted;
+                    pulsed &= read_back.seen(held, stuck, noise) ^ wanted;
                     let again = u64::from(pulsed.count_ones());
                     let last = number + 1 == verifier.max_pulses;
                     *(if last { &mut counts.give_ups } else { &mut counts.repeated }) += again;

@@ -47,14 +47,10 @@ impl Candidate {
         let setup = one.curve.setup.clone();
         let Remedies { verify, scrub_period } = setup.faults().1;
         let max_pulses = verify.map(|Verify { max_pulses, .. }| max_pulses);
-        let engines = match (scrub_period, verify) {
-            (Some(_), _) => Engines::Scrub,
-            (None, Some(_)) => Engines::WriteVerify,
-            (None, None) => Engines::None,
-        };
+        let engines = Engines::of(verify.is_some(), scrub_period.is_some());
         let area = setup.hardware().and_then(|hw| area(&hw, engines, record));
-        let [words, images] = [0, 1]
-            .map(|n| one.rows.iter().map(|(_, row)| [row.scrubbed_words.unwrap_or(0), row.images][n]).sum::<u64>());
+        let words: u64 = one.rows.iter().filter_map(|(_, row)| row.scrubbed_words).sum();
+        let images: u64 = one.rows.iter().map(|(_, row)| row.images).sum();
         let price = Price { area, ..price }.reading_more(words as f64 / images as f64);
         let reasons = reasons(&one.curve, evidence.as_ref(), &price, wanted);
         Self { label, meets: reasons.is_empty(), reasons, setup, max_pulses, scrub_period, evidence, price }
