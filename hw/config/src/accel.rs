@@ -38,6 +38,13 @@ pub struct ArrayConfig {
     pub rows: u32,
     /// Output channels held at once, 2 to 16.
     pub cols: u32,
+    /// Rows whose products are made of logic, for devices with fewer multipliers than PEs; 0 to `rows`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub soft_rows: u32,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// Depths of the memories, in words of the width given with each.
@@ -343,6 +350,7 @@ impl AccelConfig {
             ("clock_mhz", self.clock_mhz, 1, 1000),
             ("array.rows", self.array.rows, 2, 16),
             ("array.cols", self.array.cols, 2, 16),
+            ("array.soft_rows", self.array.soft_rows, 0, self.array.rows),
             ("memory.weight_words", memory.weight_words, 64, 1 << 17),
             ("memory.map_words", memory.map_words, 64, 1 << 17),
             ("memory.accumulator_words", memory.accumulator_words, 16, 1 << 14),
@@ -538,7 +546,7 @@ impl Elaborated {
     }
 
     fn new(config: AccelConfig, codewords: [Codeword; 3]) -> Self {
-        let ArrayConfig { rows, cols } = config.array;
+        let ArrayConfig { rows, cols, .. } = config.array;
         let lane_weights = config.protection.weights_per_codeword;
         let lanes = cols.div_ceil(lane_weights);
         let codeword_bits = codewords[0].cells();
@@ -763,7 +771,7 @@ mod tests {
         #[test]
         fn split_writes_is_the_exact_bound(rows in 2u32..=16, cols in 2u32..=16) {
             let mut config = presets::find("8x8").unwrap();
-            config.array = ArrayConfig { rows, cols };
+            config.array = ArrayConfig { rows, cols, soft_rows: 0 };
             let elaborated = config.validate().unwrap();
             let most = (0..rows).map(|fold| {
                 let first = fold * cols;

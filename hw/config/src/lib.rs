@@ -4,9 +4,11 @@
 
 pub mod accel;
 pub mod area;
+pub mod board;
 pub mod device;
 pub mod fault;
 pub mod flip;
+pub mod link;
 pub mod manifest;
 pub mod presets;
 pub mod price;

@@ -16,7 +16,34 @@ pub fn all() -> Vec<AccelConfig> {
         everywhere("all", Kinds::READ, preset(8, 8, [18432, 8192, 1024, 1024])),
         verified(everywhere("faults", Kinds::ALL, preset(8, 8, [18432, 8192, 1024, 1024]))),
         preset(16, 16, [9216, 8192, 1024, 512]),
+        small_device(),
+        medium_device(),
+        large_device(),
     ]
+}
+
+/// `4x4-25f`, for an LFE5U-25F: it streams `vgg-a8`, and errs at the weights alone.
+fn small_device() -> AccelConfig {
+    let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
+    AccelConfig { name: "4x4-25f".into(), injector, ..preset(4, 4, [2048, 2048, 1024, 256]) }
+}
+
+/// `8x8-45f`, for an LFE5U-45F: it streams `vgg-a8`, and errs at the weights alone.
+fn medium_device() -> AccelConfig {
+    let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
+    // 72 multipliers, of which the columns' requantisation takes 17.
+    let array = ArrayConfig { rows: 8, cols: 8, soft_rows: 2 };
+    AccelConfig { name: "8x8-45f".into(), array, injector, ..preset(8, 8, [4096, 2048, 1024, 256]) }
+}
+
+/// `8x8-85f`, for an LFE5U-85F: `8x8` with the code `secded-72-64`.
+fn large_device() -> AccelConfig {
+    let preset = preset(8, 8, [18432, 8192, 1024, 1024]);
+    AccelConfig {
+        name: "8x8-85f".into(),
+        protection: ProtectionConfig::of(Code::Secded { data_bits: 64 }, 8),
+        ..preset
+    }
 }
 
 /// Returns the preset of this name.
@@ -58,7 +85,7 @@ fn preset(
     AccelConfig {
         name: format!("{rows}x{cols}"),
         clock_mhz: 80,
-        array: ArrayConfig { rows, cols },
+        array: ArrayConfig { rows, cols, soft_rows: 0 },
         memory: MemoryConfig { weight_words, map_words, accumulator_words, parameter_words, program_descriptors: 64 },
         protection: ProtectionConfig::of(Code::None, cols),
         injector: InjectorConfig { weights: Kinds::READ, biases: Kinds::READ, activations: Kinds::NONE },

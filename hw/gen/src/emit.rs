@@ -210,8 +210,9 @@ fn module_text(frame: &Frame, body: &str) -> String {
     for (name, width, value) in &frame.constants {
         text.push_str(&format!("localparam {}{name} = {value};\n", range(*width)));
     }
+    let kind = if generated { "reg" } else { "wire" };
     for (name, width) in &frame.locals {
-        text.push_str(&format!("reg {}{name};\n", range(*width)));
+        text.push_str(&format!("{kind} {}{name};\n", range(*width)));
     }
     for instance in &frame.instances {
         text.push_str(&instance_text(instance, generated));

@@ -3,6 +3,7 @@
 //! Invariant: a pure function of the configuration, and the only user of rust-hdl. The same configuration gives the same
 //! bytes. Blocks state structure and text; their behaviour is simulated as Verilog and compared with integer references.
 
+mod board;
 mod core;
 mod emit;
 mod host;
@@ -15,4 +16,4 @@ mod wire;
 
 pub use emit::Module;
 pub use inject::noise_bus::NoiseBus;
-pub use output::{Generated, WriteError, generate};
+pub use output::{Generated, GeneratedBoard, WriteError, generate, generate_board};

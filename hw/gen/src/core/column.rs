@@ -74,7 +74,7 @@ impl Column {
             bias_load_i: Wire::new(1),
             host_write_scale_i: Wire::new(1),
             accumulator_o: Wire::new(32),
-            pes: (0..hw.rows).map(|_| Pe::default()).collect(),
+            pes: (0..hw.rows).map(|row| Pe::new(row < hw.config.array.soft_rows)).collect(),
             accumulators: BlockRam::new(32, memory.accumulator_words),
             scales: BlockRam::new(22, memory.parameter_words),
             requantise: Requantise::default(),

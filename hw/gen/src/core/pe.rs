@@ -23,9 +23,15 @@ pub struct Pe {
     pub x_o: Signal<Out, Bits<8>>,
     pub switch_o: Signal<Out, Bit>,
     pub psum_o: Signal<Out, Bits<PSUM_BITS>>,
+    _soft: bool,
 }
 
 impl Pe {
+    /// Returns a cell whose product is made of logic, or by a multiplier of the device.
+    pub fn new(soft: bool) -> Self {
+        Self { _soft: soft, ..Self::default() }
+    }
+
     /// Marks every input as driven: the column's text assigns them all.
     pub fn connect_inputs(&mut self) {
         self.clk_i.connect();
@@ -35,6 +41,16 @@ impl Pe {
         self.weight_i.connect();
         self.psum_i.connect();
     }
+}
+
+/// The product as a sum of `x`, shifted, for each bit of the weight; the sign's counts against the others.
+fn sum_of_parts() -> String {
+    let part = |bit: usize| match bit {
+        0 => "(weight[0] ? {{8{x[7]}}, x} : 16'd0)".to_owned(),
+        bit => format!("(weight[{bit}] ? {{{{{}{{x[7]}}}}, x, {bit}'d0}} : 16'd0)", 8 - bit),
+    };
+    let pair = |bit: usize, sign: &str| format!("({} {sign} {})", part(bit), part(bit + 1));
+    format!("({} + {})\n    + ({} + {})", pair(0, "+"), pair(2, "+"), pair(4, "+"), pair(6, "-"))
 }
 
 impl Logic for Pe {
@@ -47,9 +63,13 @@ impl Logic for Pe {
     }
 
     fn hdl(&self) -> Verilog {
+        let (name, summary) = match self._soft {
+            true => ("pe_soft", "One MAC cell whose product is made of logic"),
+            false => ("pe", "One MAC cell"),
+        };
         custom(
-            "pe",
-            "One MAC cell: psum_o = psum_i + weight * x, three cycles after x_i.",
+            name,
+            &format!("{summary}: psum_o = psum_i + weight * x, three cycles after x_i."),
             format!(
                 "reg [7:0] x;
 reg switch_q;
@@ -65,10 +85,11 @@ always @(posedge clk_i) begin
   switch_q <= switch_i;
   if (load_i) shadow <= weight_i;
   if (switch_i) weight <= shadow;
-  product <= $signed(x) * $signed(weight);
+  product <= {product};
   psum <= psum_i + {{{{{pad}{{product[15]}}}}, product}};
 end
 ",
+                product = if self._soft { sum_of_parts() } else { "$signed(x) * $signed(weight)".to_owned() },
                 top = PSUM_BITS - 1,
                 pad = PSUM_BITS - 16,
             ),

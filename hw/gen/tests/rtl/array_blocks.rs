@@ -29,7 +29,12 @@ fn int8(rng: &mut ChaCha8Rng) -> i8 {
 /// the one that was last loaded before the last switch, a switch in the cycle of the load taking the older one.
 #[test]
 fn pe_multiplies_by_the_weight_loaded_before_the_last_switch() {
-    let mut bench = Bench::new(&array(3, 5, 2), "pe");
+    let mut hw = array(3, 5, 2);
+    hw.config.array.soft_rows = 1;
+    ["pe", "pe_soft"].into_iter().for_each(|module| check_pe(Bench::new(&hw, module)));
+}
+
+fn check_pe(mut bench: Bench) {
     let mut rng = rng(5);
     let (mut shadow, mut weight) = (None, None);
     let mut products = Vec::new();

@@ -6,6 +6,8 @@
 //! rules out what matters. As a negative control each property must fail, with a counterexample, on a copy of the
 //! Verilog with one fault.
 
+mod board;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -1,15 +1,17 @@
 //! What the generator writes: the same bytes each time, clean to Verilator, few modules, and files that agree.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::common::{array, coded, injecting, preset, run, tool, with_nodes_of_three_cells, written};
 use hafnia_config::AccelConfig;
 use hafnia_config::accel::InjectorConfig;
+use hafnia_config::board::{self, Build};
 use hafnia_config::fault::{Kinds, Site};
 use hafnia_config::manifest::Manifest;
 use hafnia_config::protect::{Code, OnDetected};
 use hafnia_config::{Elaborated, presets, regs};
-use hafnia_gen::generate;
+use hafnia_gen::{generate, generate_board};
 use hafnia_golden::codec::Codec;
 
 #[test]
@@ -25,12 +27,29 @@ fn same_configuration_gives_the_same_bytes() {
 
 fn assert_lint_clean(hw: &Elaborated) {
     let (generated, folder) = written(hw);
-    let file = format!("{}.v", generated.manifest.top);
+    lint(&generated.manifest.top, folder.path());
+}
+
+/// Lints the module `top`, in the file of its name.
+fn lint(top: &str, folder: &Path) {
+    let file = format!("{top}.v");
     let waived = ["-Wno-DECLFILENAME", "-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM"];
-    let arguments =
-        [&["--lint-only", "-Wall", "--top-module", &generated.manifest.top], &waived[..], &[&file]].concat();
-    let (clean, text) = run(&tool("verilator"), &arguments, folder.path());
-    assert!(clean && text.is_empty(), "{}:\n{text}", hw.config.name);
+    let arguments = [&["--lint-only", "-Wall", "--top-module", top], &waived[..], &[&file]].concat();
+    let (clean, text) = run(&tool("verilator"), &arguments, folder);
+    assert!(clean && text.is_empty(), "{top}:\n{text}");
+}
+
+#[test]
+fn tops_of_boards_are_lint_clean() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written");
+    for (board, cols) in board::all().iter().zip([2, 4, 12].into_iter().cycle()) {
+        let hw = array(2, cols, 2);
+        let generated = generate_board(&Build::new(board, &hw, None, None).expect("a board has a clock"));
+        let top = generated.top().name.clone();
+        let verilog = generated.verilog + include_str!("../../../../sim/cosim/models/pll.v");
+        std::fs::write(folder.path().join(format!("{top}.v")), verilog).expect("the folder is ours");
+        lint(&top, folder.path());
+    }
 }
 
 #[test]

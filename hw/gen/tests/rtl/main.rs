@@ -3,6 +3,7 @@
 mod area;
 mod array_blocks;
 mod bias_memory;
+mod board;
 mod codec;
 mod common;
 mod counters;
@@ -12,6 +13,7 @@ mod formal;
 mod generate;
 mod injector;
 mod memory;
+mod pins;
 mod read_port;
 mod register_bank;
 mod sequencer;

@@ -117,7 +117,7 @@ mod tests {
             (8, 4, tmr),
         ] {
             let mut config = presets::find("8x8").unwrap();
-            config.array = ArrayConfig { rows: 4, cols };
+            config.array = ArrayConfig { rows: 4, cols, soft_rows: 0 };
             config.protection = ProtectionConfig { code, weights_per_codeword, ..config.protection };
             let hw = config.validate().unwrap();
             let (lanes, n) = (LaneCells::of(&hw, Site::Weights), hw.codeword_bits);

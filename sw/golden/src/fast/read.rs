@@ -403,7 +403,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for (rows, cols, weights_per_codeword) in [(4, 4, 8), (3, 5, 2), (16, 16, 8), (7, 9, 1), (2, 16, 4)] {
             let mut config = presets::find("8x8").unwrap();
-            config.array = ArrayConfig { rows, cols };
+            config.array = ArrayConfig { rows, cols, soft_rows: 0 };
             config.protection.weights_per_codeword = weights_per_codeword;
             let hw = config.validate().unwrap();
             let mut layer = |kind, in_channels: u32, out_channels: u32| {

@@ -11,7 +11,7 @@ use hafnia_config::accel::{InjectorConfig, Port as SitePort, ProtectionConfig};
 use hafnia_config::fault::{Kinds, Site, Thresholds, node_sizes};
 use hafnia_config::protect::{Code, Codeword};
 use hafnia_config::{Elaborated, presets};
-use hafnia_gen::{Generated, generate};
+use hafnia_gen::{Generated, GeneratedBoard, Module, generate};
 use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Effort, Port, Unknowns, Variant};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -83,7 +83,7 @@ pub fn run(program: &Path, arguments: &[&str], folder: &Path) -> (bool, String) 
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
-/// One module of a generated accelerator, alone under Verilator. Registers start at random values, so that nothing that
+/// One module of a generated accelerator or board, alone under Verilator. Registers start at random values, so that nothing that
 /// a test sees may come from a value that was never written.
 pub struct Bench {
     dut: Dut,
@@ -98,8 +98,18 @@ impl Bench {
     /// The same with its registers at the values that `seed` gives.
     pub fn seeded(hw: &Elaborated, module: &str, seed: u64) -> Self {
         let generated = generate(hw);
-        let found = generated.modules.iter().find(|m| m.name == module);
-        let found = found.unwrap_or_else(|| panic!("{} has no module {module}", hw.config.name));
+        Self::build(&generated.verilog, &generated.modules, module, seed)
+    }
+
+    /// Builds `module` of the top of a board.
+    pub fn of_board(board: &GeneratedBoard, module: &str) -> Self {
+        let pll = include_str!("../../../../../sim/cosim/models/pll.v");
+        Self::build(&format!("{}{pll}", board.verilog), &board.modules, module, 1)
+    }
+
+    fn build(verilog: &str, modules: &[Module], module: &str, seed: u64) -> Self {
+        let found = modules.iter().find(|m| m.name == module);
+        let found = found.unwrap_or_else(|| panic!("there is no module {module}"));
         // The shim drives the accelerator's own ports by name, a whole group at a time. A module that has a part of the
         // group of flips shows it under other names: `flip_valid_o` as `record_valid_o`.
         let has = |name: &str| found.ports.iter().any(|p| p.name == name);
@@ -112,7 +122,7 @@ impl Bench {
         };
         let design = Design {
             top: module.to_owned(),
-            verilog: renamed(&generated.verilog),
+            verilog: renamed(verilog),
             ports: found.ports.iter().map(port).collect(),
             waivers: DEFAULT_WAIVERS.map(str::to_owned).to_vec(),
         };

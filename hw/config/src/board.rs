@@ -1,0 +1,277 @@
+//! FPGA boards, `board.toml`, and what a build for one of them is. Pins are in `constraints/`, `docs/boards.md` leads through a
+//! board from its box to the first figure.
+
+mod pll;
+mod record;
+
+pub use pll::Pll;
+pub use record::BuildRecord;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::accel::Elaborated;
+
+/// A board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    /// Name, such as `ulx3s-85f`.
+    pub name: String,
+    /// Maker's name.
+    pub title: String,
+    /// The FPGA.
+    pub device: Device,
+    /// Its package, as nextpnr names it.
+    pub package: String,
+    /// Its speed grade.
+    pub speed_grade: u32,
+    /// The oscillator in kHz.
+    pub oscillator_khz: u32,
+    /// The accelerator's clock in kHz, unless a build says otherwise.
+    pub clock_khz: u32,
+    /// Rate of the line in bits per second, unless a build says otherwise.
+    pub baud: u32,
+    /// Preset of the array that fits.
+    pub preset: String,
+    /// Name of the file of pins in `constraints/`, without `.lpf`.
+    pub constraints: String,
+    /// The lights.
+    pub lights: Lights,
+    /// How openFPGALoader reaches it.
+    pub loader: Loader,
+}
+
+/// An FPGA of the ECP5 family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Device {
+    /// 24,288 LUT4; the die of the 25F.
+    #[serde(rename = "LFE5U-12F")]
+    Lfe5u12f,
+    /// 24,288 LUT4.
+    #[serde(rename = "LFE5U-25F")]
+    Lfe5u25f,
+    /// 43,848 LUT4.
+    #[serde(rename = "LFE5U-45F")]
+    Lfe5u45f,
+    /// 83,640 LUT4.
+    #[serde(rename = "LFE5U-85F")]
+    Lfe5u85f,
+    /// 43,848 LUT4, with transceivers.
+    #[serde(rename = "LFE5UM5G-45F")]
+    Lfe5um5g45f,
+    /// 83,640 LUT4, with transceivers.
+    #[serde(rename = "LFE5UM5G-85F")]
+    Lfe5um5g85f,
+}
+
+impl Device {
+    /// Returns the option by which nextpnr-ecp5 knows it, without dashes.
+    pub const fn nextpnr(self) -> &'static str {
+        match self {
+            Self::Lfe5u12f => "12k",
+            Self::Lfe5u25f => "25k",
+            Self::Lfe5u45f => "45k",
+            Self::Lfe5u85f => "85k",
+            Self::Lfe5um5g45f => "um5g-45k",
+            Self::Lfe5um5g85f => "um5g-85k",
+        }
+    }
+
+    /// Returns the word that its configuration port answers IDCODE with (Lattice FPGA-TN-02039, table 26).
+    pub const fn idcode(self) -> u32 {
+        match self {
+            Self::Lfe5u12f => 0x2111_1043,
+            Self::Lfe5u25f => 0x4111_1043,
+            Self::Lfe5u45f => 0x4111_2043,
+            Self::Lfe5u85f => 0x4111_3043,
+            Self::Lfe5um5g45f => 0x8111_2043,
+            Self::Lfe5um5g85f => 0x8111_3043,
+        }
+    }
+}
+
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// The lights of a board that Hafnia uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lights {
+    /// Whether there is one for errors beside the one that blinks.
+    pub error: bool,
+    /// Whether they are lit by a low level.
+    pub active_low: bool,
+}
+
+/// How openFPGALoader reaches a board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loader {
+    /// Its options that name the board or the cable.
+    pub options: Vec<String>,
+    /// USB vendor and product of what it opens, hexadecimal.
+    pub usb: String,
+    /// Whether the board can be written for good alone.
+    #[serde(default)]
+    pub permanent: bool,
+    /// What else to look at when it is not found.
+    pub hint: Option<String>,
+}
+
+/// Why there is no such build.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BoardError {
+    /// No board has this name.
+    #[error("no board `{name}`; there are: {known}")]
+    Unknown {
+        /// Name asked for.
+        name: String,
+        /// Names that exist.
+        known: String,
+    },
+    /// The PLL cannot make the clock.
+    #[error(
+        "a clock of {clock_khz} kHz cannot be made from the {oscillator_khz} kHz of `{board}` within 0.1%; nearest: {nearest_khz} kHz"
+    )]
+    Clock {
+        /// Board.
+        board: String,
+        /// Its oscillator.
+        oscillator_khz: u32,
+        /// Clock asked for.
+        clock_khz: u32,
+        /// What can be made.
+        nearest_khz: u32,
+    },
+    /// The clock is too slow for the line.
+    #[error(
+        "a line of {baud} bit/s needs a clock of {SLOWEST_BIT} cycles a bit, {needed_khz} kHz or more; the clock is {clock_khz} kHz"
+    )]
+    Baud {
+        /// Rate asked for.
+        baud: u32,
+        /// Least clock for it.
+        needed_khz: u32,
+        /// Clock asked for.
+        clock_khz: u32,
+    },
+}
+
+/// Least cycles of a bit on the line.
+const SLOWEST_BIT: u32 = 6;
+
+/// Returns every board.
+pub fn all() -> Vec<Board> {
+    #[derive(Deserialize)]
+    struct Table {
+        board: Vec<Board>,
+    }
+    toml::from_str::<Table>(include_str!("board.toml")).expect("a test reads board.toml").board
+}
+
+/// Returns the board of this name.
+///
+/// # Errors
+/// [`BoardError::Unknown`], with the names that exist.
+pub fn find(name: &str) -> Result<Board, BoardError> {
+    all().into_iter().find(|board| board.name == name).ok_or_else(|| BoardError::Unknown {
+        name: name.to_owned(),
+        known: all().into_iter().map(|board| board.name).collect::<Vec<_>>().join(", "),
+    })
+}
+
+impl Board {
+    /// Returns its file of pins.
+    ///
+    /// # Panics
+    /// Never: a test asks every board for its pins.
+    pub fn pins(&self) -> &'static str {
+        match &*self.constraints {
+            "colorlight-i5" => include_str!("../../../constraints/colorlight-i5.lpf"),
+            "colorlight-i9" => include_str!("../../../constraints/colorlight-i9.lpf"),
+            "ecpix5" => include_str!("../../../constraints/ecpix5.lpf"),
+            "orangecrab" => include_str!("../../../constraints/orangecrab.lpf"),
+            "ulx3s" => include_str!("../../../constraints/ulx3s.lpf"),
+            other => panic!("no constraints/{other}.lpf"),
+        }
+    }
+
+    /// Returns the first 32 bits of the SHA-256 of the name.
+    pub fn hash(&self) -> u32 {
+        let digest = Sha256::digest(self.name.as_bytes());
+        u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+    }
+}
+
+/// An accelerator on a board: what the generator makes a top of.
+#[derive(Clone, Copy, Debug)]
+pub struct Build<'a> {
+    /// The board.
+    pub board: &'a Board,
+    /// The accelerator.
+    pub hw: &'a Elaborated,
+    /// Its clock in kHz.
+    pub clock_khz: u32,
+    /// Rate of the line in bits per second.
+    pub baud: u32,
+    /// What makes the clock.
+    pub pll: Pll,
+}
+
+impl<'a> Build<'a> {
+    /// Returns the build with this clock and line rate, or the board's own.
+    ///
+    /// # Errors
+    /// [`BoardError::Clock`] and [`BoardError::Baud`] if they cannot be.
+    pub fn new(
+        board: &'a Board,
+        hw: &'a Elaborated,
+        clock_khz: Option<u32>,
+        baud: Option<u32>,
+    ) -> Result<Self, BoardError> {
+        let (asked, baud) = (clock_khz.unwrap_or(board.clock_khz), baud.unwrap_or(board.baud));
+        let pll = Pll::nearest(board.oscillator_khz, asked);
+        let clock_khz = pll.clock_khz(board.oscillator_khz);
+        if clock_khz.abs_diff(asked) > asked / 1000 {
+            let (board, oscillator_khz) = (board.name.clone(), board.oscillator_khz);
+            return Err(BoardError::Clock { board, oscillator_khz, clock_khz: asked, nearest_khz: clock_khz });
+        }
+        let needed_khz = (baud.saturating_mul(SLOWEST_BIT)).div_ceil(1000);
+        if clock_khz < needed_khz {
+            return Err(BoardError::Baud { baud, needed_khz, clock_khz });
+        }
+        Ok(Self { board, hw, clock_khz, baud, pll })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+
+    #[test]
+    fn every_board_can_be_built_with_its_own_preset() {
+        let boards = all();
+        for (n, board) in boards.iter().enumerate() {
+            let hw = presets::find(&board.preset).unwrap().validate().unwrap();
+            Build::new(board, &hw, None, None).unwrap();
+            assert!(board.pins().contains("uart_rx_i"));
+            assert!(boards[..n].iter().all(|other| other.name != board.name && other.hash() != board.hash()));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_what_can() {
+        let hw = presets::find("4x4").unwrap().validate().unwrap();
+        let board = find("ulx3s-85f").unwrap();
+        let error = |clock, baud| Build::new(&board, &hw, Some(clock), Some(baud)).unwrap_err().to_string();
+        assert!(error(1_000_000, 115_200).contains("nearest: 800000 kHz"), "{}", error(1_000_000, 115_200));
+        assert!(error(10_000, 3_000_000).contains("18000 kHz or more"), "{}", error(10_000, 3_000_000));
+        assert!(find("icestick").unwrap_err().to_string().contains("ulx3s-85f"));
+    }
+}
