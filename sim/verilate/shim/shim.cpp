@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -197,6 +198,20 @@ public:
     }
 #endif
 
+#ifdef HAFNIA_HAS_LINE
+    // Runs `cycles` cycles with a UART of 8N1 at the pins; a bit lasts `period` / 2^16 cycles. What comes is added to
+    // `received`.
+    void line(uint64_t cycles, uint64_t period, const uint8_t *bytes, uint64_t count) {
+        sending.insert(sending.end(), bytes, bytes + count);
+        while (cycles--) {
+            model->uart_rx_i = next_level(period);
+            settle();
+            sample(model->uart_tx_o, period);
+            rise();
+        }
+    }
+#endif
+
     void trace_start(const char *path, uint64_t from, uint64_t to) {
         trace_stop();
 #ifdef HAFNIA_TRACE
@@ -230,6 +245,9 @@ public:
     bool record_flips = true;
     // Flat records: cycle (2 words), memory, layer, group, address, before, mask.
     std::vector<uint32_t> flips;
+    // Bytes that wait to go to the line, and those that came from it.
+    std::deque<uint8_t> sending;
+    std::vector<uint8_t> received;
     std::string message;
 
 private:
@@ -321,6 +339,48 @@ private:
     void withdraw() {}
 #endif
 
+#ifdef HAFNIA_HAS_LINE
+    static constexpr uint64_t ONE_CYCLE = 1 << 16;
+    // Start bit, eight data bits, stop bit.
+    static constexpr uint64_t FRAME_BITS = 10;
+
+    // The level of the line in this cycle.
+    bool next_level(uint64_t period) {
+        if (sent_for >= FRAME_BITS * period) sent_for -= FRAME_BITS * period, sending.pop_front();
+        if (sending.empty()) {
+            sent_for = 0;
+            return true;
+        }
+        const uint64_t bit = sent_for / period;
+        sent_for += ONE_CYCLE;
+        return bit == 0 ? false : bit > 8 ? true : sending.front() >> (bit - 1) & 1;
+    }
+
+    // Takes the level of the device's line in this cycle.
+    void sample(bool level, uint64_t period) {
+        if (coming_bit < 0) {
+            if (level) return;
+            coming_bit = 0;
+            coming_byte = 0;
+            sampled_in = period / 2;
+        }
+        if (sampled_in >= ONE_CYCLE) {
+            sampled_in -= ONE_CYCLE;
+            return;
+        }
+        sampled_in += period - ONE_CYCLE;
+        if (coming_bit > 0 && coming_bit <= 8) coming_byte |= uint8_t(level << (coming_bit - 1));
+        if (++coming_bit < int(FRAME_BITS)) return;
+        if (!level) throw std::runtime_error("a byte from uart_tx_o has no stop bit");
+        received.push_back(coming_byte);
+        coming_bit = -1;
+    }
+
+    uint64_t sent_for = 0, sampled_in = 0;
+    int coming_bit = -1;
+    uint8_t coming_byte = 0;
+#endif
+
     VerilatedContext context;
     std::unique_ptr<Vhafnia> model;
     std::vector<Slot> slots;
@@ -388,6 +448,18 @@ HAFNIA_API int32_t hafnia_bare_run(Dut *dut, uint64_t max_cycles, const uint32_t
     return guarded(dut, [&] { return dut->bare_run(max_cycles, stream, words, *result), DONE; });
 }
 #endif
+#ifdef HAFNIA_HAS_LINE
+HAFNIA_API int32_t hafnia_line(Dut *dut, uint64_t cycles, uint64_t period, const uint8_t *bytes, uint64_t count) {
+    return guarded(dut, [&] { return dut->line(cycles, period, bytes, count), DONE; });
+}
+#endif
+HAFNIA_API uint64_t hafnia_line_waiting(Dut *dut) { return dut->sending.size(); }
+HAFNIA_API uint64_t hafnia_line_received(Dut *dut) { return dut->received.size(); }
+// Copies all bytes from the line out and forgets them.
+HAFNIA_API void hafnia_take_line(Dut *dut, uint8_t *out) {
+    std::memcpy(out, dut->received.data(), dut->received.size());
+    dut->received.clear();
+}
 HAFNIA_API uint64_t hafnia_flip_words(Dut *dut) { return dut->flips.size(); }
 // Copies all flip records out and forgets them.
 HAFNIA_API void hafnia_take_flips(Dut *dut, uint32_t *out) {

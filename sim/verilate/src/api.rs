@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::Design;
 
 /// Version of the C ABI; a library with another one is built again.
-pub(crate) const ABI_VERSION: u32 = 2;
+pub(crate) const ABI_VERSION: u32 = 3;
 
 /// The model object inside the library.
 pub(crate) type Handle = *mut c_void;
@@ -30,6 +30,7 @@ pub(crate) struct RunResult {
 }
 
 type Burst<Data> = unsafe extern "C" fn(Handle, u32, Data, u64, i32, *mut BurstResult) -> i32;
+type Line = unsafe extern "C" fn(Handle, u64, u64, *const u8, u64) -> i32;
 type Run = unsafe extern "C" fn(Handle, u64, *const u32, u64, *mut RunResult) -> i32;
 
 /// A loaded library and its functions, which stay valid as long as it does.
@@ -45,12 +46,16 @@ pub(crate) struct Library {
     pub step: unsafe extern "C" fn(Handle, u64) -> i32,
     pub flip_words: unsafe extern "C" fn(Handle) -> u64,
     pub take_flips: unsafe extern "C" fn(Handle, *mut u32),
+    pub line_waiting: unsafe extern "C" fn(Handle) -> u64,
+    pub line_received: unsafe extern "C" fn(Handle) -> u64,
+    pub take_line: unsafe extern "C" fn(Handle, *mut u8),
     pub trace_start: unsafe extern "C" fn(Handle, *const c_char, u64, u64) -> i32,
     pub trace_stop: unsafe extern "C" fn(Handle) -> i32,
     pub burst_write: Option<Burst<*const u32>>,
     pub burst_read: Option<Burst<*mut u32>>,
     pub run: Option<Run>,
     pub bare_run: Option<Run>,
+    pub line: Option<Line>,
     _library: libloading::Library,
 }
 
@@ -67,6 +72,7 @@ impl Library {
             }
             let bus = design.has("HAFNIA_HAS_BUS");
             let busy = design.has("HAFNIA_HAS_BUSY");
+            let line = design.has("HAFNIA_HAS_LINE");
             Ok(Library {
                 new: symbol(&library, "hafnia_new")?,
                 delete: symbol(&library, "hafnia_delete")?,
@@ -79,12 +85,16 @@ impl Library {
                 step: symbol(&library, "hafnia_step")?,
                 flip_words: symbol(&library, "hafnia_flip_words")?,
                 take_flips: symbol(&library, "hafnia_take_flips")?,
+                line_waiting: symbol(&library, "hafnia_line_waiting")?,
+                line_received: symbol(&library, "hafnia_line_received")?,
+                take_line: symbol(&library, "hafnia_take_line")?,
                 trace_start: symbol(&library, "hafnia_trace_start")?,
                 trace_stop: symbol(&library, "hafnia_trace_stop")?,
                 burst_write: bus.then(|| symbol(&library, "hafnia_burst_write")).transpose()?,
                 burst_read: bus.then(|| symbol(&library, "hafnia_burst_read")).transpose()?,
                 run: busy.then(|| symbol(&library, "hafnia_run")).transpose()?,
                 bare_run: busy.then(|| symbol(&library, "hafnia_bare_run")).transpose()?,
+                line: line.then(|| symbol(&library, "hafnia_line")).transpose()?,
                 _library: library,
             })
         }

@@ -6,6 +6,9 @@ use crate::Error;
 /// Verilog, and a file may hold more than one module.
 pub const DEFAULT_WAIVERS: [&str; 3] = ["DECLFILENAME", "UNUSEDSIGNAL", "UNUSEDPARAM"];
 
+/// The waivers of a netlist that a tool made, of which warnings tell nothing: every class of them, and that they are errors.
+pub const NETLIST_WAIVERS: [&str; 3] = ["lint", "style", "fatal"];
+
 /// Lint warnings that cannot be waived, because each one was a wrong circuit when it came up.
 pub const NEVER_WAIVED: [&str; 6] = ["WIDTH", "WIDTHTRUNC", "WIDTHEXPAND", "LATCH", "UNDRIVEN", "PINMISSING"];
 
@@ -112,7 +115,7 @@ struct Interface {
     ports: &'static [&'static str],
 }
 
-const INTERFACES: [Interface; 7] = [
+const INTERFACES: [Interface; 8] = [
     Interface { define: "HAFNIA_HAS_CLOCK", ports: &["clk_i"] },
     Interface {
         define: "HAFNIA_HAS_BUS",
@@ -131,6 +134,7 @@ const INTERFACES: [Interface; 7] = [
     },
     Interface { define: "HAFNIA_HAS_STREAM", ports: &["ws_valid_i", "ws_data_i", "ws_ready_o"] },
     Interface { define: "HAFNIA_HAS_BUSY", ports: &["busy_o"] },
+    Interface { define: "HAFNIA_HAS_LINE", ports: &["uart_rx_i", "uart_tx_o"] },
     Interface {
         define: "HAFNIA_HAS_FLIPS",
         ports: &["flip_valid_o", "flip_layer_o", "flip_group_o", "flip_address_o", "flip_before_o", "flip_mask_o"],

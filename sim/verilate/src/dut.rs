@@ -216,6 +216,33 @@ impl Dut {
         Ok(BareRun { outcome: outcome(&result), time: Duration::from_nanos(result.nanoseconds) })
     }
 
+    /// Runs `cycles` clock cycles with a UART at the pins `uart_rx_i` and `uart_tx_o`: 8 data bits, no parity, one stop bit, each
+    /// of `bit_cycles` cycles, 2 or more. `bytes` go to the device behind those that still wait. Returns what came from it.
+    ///
+    /// # Errors
+    /// When there are no such pins, the model fails, or a byte comes without its stop bit.
+    pub fn line(&mut self, cycles: u64, bit_cycles: f64, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let call = self.model.library.line.ok_or_else(|| self.lacks("line of a UART"))?;
+        let period = (bit_cycles * 65536.0).round() as u64;
+        // SAFETY: the shim reads `bytes.len()` bytes.
+        let status = unsafe { call(self.handle, cycles, period, bytes.as_ptr(), bytes.len() as u64) };
+        self.check(status)?;
+        let library = &self.model.library;
+        // SAFETY: the buffer has the length that the shim asks for, and nothing runs between the two calls.
+        let received = unsafe {
+            let mut received = vec![0; (library.line_received)(self.handle) as usize];
+            (library.take_line)(self.handle, received.as_mut_ptr());
+            received
+        };
+        Ok(received)
+    }
+
+    /// Returns how many bytes still wait to go to the device, the one under way included.
+    pub fn line_waiting(&self) -> u64 {
+        // SAFETY: the handle is alive.
+        unsafe { (self.model.library.line_waiting)(self.handle) }
+    }
+
     /// Switches the recording of flips on or off; it is on at first.
     pub fn record_flips(&mut self, on: bool) {
         // SAFETY: the handle is alive.

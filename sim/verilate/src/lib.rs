@@ -27,6 +27,6 @@ mod toolchain;
 pub mod tools;
 
 pub use build::{Builder, Model, Notice, build_folder};
-pub use design::{DEFAULT_WAIVERS, Design, Effort, NEVER_WAIVED, Port, Trace, Unknowns, Variant};
+pub use design::{DEFAULT_WAIVERS, Design, Effort, NETLIST_WAIVERS, NEVER_WAIVED, Port, Trace, Unknowns, Variant};
 pub use dut::{BareRun, Dut, FlipEvent, RunOutcome};
 pub use error::Error;

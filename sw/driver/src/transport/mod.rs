@@ -1,6 +1,7 @@
 //! Ways to reach an accelerator.
 
 pub mod fake;
+pub mod serial;
 #[cfg(feature = "sim")]
 pub mod sim;
 
