@@ -3,10 +3,16 @@
 //! Invariant: knows a top module and its file, and no registers, layers or configurations. It finds no programs: the caller
 //! says where they are.
 
+mod board;
+mod netlist;
+mod report;
 mod route;
 mod run;
 mod synthesis;
 
+pub use board::{BITSTREAM, NETLIST, Target, configuration, flatten, pack, place_and_route, routed};
+pub use netlist::netlist_verilog;
+pub use report::{Hop, Path, Report, Use};
 pub use route::{SEED, SPEED_GRADE, route, route_arguments};
 pub use run::Error;
 pub use synthesis::{Counts, Synthesis, script, synthesise};

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use crate::board::NETLIST;
 use crate::run::{Error, report, run};
-use crate::synthesis::NETLIST;
 
 /// Package of the device; out of context it does not matter.
 const PACKAGE: &str = "CABGA756";
@@ -29,7 +29,7 @@ pub fn route_arguments(clock_mhz: u32) -> Vec<String> {
 /// # Errors
 /// nextpnr cannot be run, fails, or tells no clock limit.
 pub fn route(nextpnr: &Path, folder: &Path, clock_mhz: u32) -> Result<f64, Error> {
-    run(nextpnr, &route_arguments(clock_mhz), folder)?;
+    run(nextpnr, &route_arguments(clock_mhz), folder, &mut |_| ())?;
     let (path, wanted) = (folder.join(REPORT), "a clock limit");
     let found = report(&path, wanted)?;
     let clocks = found["fmax"].as_object().into_iter().flat_map(serde_json::Map::values);

@@ -1,7 +1,9 @@
 //! Runs a tool in a folder.
 
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// How many of the last lines of a tool's output an error shows.
 const SHOWN_LINES: usize = 12;
@@ -36,17 +38,35 @@ pub enum Error {
     },
 }
 
-/// Runs a tool in `folder` to its end.
-pub(crate) fn run(program: &Path, arguments: &[String], folder: &Path) -> Result<(), Error> {
-    let output = Command::new(program).args(arguments).current_dir(folder).output();
-    let output = output.map_err(|source| Error::Start { program: program.to_owned(), source })?;
-    if output.status.success() {
+/// Runs a tool in `folder` to its end, and shows each line that it prints to `line`.
+pub(crate) fn run(
+    program: &Path,
+    arguments: &[String],
+    folder: &Path,
+    line: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
+    let start = |source| Error::Start { program: program.to_owned(), source };
+    let mut command = Command::new(program);
+    // Both outputs into one pipe, in the order in which they are written.
+    let (output, input) = std::io::pipe().map_err(start)?;
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command.stdout(input.try_clone().map_err(start)?).stderr(input);
+    let mut child = command.spawn().map_err(start)?;
+    // The command holds the pipe's other end open.
+    drop(command);
+    let mut last = VecDeque::new();
+    for bytes in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        line(&text);
+        if last.len() == SHOWN_LINES {
+            last.pop_front();
+        }
+        last.push_back(text);
+    }
+    if child.wait().map_err(start)?.success() {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    let lines: Vec<&str> = text.lines().collect();
-    let output = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
-    Err(Error::Failed { program: program.to_owned(), output })
+    Err(Error::Failed { program: program.to_owned(), output: Vec::from(last).join("\n") })
 }
 
 /// Reads a JSON file that a tool wrote.

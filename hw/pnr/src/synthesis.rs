@@ -7,13 +7,12 @@ use std::path::Path;
 use hafnia_config::price::Cells;
 use serde_json::Value;
 
+use crate::board::NETLIST;
 use crate::run::{Error, report, run};
 
 /// The file of yosys's statistics.
 const STATISTICS: &str = "stat.json";
 const WANTED: &str = "how many cells of each type there are";
-/// The netlist, that nextpnr reads.
-pub(crate) const NETLIST: &str = "net.json";
 
 /// Cells by type.
 pub type Counts = BTreeMap<String, u64>;
@@ -39,7 +38,7 @@ pub fn script(top: &str) -> String {
 /// # Errors
 /// yosys cannot be run, fails, or does not tell what it counted.
 pub fn synthesise(yosys: &Path, folder: &Path, top: &str) -> Result<Synthesis, Error> {
-    run(yosys, &["-q".to_owned(), "-p".to_owned(), script(top)], folder)?;
+    run(yosys, &["-q".to_owned(), "-p".to_owned(), script(top)], folder, &mut |_| ())?;
     let path = folder.join(STATISTICS);
     let found = report(&path, WANTED)?;
     read(&found).ok_or(Error::Report { path, wanted: WANTED })

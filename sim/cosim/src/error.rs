@@ -14,6 +14,24 @@ pub enum CosimError {
     /// The simulation failed.
     #[error(transparent)]
     Verilate(#[from] hafnia_verilate::Error),
+    /// A serial port cannot be opened.
+    #[error("cannot open the serial port {port}: {reason}")]
+    Port {
+        /// The port.
+        port: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Another board is at the port.
+    #[error("the board at {port} is `{got}`, not `{want}`; pass `--board {got}`, or the port of the other")]
+    OtherBoard {
+        /// The port.
+        port: String,
+        /// Name of the board, or the hash of an unknown one.
+        got: String,
+        /// Name of the board that was asked for.
+        want: String,
+    },
     /// The run ended before the waveform's window began.
     #[error(
         "the run took {cycles} cycles, and the window of {path} begins at cycle {from}: the file is empty; choose an \

@@ -48,7 +48,7 @@ pub fn replay(
 ) -> Result<Option<Replay>, CosimError> {
     let once = |hardware: &Hardware| -> Result<BatchReport, CosimError> {
         let mut last = BatchReport::default();
-        run(plan, Engine::Both(hardware), ifmaps, 1, &mut |batch| {
+        run(plan, Engine::Both(hardware.into()), ifmaps, 1, &mut |batch| {
             last = batch;
             true
         })?;

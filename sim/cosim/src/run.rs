@@ -8,7 +8,7 @@ use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
 use hafnia_config::scrub::Scrubbed;
 use hafnia_driver::transport::sim::SimTransport;
-use hafnia_driver::{Accel, BatchRun, Depth, DriverError};
+use hafnia_driver::{Accel, BatchRun, Depth, DriverError, Transport};
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::prefix::CleanMaps;
 use hafnia_golden::run::{BatchResult, Golden, aligned_batches};
@@ -17,6 +17,7 @@ use ndarray::{Array1, Array3};
 use rayon::prelude::*;
 
 use crate::compare::{Difference, compare};
+use crate::remote::{Link, Remote};
 use crate::{CosimError, Plan};
 
 /// What computes.
@@ -24,10 +25,34 @@ use crate::{CosimError, Plan};
 pub enum Engine<'m> {
     /// The golden model, to this depth.
     Golden(Depth),
-    /// The simulated hardware; only the logits are read back.
-    Sim(&'m Hardware),
+    /// The hardware; only the logits are read back.
+    Hardware(Device<'m>),
     /// Both, every layer compared.
-    Both(&'m Hardware),
+    Both(Device<'m>),
+}
+
+/// Hardware of either kind.
+#[derive(Clone, Copy)]
+pub enum Device<'m> {
+    /// Simulated.
+    Simulated(&'m Hardware),
+    /// On a board.
+    Board(&'m Remote),
+}
+
+impl<'m> From<&'m Hardware> for Device<'m> {
+    fn from(hardware: &'m Hardware) -> Self {
+        Self::Simulated(hardware)
+    }
+}
+
+impl Device<'_> {
+    fn trace(&self) -> Option<&Trace> {
+        match self {
+            Self::Simulated(hardware) => hardware.trace.as_ref(),
+            Self::Board(_) => None,
+        }
+    }
 }
 
 /// Test images as a network takes them.
@@ -138,9 +163,13 @@ pub fn run_batches(
     sink: &mut dyn FnMut(BatchReport) -> bool,
 ) -> Result<(), CosimError> {
     let Ifmaps { first, images, clean } = ifmaps;
-    let traced = matches!(engine, Engine::Sim(hardware) | Engine::Both(hardware) if hardware.trace.is_some());
-    let ages = plan.noise.cells.scrub_period.is_some() && !matches!(engine, Engine::Golden(_));
-    let jobs = if traced || ages { 1 } else { jobs.clamp(1, batches.len().max(1)) };
+    let device = match engine {
+        Engine::Golden(_) => None,
+        Engine::Hardware(device) | Engine::Both(device) => Some(device),
+    };
+    let ages = plan.noise.cells.scrub_period.is_some();
+    let alone = device.is_some_and(|device| ages || device.trace().is_some() || matches!(device, Device::Board(_)));
+    let jobs = if alone { 1 } else { jobs.clamp(1, batches.len().max(1)) };
     let golden = matches!(engine, Engine::Golden(_) | Engine::Both(_))
         .then(|| Golden::new(plan.network, plan.hw, plan.schedule, &plan.noise, plan.seed))
         .map(|golden| golden.starting_from(clean).beginning_at(first));
@@ -169,7 +198,7 @@ pub fn run_batches(
 /// One golden model, one hardware, or both.
 struct Worker<'a> {
     golden: Option<Golden<'a>>,
-    accel: Option<Accel<'a, SimTransport>>,
+    accel: Option<Accel<'a, Link>>,
     depth: Depth,
     /// Clock cycle at which the network was loaded.
     loaded: u64,
@@ -181,33 +210,37 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(plan: &'a Plan<'a>, engine: Engine<'a>, golden: Option<Golden<'a>>) -> Result<Self, CosimError> {
-        let (hardware, depth) = match engine {
+        let (device, depth) = match engine {
             Engine::Golden(depth) => (None, depth),
-            Engine::Sim(hardware) => (Some(hardware), Depth::Logits),
-            Engine::Both(hardware) => (Some(hardware), Depth::EveryLayer),
+            Engine::Hardware(device) => (Some(device), Depth::Logits),
+            Engine::Both(device) => (Some(device), Depth::EveryLayer),
         };
-        let late = plan.hw.config.protection.write_verify && !plan.schedule.resident;
+        let waits = matches!(device, Some(Device::Board(_))) || plan.hw.config.protection.write_verify;
+        let late = waits && !plan.schedule.resident;
         let mut worker = Self { golden, accel: None, depth, loaded: 0, late, trace: None };
-        if let Some(hardware) = hardware {
-            let transport = SimTransport::new(hardware.model.dut()?)?;
-            let mut accel = Accel::open(transport, plan.hw, plan.network, plan.schedule)?;
-            accel.set_noise(plan.noise.clone(), plan.seed)?;
-            let dut = &mut accel.link().dut;
+        let Some(device) = device else { return Ok(worker) };
+        let link = match device {
+            Device::Simulated(hardware) => Link::Simulated(SimTransport::new(hardware.model.dut()?)?),
+            Device::Board(remote) => Link::Board(remote.open(plan.hw)?),
+        };
+        let mut accel = Accel::open(link, plan.hw, plan.network, plan.schedule)?;
+        accel.set_noise(plan.noise.clone(), plan.seed)?;
+        if let (Link::Simulated(SimTransport { dut, .. }), Device::Simulated(hardware)) = (accel.link(), device) {
             worker.loaded = dut.cycle();
             if let Some(Trace { path, from, count }) = &hardware.trace {
                 let begin = worker.loaded.saturating_add(*from);
                 dut.trace_start(path, begin, begin.saturating_add(*count))?;
             }
             worker.trace = hardware.trace.as_ref();
-            worker.accel = Some(accel);
         }
+        worker.accel = Some(accel);
         Ok(worker)
     }
 
     /// Ends what is traced and checks that it was written; returns it with the cycles of the run.
     fn end_trace(&mut self) -> Result<Option<(&'a Trace, u64)>, CosimError> {
         let Some((accel, trace)) = self.accel.as_mut().zip(self.trace) else { return Ok(None) };
-        let dut = &mut accel.link().dut;
+        let Link::Simulated(SimTransport { dut, .. }) = accel.link() else { return Ok(None) };
         dut.trace_stop()?;
         Ok(Some((trace, dut.cycle() - self.loaded)))
     }
@@ -235,25 +268,29 @@ impl<'a> Worker<'a> {
         for range in ranges {
             let images = images(range);
             let want = self.golden.as_mut().map(|golden| golden.batch(range.start, images, depth));
-            reports.push(simulated(accel, range.start, images, depth, want, (self.loaded, self.late))?);
+            reports.push(on_hardware(accel, range.start, images, depth, want, (self.loaded, self.late))?);
         }
         Ok(reports)
     }
 }
 
-/// Runs a batch on the simulated hardware, and compares it with what the golden model gave, if that was run. The network was
+/// Runs a batch on the hardware, and compares it with what the golden model gave, if that was run. The network was
 /// loaded at cycle `loaded`; `late` tells whether the array may wait for weights.
-fn simulated(
-    accel: &mut Accel<'_, SimTransport>,
+fn on_hardware(
+    accel: &mut Accel<'_, Link>,
     first: u32,
     images: &[Array3<i8>],
     depth: Depth,
-    want: Option<BatchResult>,
+    mut want: Option<BatchResult>,
     (loaded, late): (u64, bool),
 ) -> Result<BatchReport, CosimError> {
+    if let (Link::Board(_), Some(want)) = (accel.link(), &mut want) {
+        // A board counts its flips, and does not tell which they were.
+        want.flips.clear();
+    }
     let got = match (accel.batch(first, images, depth), &want) {
         (Err(DriverError::Unfinished { layer, status }), Some(_)) => {
-            let now = accel.link().dut.cycle() - loaded;
+            let now = accel.link().cycle().map_or(0, |cycle| cycle - loaded);
             let found = Found { difference: Difference::Unfinished { layer, status }, cycles: (now, now) };
             return Ok(BatchReport {
                 first,

@@ -1,12 +1,14 @@
 //! The simulated accelerator against the golden model.
 
 mod acceptance;
+mod board;
 mod cells;
 mod cifar;
 mod codes;
 mod common;
 mod directed;
 mod mutation;
+mod netlist;
 mod scrub;
 mod statistical;
 mod twin;

@@ -296,7 +296,7 @@ fn assert_each_is_seen(bench: &Bench, faults: &[Fault], plans: &[Plan<'_>]) {
         let mut totals = Totals::new(&bench.plan(0.0, 3));
         let mut found = None;
         for plan in plans {
-            hafnia_cosim::run(plan, Engine::Both(&hardware), images, 1, &mut |batch| {
+            hafnia_cosim::run(plan, Engine::Both((&hardware).into()), images, 1, &mut |batch| {
                 totals.add(&batch, &[]);
                 found = batch.difference;
                 found.is_none()

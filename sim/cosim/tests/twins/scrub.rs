@@ -80,7 +80,7 @@ fn a_scrubbed_memory_equals_golden() {
         // More jobs change nothing: one hardware runs all batches, and each golden model those before its own.
         let plan = bench.faulty(0.0, WRITES, AtRisk::PARAMETERS, 3);
         let logits = |engine| bench.batches(&plan, engine, 2).into_iter().map(|batch| (batch.logits, batch.scrubbed));
-        assert!(logits(Engine::Sim(&hardware)).eq(logits(Engine::Golden(Depth::Logits))), "{code}");
+        assert!(logits(Engine::Hardware((&hardware).into())).eq(logits(Engine::Golden(Depth::Logits))), "{code}");
         begins_anew_with_each_setting(&bench, &hardware);
         if kinds == Kinds::ALL {
             assert!(scrubbed(&mended).detected > 0);

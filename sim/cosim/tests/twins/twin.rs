@@ -143,7 +143,7 @@ fn whole_program_gives_the_golden_logits_flips_and_counters() {
     let hardware = hardware(&bench.hw, Unknowns::Fast);
     for p in [0.0, 1e-3] {
         let plan = bench.plan(p, 5);
-        let got = bench.batches(&plan, Engine::Sim(&hardware), 1);
+        let got = bench.batches(&plan, Engine::Hardware((&hardware).into()), 1);
         let want = bench.batches(&plan, Engine::Golden(Depth::Flips), 1);
         assert_eq!(got.len(), want.len());
         for (got, want) in got.iter().zip(&want) {
@@ -160,7 +160,7 @@ fn number_of_jobs_changes_nothing() {
     let bench = Bench::digits(preset("8x8"));
     let hardware = hardware(&bench.hw, Unknowns::Fast);
     let plan = bench.plan(1e-2, 5);
-    for engine in [Engine::Golden(Depth::Flips), Engine::Sim(&hardware)] {
+    for engine in [Engine::Golden(Depth::Flips), Engine::Hardware((&hardware).into())] {
         let (one, two) = (bench.batches(&plan, engine, 1), bench.batches(&plan, engine, 2));
         assert_eq!(one.len(), two.len());
         for (one, two) in one.iter().zip(&two) {

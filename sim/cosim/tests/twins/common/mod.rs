@@ -34,7 +34,7 @@ pub fn config(rows: u32, cols: u32, lane_weights: u32) -> AccelConfig {
     AccelConfig {
         name: format!("test_{rows}x{cols}"),
         clock_mhz: 80,
-        array: ArrayConfig { rows, cols },
+        array: ArrayConfig { rows, cols, soft_rows: 0 },
         memory: MemoryConfig {
             weight_words: 2048,
             map_words: 512,
@@ -55,6 +55,16 @@ pub fn conv(c: u32, k: u32, height: u32, width: u32, pool: bool) -> LayerShape {
 /// A linear head.
 pub fn head(c: u32, k: u32) -> LayerShape {
     LayerShape { kind: LayerKind::Linear, in_channels: c, out_channels: k, height: 1, width: 1, pool: false }
+}
+
+/// Where the tool is; a missing one fails the test and says how to get it.
+pub fn tool(name: &str) -> PathBuf {
+    let build = std::env::var_os("HAFNIA_BUILD").map_or_else(|| workspace().join("build"), PathBuf::from);
+    // The tests run their tools elsewhere, so a relative path would not do.
+    let build = std::path::absolute(&build).expect("there is a current folder");
+    let tools = hafnia_verilate::tools::probe(&build);
+    let tool = tools.iter().find(|tool| tool.name == name).expect("the list has every tool of the tests");
+    tool.found.clone().unwrap_or_else(|| panic!("{name} was not found. {}", tool.how_to_get))
 }
 
 /// The workspace.
@@ -136,7 +146,7 @@ impl Bench {
     pub fn compare(&self, plan: &Plan<'_>, hardware: &Hardware) -> (Totals, Option<Found>) {
         let mut totals = Totals::new(plan);
         let mut found = None;
-        for batch in self.batches(plan, Engine::Both(hardware), 1) {
+        for batch in self.batches(plan, Engine::Both(hardware.into()), 1) {
             totals.add(&batch, &[]);
             found = found.or(batch.difference);
         }

@@ -1,0 +1,85 @@
+//! A bitstream for a board: synthesis of the whole design at once, place and route with its pins, and packing.
+
+use std::path::Path;
+
+use crate::report::Report;
+use crate::run::{Error, report, run};
+
+/// The netlist, that nextpnr reads.
+pub const NETLIST: &str = "net.json";
+/// The bitstream.
+pub const BITSTREAM: &str = "board.bit";
+
+/// Returns the file of the design as routed with this seed, which yosys reads.
+pub fn routed(seed: u32) -> String {
+    format!("routed-{seed}.json")
+}
+
+/// Returns the file of the device's configuration as text, routed with this seed.
+pub fn configuration(seed: u32) -> String {
+    format!("routed-{seed}.config")
+}
+
+/// Where a design goes.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Name of the top module and, with `.v`, of its file.
+    pub top: String,
+    /// Name of the file of pins.
+    pub pins: String,
+    /// The device, as an option of nextpnr without dashes.
+    pub device: String,
+    /// Its package.
+    pub package: String,
+    /// Its speed grade.
+    pub speed_grade: u32,
+}
+
+/// Synthesises the design in `folder`, and leaves the netlist there. `line` is shown what yosys prints.
+///
+/// # Errors
+/// yosys cannot be run or fails.
+pub fn flatten(yosys: &Path, folder: &Path, target: &Target, line: &mut dyn FnMut(&str)) -> Result<(), Error> {
+    let top = &target.top;
+    let script = format!("read_verilog {top}.v; synth_ecp5 -top {top} -json {NETLIST}");
+    run(yosys, &["-p".to_owned(), script], folder, line)
+}
+
+/// Places and routes the netlist in `folder` with this seed, and leaves the routed design there. Whether it is fast enough is for
+/// the caller to see. `line` is shown what nextpnr prints.
+///
+/// # Errors
+/// nextpnr cannot be run, fails, or does not tell what it found: then the design is too large, or the pins are wrong.
+pub fn place_and_route(
+    nextpnr: &Path,
+    folder: &Path,
+    target: &Target,
+    seed: u32,
+    line: &mut dyn FnMut(&str),
+) -> Result<Report, Error> {
+    let Target { pins, device, package, speed_grade, .. } = target;
+    let report_file = format!("report-{seed}.json");
+    let text = format!(
+        "--{device} --package {package} --speed {speed_grade} --json {NETLIST} --lpf {pins} --seed {seed} --threads 1 \
+         --timing-allow-fail --report {report_file} --textcfg {} --write {}",
+        configuration(seed),
+        routed(seed),
+    );
+    run(nextpnr, &words(&text), folder, line)?;
+    let (path, wanted) = (folder.join(report_file), "a clock limit, what is used, and the slowest path");
+    let found = report(&path, wanted)?;
+    Report::read(&found).ok_or(Error::Report { path, wanted })
+}
+
+/// Packs what was routed in `folder` with this seed into a bitstream.
+///
+/// # Errors
+/// ecppack cannot be run or fails.
+pub fn pack(ecppack: &Path, folder: &Path, seed: u32) -> Result<(), Error> {
+    let text = format!("--compress --freq 38.8 --input {} --bit {BITSTREAM}", configuration(seed));
+    run(ecppack, &words(&text), folder, &mut |_| ())
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}

@@ -1,0 +1,246 @@
+//! The driver against a board under Verilator, through the pins of its line.
+
+use std::io;
+
+use hafnia_config::Elaborated;
+use hafnia_config::board::{self, Board, Build};
+use hafnia_config::fault::Noise;
+use hafnia_config::link::BoardRegister;
+use hafnia_config::schedule::Schedule;
+use hafnia_cosim::board::{SimulatedLine, board_design};
+use hafnia_cosim::{compare, random};
+use hafnia_driver::transport::serial::{Line, LineCounts, SerialTransport};
+use hafnia_driver::{Accel, BatchRun, Depth, DriverError, Transport};
+use hafnia_golden::network::Network;
+use hafnia_golden::run::{BatchResult, Golden};
+use hafnia_verilate::{Design, Effort, Model, Unknowns, Variant};
+use ndarray::Array3;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::common::{builder, config, conv, head};
+
+/// A board, built, with a network and what the golden model gives.
+pub struct Bench {
+    pub board: Board,
+    pub hw: Elaborated,
+    pub model: Model,
+    network: Network,
+    schedule: Schedule,
+    noise: Noise,
+    images: Vec<Array3<i8>>,
+    want: BatchResult,
+}
+
+const SEED: u64 = 7;
+
+impl Bench {
+    fn new(hw: Elaborated) -> Self {
+        Self::built(hw, "ulx3s-85f", &|build| board_design(build))
+    }
+
+    /// The bench of a board whose design is made by `design`.
+    pub fn built(hw: Elaborated, board: &str, design: &dyn Fn(&Build<'_>) -> Design) -> Self {
+        let board = board::find(board).unwrap();
+        let layers = [conv(3, 8, 8, 8, true), conv(8, 6, 4, 4, true), conv(6, 5, 2, 2, true), head(5, 10)];
+        let network = random::network(&layers, 1);
+        let schedule = Schedule::new(&hw, &network.shapes(), None).unwrap();
+        let images = random::images(&network, 2, 3);
+        let noise = hw.noise(1e-2, hw.at_risk_by_default()).unwrap();
+        let mut want = Golden::new(&network, &hw, &schedule, &noise, SEED).batch(0, &images, Depth::EveryLayer);
+        assert!(!want.flips.is_empty());
+        // A board tells how many there were, and not which.
+        want.flips.clear();
+        let design = design(&build(&board, &hw));
+        let variant =
+            Variant { unknowns: Unknowns::Randomise { seed: 5 }, effort: Effort::Quick, ..Variant::default() };
+        let model = builder().build(&design, variant).unwrap_or_else(|error| panic!("{error}"));
+        Self { board, hw, model, network, schedule, noise, images, want }
+    }
+
+    /// The line of a board that was just configured.
+    pub fn line(&self) -> SimulatedLine {
+        SimulatedLine::new(self.model.dut().unwrap(), &build(&self.board, &self.hw))
+    }
+
+    /// Runs the batch over a line.
+    pub fn run(&self, line: impl Line) -> Result<(BatchRun, LineCounts), DriverError> {
+        let link = SerialTransport::open(line, &self.hw)?;
+        let mut accel = Accel::open(link, &self.hw, &self.network, &self.schedule)?;
+        accel.set_noise(self.noise.clone(), SEED)?;
+        let got = accel.batch(0, &self.images, Depth::EveryLayer)?;
+        Ok((got, accel.link().counts()))
+    }
+
+    pub fn check(&self, got: &BatchRun) {
+        assert_eq!(compare(got, &self.want, false), None);
+    }
+}
+
+/// A line of 8 cycles a bit, so that little is simulated for each byte.
+pub fn build<'a>(board: &'a Board, hw: &'a Elaborated) -> Build<'a> {
+    Build::new(board, hw, None, Some(board.clock_khz * 1000 / 8)).unwrap()
+}
+
+#[test]
+fn a_board_gives_what_the_golden_model_gives() {
+    let mut config = config(4, 4, 4);
+    config.array.soft_rows = 1;
+    let bench = Bench::new(config.validate().unwrap());
+    let (got, counts) = bench.run(bench.line()).unwrap_or_else(|error| panic!("{error}"));
+    bench.check(&got);
+    assert_eq!((counts.repeated, counts.damaged), (0, 0));
+}
+
+/// Weights that do not fit stream in over the line, through the port that a memory would feed.
+#[test]
+fn a_board_takes_streamed_weights() {
+    for cols in [4, 12] {
+        let mut small = config(4, cols, 4);
+        small.memory.weight_words = 64;
+        let bench = Bench::new(small.validate().unwrap());
+        assert!(!bench.schedule.resident);
+        let (got, _) = bench.run(bench.line()).unwrap_or_else(|error| panic!("{error}"));
+        // How long the array waits for them depends on the line.
+        assert_eq!(compare(&got, &bench.want, true), None);
+        assert!(got.counters.iter().any(|(_, counters)| counters.stall_weights > 1_000));
+    }
+}
+
+/// A line on which each byte may be damaged, lost, doubled, or the last of what was sent at once.
+struct NoisyLine<'a> {
+    line: &'a mut SimulatedLine,
+    rate: f64,
+    rng: ChaCha8Rng,
+}
+
+impl NoisyLine<'_> {
+    fn disturbed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for &byte in bytes {
+            if !self.rng.random_bool(self.rate) {
+                out.push(byte);
+                continue;
+            }
+            match self.rng.random_range(0..4) {
+                0 => out.push(byte ^ 1 << self.rng.random_range(0..8)),
+                1 => (),
+                2 => out.extend([byte, byte]),
+                _ => break,
+            }
+        }
+        out
+    }
+}
+
+impl Line for NoisyLine<'_> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let bytes = self.disturbed(bytes);
+        self.line.send(&bytes)
+    }
+
+    fn receive(&mut self, received: &mut Vec<u8>) -> io::Result<bool> {
+        let mut clean = Vec::new();
+        let any = self.line.receive(&mut clean)?;
+        received.extend(self.disturbed(&clean));
+        Ok(any)
+    }
+}
+
+/// Whatever the line does, what is told as a result is right; and the run after an error needs nothing but to be started.
+#[test]
+fn noise_on_the_line_never_gives_a_wrong_result() {
+    let bench = Bench::new(config(4, 4, 4).validate().unwrap());
+    let mut repeated = 0;
+    for seed in 0..6 {
+        // At the highest rate hardly a frame arrives.
+        let rate = [1e-3, 1e-2, 5e-2][seed as usize % 3];
+        let mut line = bench.line();
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        match bench.run(NoisyLine { line: &mut line, rate, rng }) {
+            Ok((got, counts)) => {
+                bench.check(&got);
+                repeated += counts.repeated;
+            }
+            Err(error) => {
+                assert!(rate > 1e-3, "seed {seed}: {error}");
+                assert!(error.to_string().contains("did not answer"), "{error}");
+            }
+        }
+        let (got, counts) = bench.run(line).unwrap_or_else(|error| panic!("after seed {seed}: {error}"));
+        bench.check(&got);
+        assert_eq!(counts.repeated, 0, "after seed {seed}");
+    }
+    assert!(repeated > 50, "{repeated} requests were sent again");
+}
+
+/// A line that is cut after some bytes.
+struct CutLine<'a> {
+    line: &'a mut SimulatedLine,
+    left: usize,
+}
+
+impl Line for CutLine<'_> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let sent = bytes.len().min(self.left);
+        self.left -= sent;
+        self.line.send(&bytes[..sent])?;
+        if sent < bytes.len() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+
+    fn receive(&mut self, received: &mut Vec<u8>) -> io::Result<bool> {
+        self.line.receive(received)
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_off_leaves_a_board_that_works() {
+    let bench = Bench::new(config(4, 4, 4).validate().unwrap());
+    let mut line = bench.line();
+    for left in [1, 11, 300, 1_000, 2_000] {
+        let error = bench.run(CutLine { line: &mut line, left }).unwrap_err().to_string();
+        assert!(error.contains("the serial line failed") && error.contains("plugged in"), "{error}");
+        bench.check(&bench.run(LineRef(&mut line)).unwrap_or_else(|error| panic!("after {left} bytes: {error}")).0);
+    }
+}
+
+/// A line that is used again afterwards.
+struct LineRef<'a>(&'a mut SimulatedLine);
+
+impl Line for LineRef<'_> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.send(bytes)
+    }
+
+    fn receive(&mut self, received: &mut Vec<u8>) -> io::Result<bool> {
+        self.0.receive(received)
+    }
+}
+
+#[test]
+fn a_board_tells_what_it_is_and_how_its_line_fares() {
+    let bench = Bench::new(config(4, 4, 4).validate().unwrap());
+    let mut line = bench.line();
+    let build = build(&bench.board, &bench.hw);
+    let mut link = SerialTransport::open(LineRef(&mut line), &bench.hw).unwrap();
+    for (register, want) in [
+        (BoardRegister::Name, bench.board.hash()),
+        (BoardRegister::ClockKhz, build.clock_khz),
+        (BoardRegister::Baud, build.baud),
+        (BoardRegister::BadFrames, 0),
+    ] {
+        assert_eq!(link.board_register(register).unwrap(), want, "{register:?}");
+    }
+    let (first, second) = (link.cycles().unwrap(), link.cycles().unwrap());
+    assert!(first > 0 && second > first + 1000, "{first}, {second}");
+    // What is no frame is counted, and harms nothing.
+    for garbage in [&b"~garbage~"[..], b"~}~"] {
+        link.line().0.send(garbage).unwrap();
+    }
+    assert_eq!(link.board_register(BoardRegister::BadFrames).unwrap(), 2);
+    let beyond = BoardRegister::Board.address() + BoardRegister::ALL.len() as u32;
+    let error = link.read(beyond, &mut [0]).unwrap_err().to_string();
+    assert!(error.contains("refused word address 0xf0000c"), "{error}");
+    // One refusal is told once.
+    assert_eq!(link.board_register(BoardRegister::Breaks).unwrap(), 0);
+}

@@ -1,0 +1,101 @@
+//! The same board once more, as yosys makes a netlist of it, and as nextpnr places and routes it: what would be in the device
+//! gives what the golden model gives.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hafnia_config::Elaborated;
+use hafnia_config::accel::ProtectionConfig;
+use hafnia_config::board;
+use hafnia_config::board::Build;
+use hafnia_cosim::board::netlist_design;
+use hafnia_cosim::terminal::Terminal;
+use hafnia_driver::transport::serial::Port;
+use hafnia_gen::generate_board;
+use hafnia_pnr::{BITSTREAM, NETLIST, Target, configuration, flatten, netlist_verilog, pack, place_and_route, routed};
+
+use crate::board::{Bench, build};
+use crate::common::{config, tool};
+
+/// The least array with noise at the weights and a code: what is small is routed soon.
+fn least() -> Elaborated {
+    let mut config = config(2, 2, 2);
+    config.array.soft_rows = 1;
+    config.memory.weight_words = 512;
+    config.memory.map_words = 256;
+    config.memory.program_descriptors = 16;
+    config.protection = ProtectionConfig::of("secded-22-16".parse().unwrap(), 2);
+    config.injector.biases = Default::default();
+    config.injector.activations = Default::default();
+    config.validate().unwrap()
+}
+
+/// Synthesises the board, simulates the netlist, routes it, and simulates what was routed.
+#[test]
+fn netlist_and_routed_design_give_what_the_golden_model_gives() {
+    let (hw, name) = (least(), "ulx3s-25f");
+    let board = board::find(name).unwrap();
+    let build = build(&board, &hw);
+    let generated = generate_board(&build);
+    let top = generated.top().name.clone();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join(format!("{top}.v")), &generated.verilog).unwrap();
+    std::fs::write(folder.join("pins.lpf"), board.pins()).unwrap();
+    let target = Target {
+        top: top.clone(),
+        pins: "pins.lpf".into(),
+        device: board.device.nextpnr().into(),
+        package: board.package.clone(),
+        speed_grade: board.speed_grade,
+    };
+    let [yosys, nextpnr] = ["yosys", "nextpnr-ecp5"].map(tool);
+    flatten(&yosys, folder, &target, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    let netlist = |file: &str| netlist_verilog(&yosys, folder, file, &top).unwrap_or_else(|error| panic!("{error}"));
+    let synthesised = netlist(NETLIST);
+    let bench = Bench::built(hw.clone(), name, &|build| netlist_design(build, &synthesised));
+    let (got, _) = bench.run(bench.line()).unwrap_or_else(|error| panic!("{error}"));
+    bench.check(&got);
+
+    let report = place_and_route(&nextpnr, folder, &target, 1, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    println!("routed: {:.1} MHz", report.fmax_mhz);
+    unpacks_to_what_was_packed(folder);
+    let routed = netlist(&routed(1));
+    let bench = Bench::built(hw.clone(), name, &|build| netlist_design(build, &routed));
+    through_a_terminal(&bench, &build);
+}
+
+/// The bitstream, unpacked again, is the configuration that nextpnr wrote.
+fn unpacks_to_what_was_packed(folder: &Path) {
+    let ecppack = tool("ecppack");
+    pack(&ecppack, folder, 1).unwrap_or_else(|error| panic!("{error}"));
+    let name = ecppack.file_name().and_then(|name| name.to_str()).expect("a program's name");
+    let ecpunpack = ecppack.with_file_name(name.replace("ecppack", "ecpunpack"));
+    let arguments = ["--input", BITSTREAM, "--textcfg", "unpacked.config"];
+    let output = Command::new(ecpunpack).args(arguments).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (packed, unpacked) = (lines(&configuration(1)), lines("unpacked.config"));
+    assert!(packed.len() > 10_000);
+    let different = packed.iter().zip(&unpacked).find(|(a, b)| a != b);
+    assert_eq!((different, packed.len()), (None, unpacked.len()));
+}
+
+/// Runs the batch over a pseudo-terminal, as on a board's serial port.
+fn through_a_terminal(bench: &Bench, build: &Build<'_>) {
+    let mut terminal = Terminal::open(bench.model.dut().unwrap(), build).unwrap();
+    let path = terminal.path();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let served = scope.spawn(|| terminal.serve(&|| done.load(Ordering::SeqCst)));
+        let port = Port::open(path.to_str().unwrap(), build.baud).unwrap_or_else(|error| panic!("{error}"));
+        let got = bench.run(port);
+        done.store(true, Ordering::SeqCst);
+        served.join().unwrap().unwrap();
+        bench.check(&got.unwrap_or_else(|error| panic!("{error}")).0);
+    });
+}
