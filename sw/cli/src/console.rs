@@ -73,15 +73,27 @@ impl Console {
         eprintln!("{:?}", miette::Report::new(report));
     }
 
+    /// Returns what shows that a tool is at work and at what, drawn on stderr while that is a terminal.
+    pub fn spinner(&self) -> ProgressBar {
+        let style =
+            ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_msg}").expect("the template is fixed");
+        let spinner = ProgressBar::with_draw_target(None, stderr()).with_style(style);
+        spinner.enable_steady_tick(Duration::from_millis(200));
+        spinner
+    }
+
     /// Returns a progress bar with rate and time left, drawn on stderr while that is a terminal.
     pub fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
         let style = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} ETA {eta}";
-        let target =
-            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(total), target)
+        let bar = ProgressBar::with_draw_target(Some(total), stderr())
             .with_style(ProgressStyle::with_template(style).expect("the template is fixed"))
             .with_message(what);
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
+}
+
+/// Where progress is drawn.
+fn stderr() -> ProgressDrawTarget {
+    if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }

@@ -1,10 +1,13 @@
 //! `hafnia generate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use hafnia_config::board::{self, Build};
+use hafnia_gen::{generate, generate_board};
 use serde_json::json;
 
 use crate::Status;
+use crate::board::board_names;
 use crate::console::{Console, Failure};
 use crate::hardware::HardwareArgs;
 
@@ -12,15 +15,37 @@ use crate::hardware::HardwareArgs;
 pub struct Args {
     #[command(flatten)]
     hardware: HardwareArgs,
+    /// Write the top of a board and its pins as well; `hafnia build` makes the bitstream.
+    #[arg(long, value_name = "NAME", value_parser = board_names())]
+    board: Option<String>,
     /// Folder to write into.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
-    let hw = args.hardware.resolve()?;
-    let files = hafnia_gen::generate(&hw).write(&args.output)?;
+    let board = args.board.as_deref().map(board::find).transpose()?;
+    let hw = board.as_ref().map_or_else(|| args.hardware.clone(), |board| args.hardware.on(board)).resolve()?;
+    let mut files = generate(&hw).write(&args.output)?;
+    if let Some(board) = &board {
+        files.extend(write_board(&Build::new(board, &hw, None, None)?, &args.output)?);
+    }
     let text: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
     console.result(&text.join("\n"), &json!({ "config_hash": hw.config.hash(), "files": files }))?;
     Ok(Status::Done)
+}
+
+fn write_board(build: &Build<'_>, folder: &Path) -> Result<[PathBuf; 2], Failure> {
+    let generated = generate_board(build);
+    let verilog = folder.join(format!("{}.v", generated.top().name));
+    let pins = folder.join(format!("{}.lpf", build.board.constraints));
+    for (path, text) in [(&verilog, &*generated.verilog), (&pins, build.board.pins())] {
+        hafnia_files::write(path, text.as_bytes()).map_err(|error| {
+            Failure::new(
+                format!("cannot write {}: {error}", path.display()),
+                "pass `-o` a folder that can be written to",
+            )
+        })?;
+    }
+    Ok([verilog, pins])
 }

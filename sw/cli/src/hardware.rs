@@ -3,24 +3,28 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
+use hafnia_config::board::Board;
 use hafnia_config::protect::Code;
 use hafnia_config::{AccelConfig, Elaborated, presets};
 
 use crate::console::Failure;
 
 /// Which array.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct ArrayArgs {
     /// Configuration file (TOML), see docs/configuration.md; `hafnia presets NAME` prints that of a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub config: Option<PathBuf>,
-    /// Named configuration.
-    #[arg(long, value_name = "NAME", default_value = "8x8", value_parser = preset_names())]
-    pub preset: String,
+    /// Named configuration; without it 8x8, or that of the board.
+    #[arg(long, value_name = "NAME", value_parser = preset_names())]
+    pub preset: Option<String>,
 }
 
+/// The configuration that stands where none is named.
+const DEFAULT: &str = "8x8";
+
 /// Which accelerator.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct HardwareArgs {
     #[command(flatten)]
     pub array: ArrayArgs,
@@ -35,10 +39,14 @@ fn preset_names() -> PossibleValuesParser {
 }
 
 impl ArrayArgs {
+    fn preset(&self) -> &str {
+        self.preset.as_deref().unwrap_or(DEFAULT)
+    }
+
     /// Reads the configuration, changes it, and checks it.
     pub fn resolve(&self, change: impl FnOnce(AccelConfig) -> AccelConfig) -> Result<Elaborated, Failure> {
         let Some(path) = &self.config else {
-            return Ok(change(presets::find(&self.preset)?).validate()?);
+            return Ok(change(presets::find(self.preset())?).validate()?);
         };
         let named = |what: String, help| Failure::new(format!("{}: {what}", path.display()), help);
         let text = hafnia_files::read_text(path, AccelConfig::LARGEST_FILE)
@@ -52,12 +60,21 @@ impl ArrayArgs {
     pub fn flags(&self) -> Vec<String> {
         match &self.config {
             Some(path) => vec!["--config".into(), path.display().to_string()],
-            None => vec!["--preset".into(), self.preset.clone()],
+            None => vec!["--preset".into(), self.preset().to_owned()],
         }
     }
 }
 
 impl HardwareArgs {
+    /// Returns the same with the board's preset where none is named.
+    pub fn on(&self, board: &Board) -> Self {
+        let mut filled = self.clone();
+        if filled.array.config.is_none() {
+            filled.array.preset.get_or_insert_with(|| board.preset.clone());
+        }
+        filled
+    }
+
     /// Reads and checks the configuration.
     pub fn resolve(&self) -> Result<Elaborated, Failure> {
         self.array.resolve(|config| match self.protect {

@@ -5,11 +5,14 @@
 
 mod advise;
 mod bench;
+mod board;
+mod build;
 mod console;
 mod data;
 mod doctor;
 mod export;
 mod fault;
+mod flash;
 mod flip_log;
 mod generate;
 mod hardware;
@@ -22,8 +25,10 @@ mod row;
 mod run;
 mod setup;
 mod signals;
+mod simulate;
 mod sweep;
 mod table;
+mod tool;
 mod verify;
 mod watch;
 
@@ -51,7 +56,7 @@ enum Command {
     Data(data::Args),
     /// Turn a trained fp32 network into an int8 model file.
     Quantize(quantize::Args),
-    /// List the named accelerators and the memory devices of the literature, or show one in full.
+    /// List the named accelerators, the boards, and the memory devices of the literature, or show one in full.
     Presets(presets::Args),
     /// Write the Verilog of an accelerator, its manifest, register documentation, FuseSoC core file and configuration.
     Generate(generate::Args),
@@ -69,6 +74,12 @@ enum Command {
     Price(price::Args),
     /// List the cheapest protections that keep the loss below a target at a device's bit-error rate, with the rows that say so.
     Advise(advise::Args),
+    /// Make the bitstream of an accelerator on an FPGA board: synthesis, place and route with several seeds, packing.
+    Build(build::Args),
+    /// Configure a board with what `hafnia build` made, by openFPGALoader.
+    Flash(flash::Args),
+    /// Simulate a board: its serial port is a pseudo-terminal, and everything behind it is the RTL of the board.
+    Simulate(simulate::Args),
     /// Measure array utilisation and the speed of the simulated hardware and of the golden model.
     Bench(bench::Args),
 }
@@ -101,6 +112,9 @@ fn main() -> ExitCode {
         Command::Report(args) => report::run(&args, &console),
         Command::Price(args) => price::run(&args, &console),
         Command::Advise(args) => advise::run(&args, &console),
+        Command::Build(args) => build::run(&args, &console),
+        Command::Flash(args) => flash::run(&args, &console),
+        Command::Simulate(args) => simulate::run(&args, &console),
         Command::Bench(args) => bench::run(&args, &console),
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! `hafnia presets`.
 
 use clap::builder::PossibleValuesParser;
+use hafnia_config::board::{self, Board};
 use hafnia_config::device::{self, Device};
 use hafnia_config::{AccelConfig, presets};
 use serde_json::{Value, json};
@@ -17,23 +18,25 @@ pub struct Args {
 
 fn names() -> PossibleValuesParser {
     let accelerators = presets::all().into_iter().map(|config| config.name);
-    accelerators.chain(device::all().into_iter().map(|device| device.name)).collect::<Vec<_>>().into()
+    let boards = board::all().into_iter().map(|board| board.name);
+    accelerators.chain(boards).chain(device::all().into_iter().map(|device| device.name)).collect::<Vec<_>>().into()
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
-    let (accelerators, devices, text) = match &args.name {
-        None => (presets::all(), device::all(), list(&presets::all(), &device::all())),
-        Some(name) => match presets::find(name) {
-            Ok(config) => (vec![config.clone()], vec![], config.to_toml()),
-            Err(_) => {
+    let (accelerators, boards, devices, text) = match &args.name {
+        None => (presets::all(), board::all(), device::all(), list(&presets::all(), &board::all(), &device::all())),
+        Some(name) => match (presets::find(name), board::find(name)) {
+            (Ok(config), _) => (vec![config.clone()], vec![], vec![], config.to_toml()),
+            (_, Ok(board)) => (vec![], vec![board.clone()], vec![], board_row(&board) + "\n" + board.pins()),
+            _ => {
                 let device = device::find(name)?;
-                (vec![], vec![device.clone()], full(&device))
+                (vec![], vec![], vec![device.clone()], full(&device))
             }
         },
     };
     let accelerators: Vec<_> = accelerators.iter().map(|c| with(json!(c), "config_hash", json!(c.hash()))).collect();
     let devices: Vec<_> = devices.iter().map(|d| with(json!(d), "doi", json!(d.doi()))).collect();
-    console.result(&text, &json!({ "accelerators": accelerators, "devices": devices }))?;
+    console.result(&text, &json!({ "accelerators": accelerators, "boards": boards, "devices": devices }))?;
     Ok(Status::Done)
 }
 
@@ -42,12 +45,14 @@ fn with(mut object: Value, key: &str, value: Value) -> Value {
     object
 }
 
-fn list(accelerators: &[AccelConfig], devices: &[Device]) -> String {
+fn list(accelerators: &[AccelConfig], boards: &[Board], devices: &[Device]) -> String {
     let head =
         ["", "rows x cols", "weights", "maps", "accumulators", "parameters", "descriptors", "faults", "protection"];
     let mut text =
         "Accelerators, memories in words (docs/configuration.md)\n\n".to_owned() + &row(head.map(str::to_owned));
     accelerators.iter().for_each(|config| text.push_str(&accelerator(config)));
+    text.push_str("\nBoards, with the accelerator and the clock that they get (docs/boards.md)\n\n");
+    boards.iter().for_each(|board| text.push_str(&board_row(board)));
     text.push_str("\nMemory devices of the literature (docs/devices.md)\n");
     devices.iter().for_each(|device| text.push_str(&format!("\n{}", brief(device))));
     text + "\n`hafnia presets NAME` shows one in full.\n"
@@ -66,6 +71,12 @@ fn accelerator(config: &AccelConfig) -> String {
         config.injector.to_string(),
         config.protection.code.to_string(),
     ])
+}
+
+fn board_row(board: &Board) -> String {
+    let Board { name, title, preset, baud, .. } = board;
+    let (device, clock) = (board.device.to_string(), f64::from(board.clock_khz) / 1000.0);
+    format!("{name:<16}{title:<28}{device:<14}{preset:<10}{clock:>6} MHz{baud:>10} bit/s\n")
 }
 
 fn row([name, array, weights, maps, accumulators, parameters, descriptors, injector, code]: [String; 9]) -> String {

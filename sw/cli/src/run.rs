@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hafnia_cosim::{Depth, Engine, Totals};
+use hafnia_cosim::{Depth, Device, Engine, Totals};
 
 use crate::Status;
 use crate::console::{Console, Failure};
@@ -12,7 +12,7 @@ use crate::setup::{SetupArgs, builder};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// What computes: the golden model, or the generated RTL under Verilator.
+    /// What computes: the golden model, the generated RTL under Verilator, or a board at --port.
     #[arg(long, value_enum)]
     engine: EngineName,
     #[command(flatten)]
@@ -29,6 +29,7 @@ pub struct Args {
 enum EngineName {
     Golden,
     Sim,
+    Fpga,
 }
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
@@ -38,19 +39,30 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
             "leave --wave and --rtl out, or pass `--engine sim`",
         ));
     }
-    if matches!(args.engine, EngineName::Sim) {
-        args.setup.check_exact()?;
+    match (args.engine, &args.setup.port.port) {
+        (EngineName::Fpga, None) => {
+            return Err(Failure::new(
+                "--engine fpga needs to know the board",
+                "add `--port /dev/ttyUSB0 --board NAME`",
+            ));
+        }
+        (EngineName::Golden | EngineName::Sim, Some(port)) => {
+            return Err(Failure::new(format!("--port {port} is a board's"), "pass `--engine fpga`, or leave it out"));
+        }
+        (EngineName::Golden, None) => (),
+        (EngineName::Sim | EngineName::Fpga, _) => args.setup.check_exact()?,
     }
     let setup = args.setup.resolve()?;
     let plan = setup.plan(setup.noise(&args.setup.fault, args.ber)?, args.seed);
     let hardware = match args.engine {
-        EngineName::Golden => None,
+        EngineName::Golden | EngineName::Fpga => None,
         EngineName::Sim => Some(args.setup.build(&builder(), &args.setup.design(&setup.hw)?)?),
     };
     let depth = if args.setup.flip_log.is_some() { Depth::Flips } else { Depth::Logits };
-    let (engine, name) = match &hardware {
-        None => (Engine::Golden(depth), "golden"),
-        Some(hardware) => (Engine::Sim(hardware), "sim"),
+    let (engine, name) = match (&hardware, &setup.remote) {
+        (Some(hardware), _) => (Engine::Hardware(hardware.into()), "sim"),
+        (None, Some(remote)) => (Engine::Hardware(Device::Board(remote)), "fpga"),
+        (None, None) => (Engine::Golden(depth), "golden"),
     };
     let mut log = args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
     let mut failed = None;

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Noise};
 use hafnia_config::schedule::Schedule;
-use hafnia_cosim::{Hardware, Ifmaps, LARGEST_VERILOG, Plan, Trace, design};
+use hafnia_cosim::{Hardware, Ifmaps, LARGEST_VERILOG, Plan, Remote, Trace, design};
 use hafnia_dataset::{Dataset, Images};
 use hafnia_files::same_file;
 use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::{Builder, Design, Variant};
 use ndarray::Array3;
 
+use crate::board::PortArgs;
 use crate::console::Failure;
 use crate::fault::FaultArgs;
 use crate::hardware::HardwareArgs;
@@ -20,6 +21,8 @@ use crate::hardware::HardwareArgs;
 pub struct SetupArgs {
     #[command(flatten)]
     pub hardware: HardwareArgs,
+    #[command(flatten)]
+    pub port: PortArgs,
     /// int8 model file, as `hafnia quantize` writes it.
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
@@ -62,6 +65,8 @@ pub struct SetupArgs {
 /// The arguments, read and checked.
 pub struct Setup {
     pub hw: Elaborated,
+    /// The board that runs, if one does.
+    pub remote: Option<Remote>,
     pub model: Model,
     pub draws: Draws,
     pub images: Images,
@@ -94,7 +99,9 @@ fn window(text: &str) -> Result<(u64, u64), String> {
 impl SetupArgs {
     /// Reads configuration, model and images, and plans the schedule.
     pub fn resolve(&self) -> Result<Setup, Failure> {
-        let hw = self.hardware.resolve()?;
+        let remote = self.port.remote()?;
+        let hw = self.hardware(remote.as_ref()).resolve()?;
+        self.check_remote()?;
         let model = read_model(&self.model)?;
         let data = hafnia_dataset::locate(self.data.as_deref())?;
         model.check_images(&self.model, &data)?;
@@ -114,7 +121,26 @@ impl SetupArgs {
         let ifmaps = images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
         let jobs = jobs(self.jobs);
         let draws = self.draws;
-        Ok(Setup { hw, model, draws, images, schedule, ifmaps, first, jobs, data_name: data.name() })
+        Ok(Setup { hw, remote, model, draws, images, schedule, ifmaps, first, jobs, data_name: data.name() })
+    }
+
+    /// Returns the choice of hardware, which a board has an opinion of.
+    pub fn hardware(&self, remote: Option<&Remote>) -> HardwareArgs {
+        remote.map_or_else(|| self.hardware.clone(), |remote| self.hardware.on(&remote.board))
+    }
+
+    /// What simulation alone can do is refused of a board.
+    fn check_remote(&self) -> Result<(), Failure> {
+        let simulated = [("--wave", &self.wave), ("--rtl", &self.rtl), ("--flip-log", &self.flip_log)];
+        match simulated.iter().find(|(_, file)| file.is_some()) {
+            Some((option, _)) if self.port.port.is_some() => Err(Failure::new(
+                format!(
+                    "{option} was given, but a board has no waveform, runs what is in it, and counts flips without a log"
+                ),
+                format!("leave it out, or --port: the simulated hardware gives the same with `{option}`"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Hardware draws as it does.

@@ -159,7 +159,7 @@ fn differs(
 ) -> Result<Status, Failure> {
     let setup = &plan.setups[point.setup];
     let Configuration { file, name, protect, .. } = setup.configuration.clone();
-    let hardware = HardwareArgs { array: ArrayArgs { config: file, preset: name }, protect };
+    let hardware = HardwareArgs { array: ArrayArgs { config: file, preset: Some(name) }, protect };
     // A scrubbed memory is what all batches before made of it.
     let first = if point.noise.cells.scrub_period.is_some() { plan.first } else { divergence.images.start };
     let command = VerifyCommand::new(hardware.flags())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use hafnia_config::fault::Noise;
-use hafnia_cosim::{Engine, Found, Hardware, Ifmaps, Plan, Replay, Totals, Trace, replay};
+use hafnia_cosim::{Device, Engine, Found, Ifmaps, Plan, Replay, Totals, Trace, replay};
 use hafnia_verilate::{Builder, Design, build_folder};
 use serde_json::json;
 
@@ -64,14 +64,21 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let noises = noises.collect::<Result<Vec<_>, Failure>>()?;
     let builder = builder();
     let design = args.setup.design(&setup.hw)?;
-    let hardware = args.setup.build(&builder, &design)?;
+    let hardware;
+    let (device, name) = match &setup.remote {
+        Some(remote) => (Device::Board(remote), "fpga"),
+        None => {
+            hardware = args.setup.build(&builder, &design)?;
+            ((&hardware).into(), "sim")
+        }
+    };
     let (mut rows, mut table) = (Vec::new(), String::from(HEADER));
     for noise in noises {
         for &seed in &args.seed {
             let point = Point { args, setup: &setup, plan: setup.plan(noise.clone(), seed) };
             let begin = Instant::now();
-            let (totals, first) = point.compare(&hardware, console)?;
-            let mut row = Row::new("sim", &setup, &point.plan, &totals, begin.elapsed().as_secs_f64());
+            let (totals, first) = point.compare(device, console)?;
+            let mut row = Row::new(name, &setup, &point.plan, &totals, begin.elapsed().as_secs_f64());
             table.push_str(&line(&row, totals.compared, first.is_none()));
             let mut comparison =
                 Comparison { equal: first.is_none(), values_compared: totals.compared, ..Comparison::default() };
@@ -127,12 +134,12 @@ struct Shown {
 
 impl Point<'_> {
     /// Runs both engines and stops at the first difference.
-    fn compare(&self, hardware: &Hardware, console: &Console) -> Result<(Totals, Option<First>), Failure> {
+    fn compare(&self, device: Device<'_>, console: &Console) -> Result<(Totals, Option<First>), Failure> {
         let setup = self.setup;
         let mut log = self.args.setup.flip_log.as_deref().map(FlipLog::create).transpose()?;
         let (mut totals, mut first, mut failed) = (Totals::new(&self.plan), None, None);
         let bar = console.bar(setup.ifmaps.len() as u64, "images");
-        let engine = Engine::Both(hardware);
+        let engine = Engine::Both(device);
         hafnia_cosim::run(&self.plan, engine, setup.ifmaps(), setup.jobs, &mut |batch| {
             totals.add(&batch, setup.labels(batch.first, batch.images));
             bar.inc(batch.images.into());
@@ -151,6 +158,11 @@ impl Point<'_> {
     /// Runs the batch of a difference again, alone and traced, and shows what the signals did.
     fn show(&self, first: &First, builder: &Builder<'_>, design: &Design) -> Result<Shown, Failure> {
         let setup = self.setup;
+        if setup.remote.is_some() {
+            let command = self.command(setup.first, setup.ifmaps.len(), None);
+            let text = format!("The same on the simulated hardware:\n  {command}\n");
+            return Ok(Shown { text, command, wave: None });
+        }
         let path = self.wave_path(first.image, design)?;
         let start = (first.image - setup.first) as usize;
         let end_of_batch = (first.image / setup.schedule.batch + 1) * setup.schedule.batch - setup.first;
@@ -184,7 +196,7 @@ impl Point<'_> {
     /// The command that shows the difference again, with a waveform around it.
     fn command(&self, first: u32, count: usize, trace: Option<&Trace>) -> String {
         let args = &self.args.setup;
-        VerifyCommand::new(args.hardware.flags())
+        VerifyCommand::new(args.hardware(self.setup.remote.as_ref()).flags())
             .path("--model", Some(&args.model))
             .path("--data", args.data.as_deref())
             .path("--rtl", args.rtl.as_deref())

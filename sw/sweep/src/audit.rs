@@ -41,7 +41,7 @@ pub fn audit(
 ) -> Result<Result<u64, Divergence>, CosimError> {
     let (mut images, mut divergence) = (0, None);
     let mut found = found.iter();
-    run_batches(plan, Engine::Both(hardware), ifmaps, batches, jobs, &mut |batch| {
+    run_batches(plan, Engine::Both(hardware.into()), ifmaps, batches, jobs, &mut |batch| {
         let row = found.next().expect("a report for each batch");
         let what = match &batch.difference {
             Some(found) => Some(found.difference.to_string()),

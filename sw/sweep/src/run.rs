@@ -124,7 +124,7 @@ impl Loaded {
         let experiment = Experiment { hw, network: &model.network, schedule, noise, seed };
         let engine = match engine {
             Engine::Golden => Computes::Golden(Depth::Logits),
-            Engine::Sim => Computes::Sim(self.hardware()),
+            Engine::Sim => Computes::Hardware(self.hardware().into()),
         };
         let ifmaps = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
         let batches = ifmaps.batches(&experiment);

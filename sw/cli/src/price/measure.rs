@@ -1,21 +1,15 @@
 //! Measures prices with yosys and nextpnr.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hafnia_config::Elaborated;
 use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::price::{DEVICE, Engines, Measured, Record, Routing, Synthesis, protection_name};
 use hafnia_gen::generate;
 use hafnia_pnr::{SEED, SPEED_GRADE, route, route_arguments, script, synthesise};
-use hafnia_verilate::{build_folder, tools};
 
 use crate::console::Failure;
-
-/// A program and its version.
-struct Tool {
-    program: PathBuf,
-    version: String,
-}
+use crate::tool::tool;
 
 /// Measures every variant of the configuration called `name`, and keeps what is found in `file` as it comes.
 pub fn measure(name: &str, variants: &[Elaborated], routed: bool, file: Option<&Path>) -> Result<Record, Failure> {
@@ -89,13 +83,4 @@ fn write(record: &Record, path: &Path) -> Result<(), Failure> {
             "pass a path in a folder that exists",
         )
     })
-}
-
-fn tool(name: &str) -> Result<Tool, Failure> {
-    let build = std::path::absolute(build_folder())?;
-    let tools = tools::probe(&build);
-    let tool = tools.into_iter().find(|tool| tool.name == name).expect("the list has every tool");
-    let program = tool.found.ok_or_else(|| Failure::new(format!("{name} was not found"), tool.how_to_get))?;
-    let version = format!("{name} {}", tool.version.as_deref().unwrap_or("of unknown version"));
-    Ok(Tool { program, version })
 }

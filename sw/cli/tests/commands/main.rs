@@ -2,6 +2,7 @@
 
 mod advise;
 mod bad_input;
+mod board;
 mod common;
 mod engines;
 mod export;

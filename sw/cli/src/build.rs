@@ -1,0 +1,189 @@
+//! `hafnia build`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use hafnia_config::board::{Build, BuildRecord};
+use hafnia_gen::generate_board;
+use hafnia_pnr::{BITSTREAM, Report, Target, flatten, pack, place_and_route};
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::Status;
+use crate::board::BoardArgs;
+use crate::console::{Console, Failure};
+use crate::tool::tool;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    board: BoardArgs,
+    /// Seeds of placer and router to try; the fastest result is kept.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3])]
+    seeds: Vec<u32>,
+    /// Seeds tried at once, each with some 0.5 GB; without it one per processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Folder to write into: bitstream, its record `build.json`, Verilog, pins and configuration.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+}
+
+/// What one seed came to.
+struct Tried {
+    seed: u32,
+    report: Report,
+}
+
+pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
+    let chosen = args.board.resolve()?;
+    let build = chosen.build()?;
+    // What cannot be written should be known before the work.
+    std::fs::create_dir_all(&args.output).map_err(|error| unwritable(&args.output, &error))?;
+    let [yosys, nextpnr, ecppack] = ["yosys", "nextpnr-ecp5", "ecppack"].map(tool);
+    let [yosys, nextpnr, ecppack] = [yosys?, nextpnr?, ecppack?];
+    let work = tempfile::tempdir()?;
+    let folder = work.path();
+    let generated = generate_board(&build);
+    let target = target(&build, &generated.top().name);
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text);
+    write(&format!("{}.v", target.top), &generated.verilog)?;
+    write(&target.pins, chosen.board.pins())?;
+
+    let spinner = console.spinner();
+    flatten(&yosys.program, folder, &target, &mut |line| stage(&spinner, "synthesis", line))?;
+    let done = Mutex::new(0);
+    let route = |&seed: &u32| {
+        let mut show = |line: &str| {
+            let place = format!("place and route, seed {seed} ({} of {} done)", done.lock().unwrap(), args.seeds.len());
+            stage(&spinner, &place, line);
+        };
+        let report = place_and_route(&nextpnr.program, folder, &target, seed, &mut show);
+        *done.lock().unwrap() += 1;
+        report.map(|report| Tried { seed, report })
+    };
+    let jobs = crate::setup::jobs(args.jobs).min(args.seeds.len());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
+    let tried: Result<Vec<Tried>, _> = pool.install(|| args.seeds.par_iter().map(route).collect());
+    let tried = tried.map_err(|error| Failure::new(error.to_string(), TOO_LARGE))?;
+    spinner.finish_and_clear();
+    let best = tried.iter().max_by(|a, b| a.report.fmax_mhz.total_cmp(&b.report.fmax_mhz)).expect("a seed was tried");
+    if best.report.slack_ns() < 0.0 {
+        return Err(too_slow(best, &tried));
+    }
+    pack(&ecppack.program, folder, best.seed)?;
+
+    let bitstream = std::fs::read(folder.join(BITSTREAM))?;
+    let tools = [yosys, nextpnr, ecppack].map(|tool| tool.version).to_vec();
+    let record = record(&build, tools, best, &tried, &bitstream);
+    let config = chosen.hw.config.to_toml();
+    let verilog = format!("{}.v", target.top);
+    for (name, bytes) in [
+        (&*verilog, generated.verilog.as_bytes()),
+        (&target.pins, chosen.board.pins().as_bytes()),
+        ("config.toml", config.as_bytes()),
+        (BITSTREAM, &bitstream),
+        // Last: where there is a record, everything is there.
+        (RECORD, record.to_json().as_bytes()),
+    ] {
+        let path = args.output.join(name);
+        hafnia_files::write(&path, bytes).map_err(|error| unwritable(&path, &error))?;
+    }
+    console.result(&text(&record, &args.output), &record)?;
+    Ok(Status::Done)
+}
+
+/// The record beside a bitstream.
+pub const RECORD: &str = "build.json";
+
+const TOO_LARGE: &str = "where there is not enough room, take a smaller preset or leave injectors out; `hafnia price` tells what \
+                         an array takes";
+
+fn target(build: &Build<'_>, top: &str) -> Target {
+    let board = build.board;
+    Target {
+        top: top.to_owned(),
+        pins: format!("{}.lpf", board.constraints),
+        device: board.device.nextpnr().to_owned(),
+        package: board.package.clone(),
+        speed_grade: board.speed_grade,
+    }
+}
+
+/// Shows what a tool is at.
+fn stage(spinner: &ProgressBar, stage: &str, line: &str) {
+    let line = line.trim_start_matches("Info: ").trim();
+    if !line.is_empty() {
+        spinner.set_message(format!("{stage}: {}", line.chars().take(80).collect::<String>()));
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot write {}: {error}", path.display()), "pass `-o` a folder that can be written to")
+}
+
+fn too_slow(best: &Tried, tried: &[Tried]) -> Failure {
+    let seeds: Vec<String> =
+        tried.iter().map(|tried| format!("{:.1} with seed {}", tried.report.fmax_mhz, tried.seed)).collect();
+    Failure::new(
+        format!(
+            "{:.1} MHz are not reached: {} MHz. The slowest path goes {}",
+            best.report.wanted_mhz,
+            seeds.join(", "),
+            best.report.path
+        ),
+        format!("pass `--clock {}`, other `--seeds`, or a smaller preset", best.report.fmax_mhz.floor()),
+    )
+}
+
+fn record(build: &Build<'_>, tools: Vec<String>, best: &Tried, tried: &[Tried], bitstream: &[u8]) -> BuildRecord {
+    let rounded = |value: f64| (value * 100.0).round() / 100.0;
+    let utilisation: BTreeMap<_, _> = best.report.utilisation.iter().collect();
+    BuildRecord {
+        board: build.board.name.clone(),
+        device: build.board.device.to_string(),
+        config: build.hw.config.clone(),
+        config_hash: build.hw.config.hash(),
+        clock_khz: build.clock_khz,
+        baud: build.baud,
+        hafnia: env!("CARGO_PKG_VERSION").to_owned(),
+        tools,
+        seeds: tried.iter().map(|tried| (tried.seed, rounded(tried.report.fmax_mhz))).collect(),
+        seed: best.seed,
+        fmax_mhz: rounded(best.report.fmax_mhz),
+        slack_ns: rounded(best.report.slack_ns()),
+        utilisation: utilisation
+            .into_iter()
+            .filter(|(_, part)| part.used > 0)
+            .map(|(name, part)| (name.clone(), [part.used, part.available]))
+            .collect(),
+        critical_path: best.report.path.to_string(),
+        sha256: Sha256::digest(bitstream).iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+fn text(record: &BuildRecord, folder: &Path) -> String {
+    let part = |name: &str| {
+        let [used, available] = record.utilisation.get(name).copied().unwrap_or_default();
+        format!("{used} of {available}")
+    };
+    format!(
+        "bitstream       {}\nboard           {} ({})\npreset          {}\nclock           {} MHz, limit {} MHz (seed {})\n\
+         LUT4            {}\nFF              {}\nDP16KD          {}\nMULT18X18D      {}\nslowest path    {}\nsha256          {}",
+        folder.join(BITSTREAM).display(),
+        record.board,
+        record.device,
+        record.config.name,
+        f64::from(record.clock_khz) / 1000.0,
+        record.fmax_mhz,
+        record.seed,
+        part("TRELLIS_COMB"),
+        part("TRELLIS_FF"),
+        part("DP16KD"),
+        part("MULT18X18D"),
+        record.critical_path,
+        record.sha256,
+    )
+}

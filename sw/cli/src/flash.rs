@@ -1,0 +1,117 @@
+//! `hafnia flash`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hafnia_config::board::{self, Board, BuildRecord};
+use hafnia_pnr::BITSTREAM;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::Status;
+use crate::board::board_names;
+use crate::build::RECORD;
+use crate::console::{Console, Failure};
+use crate::tool::tool;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Board that is plugged in; `hafnia presets` lists them.
+    #[arg(long, value_name = "NAME", value_parser = board_names())]
+    board: String,
+    /// Folder that `hafnia build` wrote.
+    #[arg(value_name = "DIR")]
+    build: PathBuf,
+    /// Write the flash memory, so that the board starts with this accelerator from now on; without it the accelerator lasts until
+    /// the power goes.
+    #[arg(long)]
+    permanent: bool,
+    /// Check the files and print the command, and leave the board alone.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The largest record to read, in bytes.
+const LARGEST_RECORD: u64 = 1 << 20;
+/// The largest bitstream to read, in bytes; that of an LFE5U-85F has 2 MB uncompressed.
+const LARGEST_BITSTREAM: u64 = 16 << 20;
+
+pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
+    let board = board::find(&args.board)?;
+    let bitstream = args.build.join(BITSTREAM);
+    let record = checked(&board, &args.build, &bitstream)?;
+    let mut words = board.loader.options.clone();
+    if args.permanent || board.loader.permanent {
+        words.push("--write-flash".to_owned());
+    }
+    words.push(bitstream.display().to_string());
+    let line = shlex::try_join(["openFPGALoader"].into_iter().chain(words.iter().map(String::as_str)))?;
+    let result = json!({
+        "board": board.name, "preset": record.config.name, "config_hash": record.config_hash, "sha256": record.sha256,
+        "command": line, "permanent": args.permanent || board.loader.permanent, "done": !args.dry_run,
+    });
+    if args.dry_run {
+        let text =
+            format!("{} is whole, for `{}` with `{}`\n{line}", bitstream.display(), board.name, record.config.name);
+        console.result(&text, &result)?;
+        return Ok(Status::Done);
+    }
+    let loader = tool("openFPGALoader")?;
+    let output = Command::new(&loader.program).args(&words).output()?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if !output.status.success() {
+        return Err(Failure::new(format!("openFPGALoader failed:\n{}", said.trim_end()), help(&board, &said)));
+    }
+    eprint!("{said}");
+    console.result(&format!("`{}` has `{}` now", board.name, record.config.name), &result)?;
+    Ok(Status::Done)
+}
+
+/// Reads the record, and checks that it is of this board and that the bitstream is the recorded one.
+fn checked(board: &Board, folder: &Path, bitstream: &Path) -> Result<BuildRecord, Failure> {
+    let path = folder.join(RECORD);
+    let again = format!("make it with `hafnia build --board {} -o {}`", board.name, folder.display());
+    let wrong = |path: &Path, what: String| Failure::new(format!("{}: {what}", path.display()), again.clone());
+    let text = hafnia_files::read_text(&path, LARGEST_RECORD).map_err(|error| wrong(&path, error.to_string()))?;
+    let record =
+        BuildRecord::from_json(&text).map_err(|error| wrong(&path, format!("not a record of a build: {error}")))?;
+    if record.board != board.name {
+        return Err(wrong(&path, format!("`board` is `{}`, not `{}`", record.board, board.name)));
+    }
+    let read = hafnia_files::read(bitstream, LARGEST_BITSTREAM).map_err(|error| wrong(bitstream, error.to_string()))?;
+    let bytes = read.ok_or_else(|| wrong(bitstream, "longer than any bitstream".to_owned()))?;
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if found != record.sha256 {
+        let what = format!("its SHA-256 is {found}, and {} has `sha256` {}", path.display(), record.sha256);
+        return Err(wrong(bitstream, what));
+    }
+    Ok(record)
+}
+
+/// What to do about what openFPGALoader said.
+fn help(board: &Board, said: &str) -> String {
+    let (vendor, product) = board.loader.usb.split_once(':').unwrap_or_default();
+    let said = said.to_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if any(&["permission", "access denied", "insufficient", "libusb_error_access", "device: -4 ("]) {
+        format!(
+            "the device may not be opened. As root write this line to /etc/udev/rules.d/60-hafnia.rules, run \
+             `udevadm control --reload`, and plug the board in again:\n\
+             SUBSYSTEM==\"usb|hidraw\", ATTRS{{idVendor}}==\"{vendor}\", ATTRS{{idProduct}}==\"{product}\", MODE=\"0666\", TAG+=\"uaccess\""
+        )
+    } else if any(&["idcode", "unknown device", "mismatch"]) {
+        format!(
+            "the device on the board is not the {} of `{}` (IDCODE 0x{:08x}); pass the `--board` that it is, and a build for it",
+            board.device,
+            board.name,
+            board.device.idcode()
+        )
+    } else {
+        format!(
+            "no board that answers: is `{}` plugged in with a cable that carries data? `lsusb -d {}` must list it{}",
+            board.title,
+            board.loader.usb,
+            board.loader.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"))
+        )
+    }
+}
