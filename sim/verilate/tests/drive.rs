@@ -267,6 +267,33 @@ fn small_design_without_a_bus_is_stepped_by_its_ports() {
 }
 
 #[test]
+fn bytes_go_through_a_line_that_comes_back() {
+    let verilog = "module line(input wire clk_i, input wire uart_rx_i, input wire cut_i, output wire uart_tx_o);\n\
+                   reg [2:0] late = 3'b111;\nalways @(posedge clk_i) late <= {late[1:0], uart_rx_i & ~cut_i};\n\
+                   assign uart_tx_o = late[2];\nendmodule\n";
+    let ports = [Port::input("clk_i", 1), Port::input("uart_rx_i", 1), Port::input("cut_i", 1)];
+    let ports = ports.into_iter().chain([Port::output("uart_tx_o", 1)]).collect();
+    let design = Design { top: "line".into(), verilog: verilog.into(), ports, waivers: vec!["DECLFILENAME".into()] };
+    let model = Builder::new().folder(common::shared_folder()).build(&design, Variant::default()).unwrap();
+    let bytes: Vec<u8> = (0..=255).collect();
+    for bit_cycles in [2.0, 8.0, 40.0 / 3.0] {
+        let mut dut = model.dut().unwrap();
+        // The line rests before the first byte.
+        assert!(dut.line(10, bit_cycles, &[]).unwrap().is_empty());
+        let frame = (10.0 * bit_cycles) as u64;
+        let mut received = dut.line(100 * frame, bit_cycles, &bytes).unwrap();
+        assert!((156..=157).contains(&dut.line_waiting()), "{} wait", dut.line_waiting());
+        received.extend(dut.line(160 * frame, bit_cycles, &[]).unwrap());
+        assert_eq!((received, dut.line_waiting()), (bytes.clone(), 0), "{bit_cycles}");
+    }
+    let mut dut = model.dut().unwrap();
+    dut.poke("cut_i", &[1]).unwrap();
+    let error = dut.line(200, 8.0, &[]).unwrap_err().to_string();
+    assert!(error.contains("has no stop bit"), "{error}");
+    assert!(matches!(fast().line(1, 8.0, &[]).unwrap_err(), Error::NoInterface { .. }));
+}
+
+#[test]
 fn port_list_that_does_not_fit_is_refused() {
     let refused = |change: fn(&mut Design)| {
         let mut design = toy(WIDTH);
