@@ -28,6 +28,8 @@ use crate::{DriverError, pack};
 
 /// How often a request is sent before the line counts as dead.
 const TRIES: u32 = 24;
+/// Bytes that may come without an answer among them before the line counts as dead: many times what a board may have to say.
+const MOST_NOISE: usize = 1 << 18;
 /// Bytes that may be under way to the board, so that a repetition of all of them finds room behind them.
 const WINDOW_BYTES: usize = FIFO_BYTES as usize / 2;
 
@@ -197,10 +199,11 @@ impl<L: Line> SerialTransport<L> {
     /// Waits until a request is answered.
     fn progress(&mut self) -> Result<(), SerialError> {
         let before = self.window.len();
-        let mut tries = 1;
+        let (mut tries, mut heard) = (1, 0);
         while self.window.len() == before {
             let mut received = Vec::new();
-            if self.line.receive(&mut received)? {
+            if self.line.receive(&mut received)? && heard < MOST_NOISE {
+                heard += received.len();
                 for byte in received {
                     if let Some(answer) = self.decoder.answer(byte) {
                         self.take(answer)?;
@@ -208,7 +211,7 @@ impl<L: Line> SerialTransport<L> {
                 }
                 continue;
             }
-            if tries == TRIES {
+            if tries == TRIES || heard >= MOST_NOISE {
                 let first = &self.window[0].request;
                 return Err(SerialError::Silent { address: first.address, tries, damaged: self.decoder.damaged });
             }
@@ -318,5 +321,46 @@ impl<L: Line> Transport for SerialTransport<L> {
 
     fn cycle(&self) -> Option<u64> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hafnia_config::presets;
+
+    /// A line at whose end nothing understands what is sent; it says `babble`, again and again.
+    struct Deaf {
+        babble: Vec<u8>,
+    }
+
+    impl Line for Deaf {
+        fn send(&mut self, _bytes: &[u8]) -> std::io::Result<()> {
+            Ok(())
+        }
+
+        fn receive(&mut self, received: &mut Vec<u8>) -> std::io::Result<bool> {
+            received.extend(&self.babble);
+            Ok(!self.babble.is_empty())
+        }
+    }
+
+    #[test]
+    fn a_line_without_a_board_is_an_error_in_the_end() {
+        let hw = presets::find("4x4").unwrap().validate().unwrap();
+        // The last is a refusal of the request that is under way.
+        let refusal = framed(vec![0, REFUSED, 0, 0, 0]);
+        for babble in [vec![], vec![0x55; 100], vec![FLAG; 7], framed(vec![1, 2, 3]), refusal] {
+            let error = SerialTransport::open(Deaf { babble }, &hw).err().expect("nothing answers");
+            assert!(error.to_string().contains("did not answer a request for address 0x000000"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_board_that_was_reset_is_told() {
+        let hw = presets::find("4x4").unwrap().validate().unwrap();
+        let babble = framed(vec![0, REFUSED, 0, status::CLOSED, 0]);
+        let error = SerialTransport::open(Deaf { babble }, &hw).err().expect("it is closed");
+        assert!(matches!(error, SerialError::Closed), "{error}");
     }
 }
