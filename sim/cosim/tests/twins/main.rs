@@ -8,7 +8,6 @@ mod codes;
 mod common;
 mod directed;
 mod mutation;
-mod netlist;
 mod scrub;
 mod statistical;
 mod twin;

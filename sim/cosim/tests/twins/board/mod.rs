@@ -1,5 +1,8 @@
 //! The driver against a board under Verilator, through the pins of its line.
 
+// Takes longest, so it comes early in the order of tests.
+mod netlist;
+
 use std::io;
 
 use hafnia_config::Elaborated;

@@ -15,7 +15,7 @@ use hafnia_driver::transport::serial::Port;
 use hafnia_gen::generate_board;
 use hafnia_pnr::{BITSTREAM, NETLIST, Target, configuration, flatten, netlist_verilog, pack, place_and_route, routed};
 
-use crate::board::{Bench, build};
+use super::{Bench, build};
 use crate::common::{config, tool};
 
 /// The least array with noise at the weights and a code: what is small is routed soon.
