@@ -40,6 +40,15 @@ impl Port {
         port.clear(ClearBuffer::All)?;
         Ok(Self { port })
     }
+
+    /// Waits so long for an answer, as a slowly simulated board needs.
+    ///
+    /// # Errors
+    /// If the port is gone.
+    pub fn waiting(mut self, quiet: Duration) -> serialport::Result<Self> {
+        self.port.set_timeout(quiet)?;
+        Ok(self)
+    }
 }
 
 impl Line for Port {
