@@ -72,11 +72,6 @@ impl SimulatedLine {
         Self { dut, bit_cycles: bit_cycles(build), received: Vec::new() }
     }
 
-    /// Returns the simulated hardware.
-    pub fn dut(&mut self) -> &mut Dut {
-        &mut self.dut
-    }
-
     fn pass(&mut self, bytes: &[u8]) -> Result<()> {
         let received = self.dut.line(STEP_CYCLES, self.bit_cycles, bytes).map_err(Error::other)?;
         self.received.extend(received);

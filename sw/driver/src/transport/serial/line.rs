@@ -21,6 +21,17 @@ pub trait Line {
     fn receive(&mut self, received: &mut Vec<u8>) -> Result<bool>;
 }
 
+/// A line that somebody else keeps.
+impl<L: Line> Line for &mut L {
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        (**self).send(bytes)
+    }
+
+    fn receive(&mut self, received: &mut Vec<u8>) -> Result<bool> {
+        (**self).receive(received)
+    }
+}
+
 /// A serial port of this machine.
 pub struct Port {
     port: Box<dyn SerialPort>,

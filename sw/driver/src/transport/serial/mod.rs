@@ -70,7 +70,6 @@ pub struct SerialTransport<L> {
     /// Words of a transfer of the weight stream, and the words from one to the next.
     transfer: (u32, u32),
     status_address: u32,
-    clock_khz: u32,
 }
 
 impl<L: Line> SerialTransport<L> {
@@ -94,23 +93,16 @@ impl<L: Line> SerialTransport<L> {
             counts: LineCounts::default(),
             transfer: (pieces, pieces.next_power_of_two()),
             status_address: Region::Registers.base() + status.offset,
-            clock_khz: 0,
         };
         // Ends what a session of before may have left half sent, and hears its last answers out.
         link.line.send(&[FLAG, FLAG])?;
-        link.send(Request { number: 0, command: Command::Hello, address: 0, count: 1, words: Vec::new() })?;
+        link.post(Command::Hello, 0, 1, Vec::new())?;
         link.flush()?;
         let [got] = link.words(BoardRegister::Board.address())?;
         if got != BOARD_VALUE {
             return Err(SerialError::NotABoard { got });
         }
-        [link.clock_khz] = link.words(BoardRegister::ClockKhz.address())?;
         Ok(link)
-    }
-
-    /// Returns the clock of the accelerator in kHz.
-    pub fn clock_khz(&self) -> u32 {
-        self.clock_khz
     }
 
     /// Returns how the line fared since the session was opened.
@@ -152,9 +144,12 @@ impl<L: Line> SerialTransport<L> {
             let count = part.len() as u32;
             self.post(Command::Read, place, count, Vec::new())?;
         }
-        self.flush()?;
-        // Nothing else is under way, so what was answered are these words.
-        for (word, read) in words.iter_mut().zip(std::mem::take(&mut self.answered).into_iter().flatten()) {
+        let flushed = self.flush();
+        // The last answers are those of this read; a read that ended with an error may have left others before them.
+        let answered = std::mem::take(&mut self.answered);
+        flushed?;
+        let left = answered.len() - words.len().div_ceil(FRAME_WORDS as usize);
+        for (word, read) in words.iter_mut().zip(answered.into_iter().skip(left).flatten()) {
             *word = read;
         }
         Ok(())
@@ -170,17 +165,13 @@ impl<L: Line> SerialTransport<L> {
     /// Sends a request as soon as there is room for it.
     fn post(&mut self, command: Command, address: u32, count: u32, words: Vec<u32>) -> Result<(), SerialError> {
         let request = Request { number: self.next, command, address, count, words };
-        let room = WINDOW_BYTES - request.encode().len();
+        let line = request.encode();
+        let room = WINDOW_BYTES - line.len();
         while self.window.len() >= REPEATS.into()
             || self.window.iter().map(|sent| sent.line.len()).sum::<usize>() > room
         {
             self.progress()?;
         }
-        self.send(request)
-    }
-
-    fn send(&mut self, request: Request) -> Result<(), SerialError> {
-        let line = request.encode();
         self.line.send(&line)?;
         self.next = request.number.wrapping_add(1);
         self.counts.requests += 1;
