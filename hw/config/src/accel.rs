@@ -1,8 +1,8 @@
 //! What a user writes ([`AccelConfig`]), its check, and every size derived from it ([`Elaborated`]).
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256;
 use crate::fault::{self, AtRisk, CellFaults, Draws, Kind, Kinds, Noise, RateError, Rates, Site, node_sizes};
 use crate::protect::{Code, Codeword, LARGEST_CODEWORD, OnDetected};
 use crate::shape::LayerKind;
@@ -369,7 +369,7 @@ impl AccelConfig {
     /// Returns the SHA-256 of the configuration's canonical JSON, as hexadecimal. The name counts too.
     pub fn hash(&self) -> String {
         let json = serde_json::to_string(self).expect("a configuration is plain data");
-        Sha256::digest(json.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+        sha256(json.as_bytes())
     }
 }
 

@@ -6,6 +6,7 @@ pub mod accel;
 pub mod area;
 pub mod board;
 pub mod device;
+pub mod digest;
 pub mod fault;
 pub mod flip;
 pub mod link;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::report::Report;
-use crate::run::{Error, report, run};
+use crate::run::{Error, report, run, words};
 
 /// The netlist, that nextpnr reads.
 pub const NETLIST: &str = "net.json";
@@ -78,8 +78,4 @@ pub fn place_and_route(
 pub fn pack(ecppack: &Path, folder: &Path, seed: u32) -> Result<(), Error> {
     let text = format!("--compress --freq 38.8 --input {} --bit {BITSTREAM}", configuration(seed));
     run(ecppack, &words(&text), folder, &mut |_| ())
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
 }

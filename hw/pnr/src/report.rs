@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How much of a resource is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
     /// Used.
     pub used: u64,
@@ -15,7 +14,7 @@ pub struct Use {
 }
 
 /// One step of a path.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hop {
     /// `clk-to-q`, `logic`, `routing`, `setup` or `source`.
     pub kind: String,
@@ -26,7 +25,7 @@ pub struct Hop {
 }
 
 /// The slowest path of a clock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Path {
     /// Where it begins: cell and port.
     pub from: String,
@@ -56,7 +55,7 @@ impl std::fmt::Display for Path {
 }
 
 /// The report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The clock that was asked for, in MHz.
     pub wanted_mhz: f64,
@@ -71,17 +70,16 @@ pub struct Report {
 impl Report {
     /// Returns the time that is left of a clock period, in ns; less than 0 where the clock is too fast.
     pub fn slack_ns(&self) -> f64 {
-        1e3 / self.wanted_mhz - 1e3 / self.fmax_mhz
+        slack_ns(self.wanted_mhz, self.fmax_mhz)
     }
 
     /// Reads nextpnr's JSON; none if it tells no clock with a limit. The clock with the least slack counts.
     pub(crate) fn read(found: &Value) -> Option<Self> {
-        let number = |value: &Value| value.as_f64();
         let clocks = found["fmax"]
             .as_object()?
             .iter()
-            .filter_map(|(name, clock)| Some((name, number(&clock["achieved"])?, number(&clock["constraint"])?)));
-        let slack = |&(_, achieved, wanted): &(&String, f64, f64)| 1e3 / wanted - 1e3 / achieved;
+            .filter_map(|(name, clock)| Some((name, clock["achieved"].as_f64()?, clock["constraint"].as_f64()?)));
+        let slack = |&(_, achieved, wanted): &(&String, f64, f64)| slack_ns(wanted, achieved);
         let (clock, fmax_mhz, wanted_mhz) = clocks.min_by(|a, b| slack(a).total_cmp(&slack(b)))?;
         let inside = |path: &&Value| {
             let of = |end: &str| path[end].as_str().is_some_and(|text| text.ends_with(&**clock));
@@ -93,6 +91,11 @@ impl Report {
         });
         Some(Self { wanted_mhz, fmax_mhz, utilisation: utilisation.collect::<Option<_>>()?, path })
     }
+}
+
+/// What the limit leaves of a period of the clock wanted.
+fn slack_ns(wanted_mhz: f64, fmax_mhz: f64) -> f64 {
+    1e3 / wanted_mhz - 1e3 / fmax_mhz
 }
 
 fn path(found: &Value) -> Option<Path> {

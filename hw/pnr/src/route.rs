@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::board::NETLIST;
-use crate::run::{Error, report, run};
+use crate::run::{Error, report, run, words};
 
 /// Package of the device; out of context it does not matter.
 const PACKAGE: &str = "CABGA756";
@@ -17,11 +17,10 @@ const REPORT: &str = "report.json";
 
 /// Returns the arguments of nextpnr-ecp5 with a clock to aim for.
 pub fn route_arguments(clock_mhz: u32) -> Vec<String> {
-    let text = format!(
+    words(&format!(
         "--85k --speed {SPEED_GRADE} --package {PACKAGE} --out-of-context --json {NETLIST} --freq {clock_mhz} --seed {SEED} \
          --threads 1 --timing-allow-fail --report {REPORT}"
-    );
-    text.split(' ').map(str::to_owned).collect()
+    ))
 }
 
 /// Places and routes what [`crate::synthesise`] left in `folder`, and returns the clock limit in MHz.

@@ -69,6 +69,11 @@ pub(crate) fn run(
     Err(Error::Failed { program: program.to_owned(), output: Vec::from(last).join("\n") })
 }
 
+/// Returns the words of a command line without quotes.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
 /// Reads a JSON file that a tool wrote.
 pub(crate) fn report(path: &Path, wanted: &'static str) -> Result<serde_json::Value, Error> {
     let text = std::fs::read_to_string(path).ok();

@@ -1,15 +1,14 @@
 //! `hafnia build`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hafnia_config::board::{Build, BuildRecord};
+use hafnia_config::digest::sha256;
 use hafnia_gen::generate_board;
 use hafnia_pnr::{BITSTREAM, Report, Target, flatten, pack, place_and_route};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::Status;
 use crate::board::BoardArgs;
@@ -48,20 +47,22 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let folder = work.path();
     let generated = generate_board(&build);
     let target = target(&build, &generated.top().name);
+    let verilog = format!("{}.v", target.top);
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text);
-    write(&format!("{}.v", target.top), &generated.verilog)?;
+    write(&verilog, &generated.verilog)?;
     write(&target.pins, chosen.board.pins())?;
 
     let spinner = console.spinner();
     flatten(&yosys.program, folder, &target, &mut |line| stage(&spinner, "synthesis", line))?;
-    let done = Mutex::new(0);
+    let done = AtomicUsize::new(0);
     let route = |&seed: &u32| {
         let mut show = |line: &str| {
-            let place = format!("place and route, seed {seed} ({} of {} done)", done.lock().unwrap(), args.seeds.len());
+            let place =
+                format!("place and route, seed {seed} ({} of {} done)", done.load(Ordering::Relaxed), args.seeds.len());
             stage(&spinner, &place, line);
         };
         let report = place_and_route(&nextpnr.program, folder, &target, seed, &mut show);
-        *done.lock().unwrap() += 1;
+        done.fetch_add(1, Ordering::Relaxed);
         report.map(|report| Tried { seed, report })
     };
     let jobs = crate::setup::jobs(args.jobs).min(args.seeds.len());
@@ -79,7 +80,6 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let tools = [yosys, nextpnr, ecppack].map(|tool| tool.version).to_vec();
     let record = record(&build, tools, best, &tried, &bitstream);
     let config = chosen.hw.config.to_toml();
-    let verilog = format!("{}.v", target.top);
     for (name, bytes) in [
         (&*verilog, generated.verilog.as_bytes()),
         (&target.pins, chosen.board.pins().as_bytes()),
@@ -140,7 +140,7 @@ fn too_slow(best: &Tried, tried: &[Tried]) -> Failure {
 
 fn record(build: &Build<'_>, tools: Vec<String>, best: &Tried, tried: &[Tried], bitstream: &[u8]) -> BuildRecord {
     let rounded = |value: f64| (value * 100.0).round() / 100.0;
-    let utilisation: BTreeMap<_, _> = best.report.utilisation.iter().collect();
+    let used = best.report.utilisation.iter().filter(|(_, part)| part.used > 0);
     BuildRecord {
         board: build.board.name.clone(),
         device: build.board.device.to_string(),
@@ -154,13 +154,9 @@ fn record(build: &Build<'_>, tools: Vec<String>, best: &Tried, tried: &[Tried], 
         seed: best.seed,
         fmax_mhz: rounded(best.report.fmax_mhz),
         slack_ns: rounded(best.report.slack_ns()),
-        utilisation: utilisation
-            .into_iter()
-            .filter(|(_, part)| part.used > 0)
-            .map(|(name, part)| (name.clone(), [part.used, part.available]))
-            .collect(),
+        utilisation: used.map(|(name, part)| (name.clone(), [part.used, part.available])).collect(),
         critical_path: best.report.path.to_string(),
-        sha256: Sha256::digest(bitstream).iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256(bitstream),
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hafnia_config::board::{self, Board, BuildRecord};
+use hafnia_config::digest::sha256;
 use hafnia_pnr::BITSTREAM;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::Status;
 use crate::board::board_names;
@@ -80,7 +80,7 @@ fn checked(board: &Board, folder: &Path, bitstream: &Path) -> Result<BuildRecord
     }
     let read = hafnia_files::read(bitstream, LARGEST_BITSTREAM).map_err(|error| wrong(bitstream, error.to_string()))?;
     let bytes = read.ok_or_else(|| wrong(bitstream, "longer than any bitstream".to_owned()))?;
-    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = sha256(&bytes);
     if found != record.sha256 {
         let what = format!("its SHA-256 is {found}, and {} has `sha256` {}", path.display(), record.sha256);
         return Err(wrong(bitstream, what));

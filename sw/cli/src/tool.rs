@@ -14,9 +14,7 @@ pub struct Tool {
 
 /// Finds the program of this name in the list of `hafnia doctor`.
 pub fn tool(name: &str) -> Result<Tool, Failure> {
-    let build = std::path::absolute(build_folder())?;
-    let tools = tools::probe(&build);
-    let tool = tools.into_iter().find(|tool| tool.name == name).expect("the list has every tool");
+    let tool = tools::find(&std::path::absolute(build_folder())?, name);
     let program = tool.found.ok_or_else(|| Failure::new(format!("{name} was not found"), tool.how_to_get))?;
     let version = format!("{name} {}", tool.version.as_deref().unwrap_or("of unknown version"));
     Ok(Tool { program, version })

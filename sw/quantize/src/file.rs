@@ -5,7 +5,6 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use sha2::{Digest, Sha256};
 
 use crate::QuantizeError;
 
@@ -16,11 +15,6 @@ const LARGEST: u64 = 160 << 20;
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, QuantizeError> {
     let bytes = hafnia_files::read(path, LARGEST).map_err(QuantizeError::io("read", path))?;
     bytes.ok_or_else(|| QuantizeError::TooLarge { path: path.into(), limit: LARGEST })
-}
-
-/// Returns the SHA-256 of `bytes` in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The tensors of one file, taken one by one; what is left at the end is foreign.

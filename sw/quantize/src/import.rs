@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hafnia_config::digest::sha256;
 use hafnia_config::shape::{LayerKind, LayerShape, Vgg};
 use half::f16;
 use ndarray::{Array1, Array2};
@@ -88,8 +89,8 @@ pub fn import(weights: &Path, meta: &Path) -> Result<FloatNetwork, QuantizeError
         std: sidecar.std,
         layers,
         training_data: sidecar.data,
-        weights_sha256: file::sha256(&bytes),
-        meta_sha256: file::sha256(&json),
+        weights_sha256: sha256(&bytes),
+        meta_sha256: sha256(&json),
     })
 }
 

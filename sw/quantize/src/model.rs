@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::Path;
 
+use hafnia_config::digest::sha256;
 use hafnia_config::shape::{LayerKind, LayerShape};
 use hafnia_dataset::{Dataset, SIDE};
 use hafnia_files::WholeFile;
@@ -136,7 +137,7 @@ pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<Model, QuantizeError> 
     reader.tensors.finish()?;
     let network = Network::new(meta.name.clone(), input, layers)
         .map_err(|source| QuantizeError::Network { path: path.into(), source })?;
-    Ok(Model { network, meta, sha256: file::sha256(bytes) })
+    Ok(Model { network, meta, sha256: sha256(bytes) })
 }
 
 /// The JSON in the safetensors metadata.

@@ -3,10 +3,10 @@
 //! A flag ends what came before it, whatever that was, so garbage costs at most the frame it is in. The words of a request are
 //! kept; a frame counts only when it has ended with the right FCS and the length that it names.
 
-use hafnia_config::link::{Command, ESCAPE, ESCAPE_XOR, FCS_BYTES, FLAG, FRAME_WORDS, GOOD_FCS, REQUEST_HEAD};
+use hafnia_config::link::{Command, FCS_BYTES, FRAME_WORDS, GOOD_FCS, REQUEST_HEAD};
 use rust_hdl::core::prelude::*;
 
-use super::crc;
+use super::frame::{byte, framing};
 use crate::emit::custom;
 use crate::mem::block_ram::BlockRam;
 use crate::wire::Wire;
@@ -105,23 +105,18 @@ end
 
 impl Default for Deframer {
     fn default() -> Self {
-        let byte = |value: u8| format!("8'h{value:02x}");
         let mut kept = BlockRam::new(32, FRAME_WORDS);
         kept.clk_i.connect();
-        let mut text = crc::function().to_owned()
-            + &TEXT
-                .replace("<HTOP>", &(8 * REQUEST_HEAD - 1).to_string())
-                .replace("<HEAD>", &REQUEST_HEAD.to_string())
-                .replace("<BARE>", &(REQUEST_HEAD + FCS_BYTES).to_string())
-                .replace("<PTOP>", &(15 + PLACE_BITS).to_string())
-                .replace("<WORDS>", &FRAME_WORDS.to_string())
-                .replace("<FLAG>", &byte(FLAG))
-                .replace("<ESCAPE>", &byte(ESCAPE))
-                .replace("<XOR>", &byte(ESCAPE_XOR))
-                .replace("<HELLO>", &byte(Command::Hello as u8))
-                .replace("<READ>", &byte(Command::Read as u8))
-                .replace("<WRITE>", &byte(Command::Write as u8))
-                .replace("<GOOD>", &format!("32'h{GOOD_FCS:08x}"));
+        let mut text = framing(TEXT)
+            .replace("<HTOP>", &(8 * REQUEST_HEAD - 1).to_string())
+            .replace("<HEAD>", &REQUEST_HEAD.to_string())
+            .replace("<BARE>", &(REQUEST_HEAD + FCS_BYTES).to_string())
+            .replace("<PTOP>", &(15 + PLACE_BITS).to_string())
+            .replace("<WORDS>", &FRAME_WORDS.to_string())
+            .replace("<HELLO>", &byte(Command::Hello as u8))
+            .replace("<READ>", &byte(Command::Read as u8))
+            .replace("<WRITE>", &byte(Command::Write as u8))
+            .replace("<GOOD>", &format!("32'h{GOOD_FCS:08x}"));
         let top = PLACE_BITS + 1;
         for (port, name, from) in [
             // The FCS behind a full frame would be one word more.

@@ -1,9 +1,8 @@
 //! Puts the bytes of an answer into a frame: flags, escapes and FCS.
 
-use hafnia_config::link::{ESCAPE, ESCAPE_XOR, FLAG};
 use rust_hdl::core::prelude::*;
 
-use super::crc;
+use super::frame::framing;
 use crate::emit::custom;
 use crate::wire::Wire;
 
@@ -93,9 +92,6 @@ impl Logic for Framer {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
-        let byte = |value: u8| format!("8'h{value:02x}");
-        let text =
-            TEXT.replace("<FLAG>", &byte(FLAG)).replace("<ESCAPE>", &byte(ESCAPE)).replace("<XOR>", &byte(ESCAPE_XOR));
-        custom("framer", "Frames of answers.", crc::function().to_owned() + &text)
+        custom("framer", "Frames of answers.", framing(TEXT))
     }
 }

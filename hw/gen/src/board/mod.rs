@@ -2,9 +2,9 @@
 
 mod bridge;
 mod clock;
-mod crc;
 mod deframer;
 mod fifo;
+mod frame;
 mod framer;
 mod link;
 mod registers;

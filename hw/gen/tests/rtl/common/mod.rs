@@ -12,7 +12,7 @@ use hafnia_config::fault::{Kinds, Site, Thresholds, node_sizes};
 use hafnia_config::protect::{Code, Codeword};
 use hafnia_config::{Elaborated, presets};
 use hafnia_gen::{Generated, GeneratedBoard, Module, generate};
-use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Effort, Port, Unknowns, Variant};
+use hafnia_verilate::{Builder, DEFAULT_WAIVERS, Design, Dut, Effort, Port, Unknowns, Variant, build_folder, tools};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -67,13 +67,10 @@ pub fn written(hw: &Elaborated) -> (Generated, tempfile::TempDir) {
 
 /// Where the tool is; a missing one fails the test and says how to get it.
 pub fn tool(name: &str) -> PathBuf {
-    let build = std::env::var_os("HAFNIA_BUILD")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build"), PathBuf::from);
     // The tests run their tools elsewhere, so a relative path would not do.
-    let build = std::path::absolute(&build).expect("there is a current folder");
-    let tools = hafnia_verilate::tools::probe(&build);
-    let tool = tools.iter().find(|tool| tool.name == name).expect("the list has every tool of the tests");
-    tool.found.clone().unwrap_or_else(|| panic!("{name} was not found. {}", tool.how_to_get))
+    let build = std::path::absolute(build_folder()).expect("there is a current folder");
+    let tool = tools::find(&build, name);
+    tool.found.unwrap_or_else(|| panic!("{name} was not found. {}", tool.how_to_get))
 }
 
 /// Runs a tool in `folder` and returns whether it succeeded, and all it printed.

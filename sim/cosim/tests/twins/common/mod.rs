@@ -10,7 +10,7 @@ use hafnia_config::{Elaborated, presets};
 use hafnia_cosim::{BatchReport, Engine, Found, Hardware, Ifmaps, Plan, Totals, design, run};
 use hafnia_golden::network::Network;
 use hafnia_quantize::read_model;
-use hafnia_verilate::{Builder, Effort, Unknowns, Variant};
+use hafnia_verilate::{Builder, Effort, Unknowns, Variant, build_folder, tools};
 use ndarray::Array3;
 
 /// A builder with the cache that these tests share; one compiler each, because the tests run side by side.
@@ -59,12 +59,10 @@ pub fn head(c: u32, k: u32) -> LayerShape {
 
 /// Where the tool is; a missing one fails the test and says how to get it.
 pub fn tool(name: &str) -> PathBuf {
-    let build = std::env::var_os("HAFNIA_BUILD").map_or_else(|| workspace().join("build"), PathBuf::from);
     // The tests run their tools elsewhere, so a relative path would not do.
-    let build = std::path::absolute(&build).expect("there is a current folder");
-    let tools = hafnia_verilate::tools::probe(&build);
-    let tool = tools.iter().find(|tool| tool.name == name).expect("the list has every tool of the tests");
-    tool.found.clone().unwrap_or_else(|| panic!("{name} was not found. {}", tool.how_to_get))
+    let build = std::path::absolute(build_folder()).expect("there is a current folder");
+    let tool = tools::find(&build, name);
+    tool.found.unwrap_or_else(|| panic!("{name} was not found. {}", tool.how_to_get))
 }
 
 /// The workspace.
