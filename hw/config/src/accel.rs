@@ -454,6 +454,10 @@ impl Port {
     }
 }
 
+/// Cycles for which the reset must be held: until nothing that the draws' registers held before can be taken for a flip.
+pub const RESET_CYCLES: u32 = fault::INJECTOR_LATENCY + 3;
+/// Cycles from a request on the bus to its answer.
+pub const BUS_LATENCY: u32 = 6;
 /// Cycles from address to data of a block RAM with its output register.
 pub const MEMORY_LATENCY: u32 = 2;
 /// Cycles from the issue of a pixel's accumulator read to the end of its write, see [`Elaborated::min_pass_cycles`].

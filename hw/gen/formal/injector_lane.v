@@ -1,7 +1,7 @@
 // Properties of `injector_lane`, one codeword of `WEIGHTS` weights of 8 cells with `SIZES` pairs of node thresholds.
 //
 // `generated.vh` is written by the test: the draws of the nodes of two cells, inside the block.
-// A word enters in one cycle and leaves two cycles later. Proved for every starting state and all inputs:
+// A word enters in one cycle and leaves five cycles later. Proved for every starting state and all inputs:
 //   identity   a word that entered with the injector off leaves unchanged and reports no flip;
 //   reported   every word leaves as it entered, but for the flips reported beside it;
 //   only_live  no flip is reported in a weight that was not live, or in a bit that was not at risk;
@@ -11,15 +11,15 @@
 //   pairs      of two cells whose node draws exactly those flip that the draw makes candidates, that are live and at risk,
 //              and that either hold the value that is not thinned or are kept by the draw; no other cells flip;
 //   generator  the word's generator takes the seed, else steps once for a valid word with the injector on, else holds.
-// Argument: what leaves depends on the state when the word entered and on the inputs since, so three cycles from an
-// arbitrary state are all there is to check: the bounded check is the proof. The block has no reset to start from.
+// Argument: what leaves depends on the state when the word entered and on the inputs since, so six cycles from an
+// arbitrary state are all there is to check: the bounded check is the proof. The block has no reset to start from. The rates
+// stay as they are, as they do while a layer runs.
 module injector_lane_properties #(
   parameter WEIGHTS = 4,
   parameter SIZES = 5
 ) (
   input clk_i,
   input enable_i,
-  input [64*SIZES+193:0] noise_i,
   input [7:0] bits_i,
   input seed_i,
   input [31:0] seed_word_i,
@@ -27,6 +27,7 @@ module injector_lane_properties #(
   input [WEIGHTS-1:0] live_i,
   input [8*WEIGHTS-1:0] code_i
 );
+(* anyconst *) wire [64*SIZES+193:0] noise_i;
 localparam PAIRS = 4 * WEIGHTS;
 // Where the thresholds of a node of two cells are, the last size, and those of what it keeps.
 localparam PAIR = 34 + 64 * (SIZES - 1);
@@ -43,7 +44,7 @@ injector_lane dut (
 (* hierconn *) wire [31:0] \dut.a0 ;
 (* hierconn *) wire [31:0] \dut.b0 ;
 (* hierconn *) wire [31:0] \dut.c0 ;
-// Which nodes draw for the word that entered a cycle ago, breadth first; and what the last of them, of two cells, draw.
+// Which nodes draw, breadth first: the last ones for the word that entered four cycles ago; and what the last of them, of two cells, draw.
 (* hierconn *) wire [2*PAIRS-2:0] \dut.draws ;
 wire [2*PAIRS-2:0] draws_now = \dut.draws ;
 `include "generated.vh"
@@ -58,31 +59,29 @@ wire [31:0] word_threshold = noise_i[33:2];
 wire draws = valid_i && enable_i;
 wire hit = draws && (\dut.a0 ^ \dut.b0 ^ \dut.c0 ) <= word_threshold;
 
-// What entered one and two cycles ago. `age` says how many cycles of that there are.
-reg [1:0] age = 0;
-reg enable_1, enable_2;
-reg [7:0] bits_1, bits_2;
-reg [1:0] thinned_1;
-reg hit_1, hit_2;
-reg [WEIGHTS-1:0] live_1, live_2;
-reg [8*WEIGHTS-1:0] code_1, code_2;
+// What entered one to five cycles ago. `age` says how many cycles of that there are.
+reg [2:0] age = 0;
+reg enable_1, enable_2, enable_3, enable_4, enable_5;
+reg [7:0] bits_1, bits_2, bits_3, bits_4, bits_5;
+reg hit_1, hit_2, hit_3, hit_4, hit_5;
+reg [WEIGHTS-1:0] live_1, live_2, live_3, live_4, live_5;
+reg [8*WEIGHTS-1:0] code_1, code_2, code_3, code_4, code_5;
 reg [31:0] a_1, b_1, c_1, seed_word_1;
 reg draws_1, seed_1;
 reg [2*PAIRS-1:0] pairs_now, pairs_1;
 always @(posedge clk_i) begin
-  if (age < 2) age <= age + 1;
-  {enable_1, enable_2} <= {enable_i, enable_1};
-  {bits_1, bits_2} <= {bits_i, bits_1};
-  thinned_1 <= thinned;
-  {hit_1, hit_2} <= {hit, hit_1};
-  {live_1, live_2} <= {live_i, live_1};
-  {code_1, code_2} <= {code_i, code_1};
+  if (age < 5) age <= age + 1;
+  {enable_1, enable_2, enable_3, enable_4, enable_5} <= {enable_i, enable_1, enable_2, enable_3, enable_4};
+  {bits_1, bits_2, bits_3, bits_4, bits_5} <= {bits_i, bits_1, bits_2, bits_3, bits_4};
+  {hit_1, hit_2, hit_3, hit_4, hit_5} <= {hit, hit_1, hit_2, hit_3, hit_4};
+  {live_1, live_2, live_3, live_4, live_5} <= {live_i, live_1, live_2, live_3, live_4};
+  {code_1, code_2, code_3, code_4, code_5} <= {code_i, code_1, code_2, code_3, code_4};
   {a_1, b_1, c_1, seed_word_1} <= {\dut.a0 , \dut.b0 , \dut.c0 , seed_word_i};
   {draws_1, seed_1} <= {draws, seed_i};
   pairs_1 <= pairs_now;
 end
 
-// What the pairs of the word that entered a cycle ago must flip, by their draws and the thresholds of now.
+// What the pairs of the word that entered four cycles ago must flip, by their draws and the thresholds of now.
 wire [31:0] both_2 = noise_i[PAIR +: 32], left_2 = noise_i[PAIR+32 +: 32];
 wire [31:0] both_both = noise_i[KEEP +: 32], both_lower = noise_i[KEEP+32 +: 32], both_upper = noise_i[KEEP+64 +: 32];
 wire [31:0] lower = noise_i[KEEP+96 +: 32], upper = noise_i[KEEP+128 +: 32];
@@ -95,14 +94,14 @@ always @(*) for (p = 0; p < PAIRS; p = p + 1) begin
   both = u <= both_2;
   candidates = {both || u > left_2, u <= left_2};
   kept = both ? {u < both_both || (u >= both_lower && u < both_upper), u < both_lower} : {u < upper, u < lower};
-  spared = ~((code_1[2*p +: 2] & {2{thinned[1]}}) | (~code_1[2*p +: 2] & {2{thinned[0]}}));
-  at_risk = bits_1[2*(p%4) +: 2] & {2{live_1[p/4]}};
+  spared = ~((code_4[2*p +: 2] & {2{thinned[1]}}) | (~code_4[2*p +: 2] & {2{thinned[0]}}));
+  at_risk = bits_4[2*(p%4) +: 2] & {2{live_4[p/4]}};
   pairs_now[2*p +: 2] = {2{draws_now[PAIRS-1+p]}} & candidates & at_risk & (kept | spared);
 end
 
 reg [8*WEIGHTS-1:0] live_cells;
 integer w;
-always @(*) for (w = 0; w < WEIGHTS; w = w + 1) live_cells[8*w +: 8] = bits_2 & {8{live_2[w]}};
+always @(*) for (w = 0; w < WEIGHTS; w = w + 1) live_cells[8*w +: 8] = bits_5 & {8{live_5[w]}};
 
 always @(*) begin
   if (age >= 1) begin
@@ -111,21 +110,21 @@ always @(*) begin
       draws_1 ? {step(a_1, 31, 13, 12), step(b_1, 29, 2, 4), step(c_1, 28, 3, 17)} :
       {a_1, b_1, c_1}));
   end
-  if (age >= 2) begin
-    if (!enable_2) identity: assert (code == code_2 && flips == 0);
-    reported: assert (code == (code_2 ^ flips));
+  if (age >= 5) begin
+    if (!enable_5) identity: assert (code == code_5 && flips == 0);
+    reported: assert (code == (code_5 ^ flips));
     only_live: assert ((flips & ~live_cells) == 0);
-    if (flips != 0) drawn: assert (hit_2);
-    if (hit_2 && &live_2 && &bits_2 && thinned_1 == 0) found: assert (flips != 0);
+    if (flips != 0) drawn: assert (hit_5);
+    if (hit_5 && &live_5 && &bits_5 && thinned == 0) found: assert (flips != 0);
     pairs: assert (flips == pairs_1);
   end
 end
 
-always @(*) if (age >= 2) begin
-  passed: cover (!enable_2 && enable_1 && code == 1);
+always @(*) if (age >= 5) begin
+  passed: cover (!enable_5 && enable_4 && code == 1);
   two_flips: cover (flips[0] && flips[1]);
-  dropped: cover (hit_2 && flips == 0 && thinned_1 == 0);
-  not_kept: cover (hit_2 && flips == 0 && &live_2 && &bits_2);
-  kept_and_not: cover (thinned_1 == 2'b10 && &code_2 && flips[1:0] == 2'b10);
+  dropped: cover (hit_5 && flips == 0 && thinned == 0);
+  not_kept: cover (hit_5 && flips == 0 && &live_5 && &bits_5);
+  kept_and_not: cover (thinned == 2'b10 && &code_5 && flips[1:0] == 2'b10);
 end
 endmodule

@@ -6,14 +6,15 @@
 // Proved, for every power-on state, from the first cycle of reset on and for all time, for an arbitrary offset `r`:
 //   held      the output of a read-write register, and its place in each bus that has it, is its reset value, or else the
 //             used bits of the last write to it: no other write changes it;
-//   answered  two cycles after its offset a register is read as it was with that offset: a read-write one as held, a
+//   answered  four cycles after its offset a register is read as it was one cycle after that offset: a read-write one as held, a
 //             constant one as its constant, STATUS, WEIGHT_LEVEL and flip counts as their inputs, a trigger and an unknown
 //             one as 0. No write changes a read-only one;
 //   all_known exactly the offsets of the description are known;
 //   counted   FINISHED is the number of descriptor ends since the last reset or start; a start while a program runs
 //             changes nothing;
 //   pulsed    a trigger is high in exactly the one cycle after each write of 1 to it.
-// Argument: k-induction with k = 2, for the read value passes two registers. `r` is an unknown constant, so the
+// A write is taken in the cycle after its strobe; what is said of writes above is said of then.
+// Argument: k-induction with k = 4, for the read value passes four registers. `r` is an unknown constant, so the
 // solver tries every offset, in every run.
 module register_bank_properties #(
   parameter WEIGHTS = 34,
@@ -97,10 +98,12 @@ endcase
 
 reg was_reset = 0;
 reg was_clocked = 0;
-reg asked_1 = 0;
-reg asked_2 = 0;
-reg [31:0] seen_1;
-reg [31:0] seen_2;
+reg was_clocked_twice = 0;
+reg [4:1] asked = 0;
+reg [31:0] seen_2, seen_3, seen_4;
+reg write = 0;
+reg [7:0] offset;
+reg [31:0] written;
 reg start_due;
 reg [7:0] ends;
 reg stop_due;
@@ -108,33 +111,34 @@ reg weight_clear_due;
 reg flips_clear_due;
 always @(posedge clk_i) begin
   was_reset <= was_reset | rst_i;
-  was_clocked <= 1;
+  {was_clocked, was_clocked_twice} <= {1'b1, was_clocked};
+  {write, offset, written} <= {write_i && !rst_i, offset_i, data_i};
   if (rst_i) value <= reset_value(r);
-  else if (writable && write_i && offset_i == r) value <= data_i & mask(r);
-  if (rst_i || (write_i && offset_i == START && data_i[0] && !status_i)) ends <= 0;
+  else if (writable && write && offset == r) value <= written & mask(r);
+  if (rst_i || (write && offset == START && written[0] && !status_i)) ends <= 0;
   else ends <= ends + descriptor_end_i;
-  {asked_1, asked_2} <= {was_reset && offset_i == r, asked_1};
-  {seen_1, seen_2} <= {seen, seen_1};
-  start_due <= !rst_i && write_i && offset_i == START && data_i[0];
-  stop_due <= !rst_i && write_i && offset_i == STOP && data_i[0];
-  weight_clear_due <= !rst_i && write_i && offset_i == WEIGHT_CLEAR && data_i[0];
-  flips_clear_due <= !rst_i && write_i && offset_i == FLIPS_CLEAR && data_i[0];
+  asked <= {asked[3:1], was_reset && offset_i == r};
+  {seen_2, seen_3, seen_4} <= {seen, seen_2, seen_3};
+  start_due <= !rst_i && write && offset == START && written[0];
+  stop_due <= !rst_i && write && offset == STOP && written[0];
+  weight_clear_due <= !rst_i && write && offset == WEIGHT_CLEAR && written[0];
+  flips_clear_due <= !rst_i && write && offset == FLIPS_CLEAR && written[0];
 end
 
 always @(*) begin
   all_known: assert (known == (access(offset_i) != UNKNOWN));
   if (was_reset && writable) held: assert (held_value == value && weights_hold && biases_hold);
-  if (asked_2) answered: assert (data == seen_2);
+  if (asked[4]) answered: assert (data == seen_4);
   if (was_reset) counted: assert (finished == ends);
-  if (was_clocked)
+  if (was_clocked_twice)
     pulsed: assert (start == start_due && stop == stop_due && weight_clear == weight_clear_due && flips_clear == flips_clear_due);
 end
 
 always @(*) begin
-  threshold_read_back: cover (asked_2 && in_weights(r) && in_biases(r) && data == 32'h12345678);
-  flips_read: cover (asked_2 && r == FLIPS_BIASES_10_7 && data == 32'h12345678);
-  finished_read: cover (asked_2 && r == FINISHED && data == 1);
-  level_read: cover (asked_2 && r == WEIGHT_LEVEL && data == 20'h54321);
+  threshold_read_back: cover (asked[4] && in_weights(r) && in_biases(r) && data == 32'h12345678);
+  flips_read: cover (asked[4] && r == FLIPS_BIASES_10_7 && data == 32'h12345678);
+  finished_read: cover (asked[4] && r == FINISHED && data == 1);
+  level_read: cover (asked[4] && r == WEIGHT_LEVEL && data == 20'h54321);
   started: cover (was_reset && start && program_count == 3);
 end
 endmodule

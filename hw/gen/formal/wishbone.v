@@ -1,20 +1,20 @@
 // Properties of `wishbone`, the host's port, for the array and the depths that the parameters give.
 //
-// A request is accepted when `cyc` and `stb` are high and `stall` and `rst` are low. It acts in the next cycle, when
-// strobes may rise, and is answered four cycles after it was accepted.
+// A request is accepted when `cyc` and `stb` are high and `stall` and `rst` are low. In the next cycle the strobe of the
+// registers may rise, two cycles later those of the memories, and it is answered six cycles after it was accepted.
 // Proved, for every power-on state, from the first cycle of reset on and for all time:
-//   answered    an accepted request gets exactly one of `ack` and `err`, exactly four cycles later unless a reset comes
+//   answered    an accepted request gets exactly one of `ack` and `err`, exactly six cycles later unless a reset comes
 //               between, and nothing else is answered;
 //   stalled     the bus stalls only a write to the streamed weights while their ring has no room;
-//   caused      a strobe comes only with a request accepted in the cycle before: a write strobe with a write, a read
+//   caused      a strobe comes only with a request accepted one or three cycles before: a write strobe with a write, a read
 //               strobe with a read, and never two kinds at once;
-//   owned       while a program runs no memory is touched, but for weights that are written in stream mode;
+//   owned       after a cycle in which a program runs no memory is touched, but for weights that are written in stream mode;
 //   addressed   a strobe comes with the address in the request, and never with one beyond the end of its memory;
-//   no_harm     a request answered with `err` raised no strobe;
+//   no_harm     a request answered with `err` raised no strobe, but for one of a register that does not exist;
 //   done        a write answered with `ack` raised its strobe, or is one that has none: to a read-only memory, to a
 //               column that does not exist, or a piece of a weight word before its last;
 //   carried     the answer to a read is the asked word of its memory, as the memory showed it in the cycle before.
-// Argument: k-induction with k = 4, for the answer is four registers behind the bus, with no feedback.
+// Argument: k-induction with k = 6, for the answer is six registers behind the bus, with no feedback.
 module wishbone_properties #(
   parameter ROWS = 4,
   parameter COLS = 4,
@@ -57,6 +57,8 @@ wire [31:0] dat;
 wire ack;
 wire err;
 wire stall;
+wire [19:0] register_offset;
+wire [31:0] register_data;
 wire [19:0] offset;
 wire [31:0] data;
 wire register_write;
@@ -77,7 +79,8 @@ wire counters_read;
 wishbone dut (
   .clk_i(clk_i), .rst_i(rst_i), .cyc_i(cyc_i), .stb_i(stb_i), .we_i(we_i), .adr_i(adr_i), .dat_i(dat_i), .sel_i(sel_i),
   .dat_o(dat), .ack_o(ack), .err_o(err), .stall_o(stall), .busy_i(busy_i), .stream_i(stream_i),
-  .nearly_full_i(nearly_full_i), .known_i(known_i), .offset_o(offset), .data_o(data), .register_write_o(register_write),
+  .nearly_full_i(nearly_full_i), .known_i(known_i), .register_offset_o(register_offset),
+  .register_data_o(register_data), .offset_o(offset), .data_o(data), .register_write_o(register_write),
   .register_data_i(register_data_i), .program_write_o(program_write), .weight_write_o(weight_write),
   .weight_address_o(weight_address), .weight_data_o(weight_data), .bias_write_o(bias_write),
   .scale_write_o(scale_write), .column_address_o(column_address), .map_address_o(map_address), .map_lanes_o(map_lanes),
@@ -88,34 +91,38 @@ wishbone dut (
 
 wire [4:0] writes = {map_b_write, map_a_write, |bias_write | |scale_write, program_write, weight_write};
 wire [2:0] reads = {counters_read, accumulator_read, map_read};
-wire [8:0] strobes = {register_write, writes, reads};
+wire [7:0] strobes = {writes, reads};
 
-// The requests accepted one to four cycles ago that no reset has dropped; what they were; whether they raised a strobe.
+// The requests accepted one to six cycles ago that no reset has dropped; what they were; whether they raised a strobe.
 reg was_reset = 0;
-reg [4:1] accepted;
-reg [4:1] wrote;
-reg [23:0] adr_1, adr_2, adr_3, adr_4;
-reg [4:2] acted;
+reg [6:1] accepted;
+reg [6:1] wrote;
+reg [23:0] adr_1, adr_2, adr_3, adr_4, adr_5, adr_6;
+reg [6:2] registered;
+reg [6:4] acted;
+reg busy_before, stream_before;
 reg [31:0] word;
 always @(posedge clk_i) begin
   was_reset <= was_reset | rst_i;
-  accepted <= rst_i ? 0 : {accepted[3:1], cyc_i && stb_i && !stall};
-  wrote <= {wrote[3:1], we_i};
-  {adr_1, adr_2, adr_3, adr_4} <= {adr_i, adr_1, adr_2, adr_3};
-  acted <= {acted[3:2], |strobes};
-  case (adr_3[23:20])
+  accepted <= rst_i ? 0 : {accepted[5:1], cyc_i && stb_i && !stall};
+  wrote <= {wrote[5:1], we_i};
+  {adr_1, adr_2, adr_3, adr_4, adr_5, adr_6} <= {adr_i, adr_1, adr_2, adr_3, adr_4, adr_5};
+  registered <= {registered[5:2], register_write && known_i};
+  acted <= {acted[5:4], |strobes};
+  {busy_before, stream_before} <= {busy_i, stream_i};
+  case (adr_5[23:20])
     REGISTERS: word <= register_data_i;
-    MAP_A: word <= map_a_i >> 32 * (adr_3 % MAP_STRIDE);
-    MAP_B: word <= map_b_i >> 32 * (adr_3 % MAP_STRIDE);
-    ACCUMULATORS: word <= accumulators_i >> 32 * (adr_3 % COLUMN_STRIDE);
+    MAP_A: word <= map_a_i >> 32 * (adr_5 % MAP_STRIDE);
+    MAP_B: word <= map_b_i >> 32 * (adr_5 % MAP_STRIDE);
+    ACCUMULATORS: word <= accumulators_i >> 32 * (adr_5 % COLUMN_STRIDE);
     COUNTERS: word <= counters_i;
     default: word <= 0;
   endcase
 end
 
-// Whether the request of the cycle before is within `words` words, `stride` host words apart, and has `address`.
+// Whether the request of three cycles before is within `words` words, `stride` host words apart, and has `address`.
 function fits(input [19:0] address, input integer words, input integer stride);
-  fits = adr_1[19:0] < words * stride && address == adr_1[19:0] / stride;
+  fits = adr_3[19:0] < words * stride && address == adr_3[19:0] / stride;
 endfunction
 
 // Whether a write to this address has a strobe to raise.
@@ -127,31 +134,32 @@ function acts(input [23:0] adr);
     default: acts = 0;
   endcase
 endfunction
-wire [COLS-1:0] column = 1 << adr_1 / 2 % COLUMN_STRIDE;
+wire [COLS-1:0] column = 1 << adr_3 / 2 % COLUMN_STRIDE;
 
 always @(*) if (was_reset) begin
-  answered: assert (accepted[4] ? ack != err : !ack && !err);
+  answered: assert (accepted[6] ? ack != err : !ack && !err);
   if (stall) stalled: assert (we_i && adr_i[23:20] == WEIGHTS && stream_i && nearly_full_i);
-  if (strobes != 0) caused: assert (accepted[1] && (strobes & (strobes - 1)) == 0 && (reads == 0) == wrote[1]);
-  if (busy_i) owned: assert ({writes[4:1], reads} == 0 && (!weight_write || stream_i));
+  caused: assert ((!register_write || accepted[1] && wrote[1]) && (strobes == 0 ||
+    accepted[3] && (strobes & (strobes - 1)) == 0 && (reads == 0) == wrote[3]));
+  if (busy_before) owned: assert ({writes[4:1], reads} == 0 && (!weight_write || stream_before));
   addressed: assert (
-    (!register_write || adr_1[23:20] == REGISTERS && known_i && fits(offset, 1 << 20, 1)) &&
-    (!program_write || adr_1[23:20] == PROGRAM && fits(offset, PROGRAM_WORDS, 1)) &&
-    (!weight_write || adr_1[23:20] == WEIGHTS && fits(weight_address, WEIGHT_WORDS, WEIGHT_STRIDE)) &&
-    (!writes[2] || adr_1[23:20] == PARAMETERS && fits(column_address, PARAMETER_WORDS, 2 * COLUMN_STRIDE)) &&
-    (!writes[2] || {scale_write, bias_write} == (adr_1[0] ? column << COLS : column)) &&
-    (!map_a_write || adr_1[23:20] == MAP_A) && (!map_b_write || adr_1[23:20] == MAP_B) &&
+    (!register_write || adr_1[23:20] == REGISTERS && adr_1[19:8] == 0 && register_offset == adr_1[19:0]) &&
+    (!program_write || adr_3[23:20] == PROGRAM && fits(offset, PROGRAM_WORDS, 1)) &&
+    (!weight_write || adr_3[23:20] == WEIGHTS && fits(weight_address, WEIGHT_WORDS, WEIGHT_STRIDE)) &&
+    (!writes[2] || adr_3[23:20] == PARAMETERS && fits(column_address, PARAMETER_WORDS, 2 * COLUMN_STRIDE)) &&
+    (!writes[2] || {scale_write, bias_write} == (adr_3[0] ? column << COLS : column)) &&
+    (!map_a_write || adr_3[23:20] == MAP_A) && (!map_b_write || adr_3[23:20] == MAP_B) &&
     (!map_a_write && !map_b_write && !map_read || fits(map_address, MAP_WORDS, MAP_STRIDE)) &&
-    (!accumulator_read || adr_1[23:20] == ACCUMULATORS && fits(column_address, ACCUMULATOR_WORDS, COLUMN_STRIDE)) &&
-    (!counters_read || adr_1[23:20] == COUNTERS && fits(offset, COUNTER_WORDS, 1)));
-  if (err) no_harm: assert (!acted[4]);
-  if (ack && wrote[4]) done: assert (acted[4] == acts(adr_4));
-  if (ack && !wrote[4]) carried: assert (dat == word);
+    (!accumulator_read || adr_3[23:20] == ACCUMULATORS && fits(column_address, ACCUMULATOR_WORDS, COLUMN_STRIDE)) &&
+    (!counters_read || adr_3[23:20] == COUNTERS && fits(offset, COUNTER_WORDS, 1)));
+  if (err) no_harm: assert (!acted[6] && !registered[6]);
+  if (ack && wrote[6]) done: assert ((acted[6] || registered[6]) == acts(adr_6));
+  if (ack && !wrote[6]) carried: assert (dat == word);
 end
 
 always @(*) if (was_reset) begin
-  write_done: cover (ack && wrote[4] && acted[4] && accepted == 4'b1111);
-  write_refused: cover (err && wrote[4]);
+  write_done: cover (ack && wrote[6] && acted[6] && accepted == 6'b111111);
+  write_refused: cover (err && wrote[6]);
   ring_written_while_busy: cover (busy_i && weight_write);
   stalls: cover (stall && ack);
 end

@@ -99,8 +99,8 @@ pub struct Top {
     _text: String,
 }
 
-/// Words that may be under way to the ring when the bus is stalled.
-const RING_MARGIN: u32 = 4;
+/// Words that may be under way to the ring when the bus is stalled and the stream waits: five on the bus, two of the stream.
+const RING_MARGIN: u32 = 8;
 
 impl Top {
     /// Returns the accelerator of this configuration.
@@ -243,12 +243,8 @@ impl Top {
         registers.rst_i.connect();
         for (port, name, from) in [
             (&mut registers.write_i, "write_i", "host_register_write_o".to_owned()),
-            // A register beyond the bank's offsets is unknown, whatever its lower bits say.
-            (&mut registers.offset_i, "offset_i", {
-                let high = format!("host_offset_o[19:{OFFSET_BITS}]");
-                format!("(|{high}) ? {OFFSET_BITS}'hff : host_offset_o[{}:0]", OFFSET_BITS - 1)
-            }),
-            (&mut registers.data_i, "data_i", "host_data_o".to_owned()),
+            (&mut registers.offset_i, "offset_i", format!("host_register_offset_o[{}:0]", OFFSET_BITS - 1)),
+            (&mut registers.data_i, "data_i", "host_register_data_o".to_owned()),
             (&mut registers.status_i, "status_i", "busy".to_owned()),
             (&mut registers.weight_level_i, "weight_level_i", "weights_level_o".to_owned()),
             (&mut registers.flips_weights_i, "flips_weights_i", "weight_flip_counts".to_owned()),
@@ -347,15 +343,16 @@ impl Top {
         let (taken, programming) = match self.weight_programmer.is_empty() {
             true => ("", "1'b0"),
             false => (
-                " & weight_programmer_0_ready_o & ~(wb_cyc_i & wb_stb_i & wb_we_i)",
-                "~weight_programmer_0_ready_o | ~bias_programmer_0_ready_o | host_weight_write_o | (|host_bias_write_o)",
+                " & weight_programmer_0_ready_o & ~(wb_cyc_i & wb_stb_i & wb_we_i) & ~host_programs_o",
+                "~weight_programmer_0_ready_o | ~bias_programmer_0_ready_o | host_programs_o | host_weight_write_o | (|host_bias_write_o)",
             ),
         };
         let mut text = format!(
             "// From layer 32 on all are at risk.\n\
-             wire at_risk = (sequencer_layer_o > 8'd31) | registers_inject_layers_o[sequencer_layer_o[4:0]];\n\
+             reg at_risk;\n\
+             always @(posedge clk_i) at_risk <= (sequencer_layer_o > 8'd31) | registers_inject_layers_o[sequencer_layer_o[4:0]];\n\
              wire inject = registers_inject_enable_o & at_risk;\n\
-             wire nearly_full = weights_level_o > 20'd{};\n\
+             reg nearly_full;\nalways @(posedge clk_i) nearly_full <= weights_level_o > 20'd{};\n\
              wire stream_write = ws_valid_i & ws_ready_o;\n\
              assign ws_ready_o = registers_weight_stream_o & ~nearly_full & ~host_weight_write_o{taken};\n\
              wire programming = {programming};\n\
@@ -427,6 +424,7 @@ impl Top {
             (&mut weights.look_i, "look_i", &written.look),
             (&mut weights.write_address_i, "write_address_i", &written.address),
             (&mut weights.write_data_i, "write_data_i", &write_data),
+            (&mut weights.next_read_i, "next_read_i", "sequencer_weight_next_o"),
             (&mut weights.read_i, "read_i", "sequencer_weight_read_o"),
             (&mut weights.read_address_i, "read_address_i", &read_address),
             (&mut weights.row_i, "row_i", "sequencer_weight_row_o"),

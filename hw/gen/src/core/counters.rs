@@ -1,4 +1,7 @@
 //! The counters of the running descriptor; saturating, cleared at its start, stored by the sequencer at its end.
+//!
+//! Cycles are counted as they pass. What else happens is added up in one cycle and counted in the next, while the layer drains
+//! at the latest.
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
@@ -94,16 +97,26 @@ impl Logic for Counters {
             ("1'b1", "{2'd0, biases_corrected_i}"),
             ("1'b1", "{2'd0, biases_detected_i}"),
         ];
-        let (mut registers, mut clears, mut adds, mut cases) =
-            (String::new(), String::new(), String::new(), String::new());
+        let (mut registers, mut events, mut clears, mut adds, mut cases) =
+            (String::new(), String::new(), String::new(), String::new(), String::new());
         for (i, (name, (when, amount))) in
             LayerCounters::NAMES.iter().zip(rules).enumerate().filter(|(i, _)| self._is_there[*i])
         {
+            let (counted, added) = match when {
+                "run_i" => (when.to_owned(), amount.to_owned()),
+                _ => {
+                    registers.push_str(&format!("reg {name}_is;\nreg [9:0] {name}_of;\n"));
+                    events.push_str(&format!("  {name}_is <= {when} & ~clear_i;\n  {name}_of <= {amount};\n"));
+                    (format!("{name}_is"), format!("{name}_of"))
+                }
+            };
             registers.push_str(&format!(
-                "reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{23'd0, {amount}}};\n"
+                "reg [31:0] {name};\nwire [32:0] {name}_next = {{1'b0, {name}}} + {{23'd0, {added}}};\n"
             ));
             clears.push_str(&format!("    {name} <= 32'd0;\n"));
-            adds.push_str(&format!("    if ({when}) {name} <= {name}_next[32] ? 32'hffffffff : {name}_next[31:0];\n"));
+            adds.push_str(&format!(
+                "    if ({counted}) {name} <= {name}_next[32] ? 32'hffffffff : {name}_next[31:0];\n"
+            ));
             cases.push_str(&format!("    4'd{i}: value = {name};\n"));
         }
         custom(
@@ -119,7 +132,7 @@ always @(*) begin
   endcase
 end
 always @(posedge clk_i) begin
-  if (clear_i) begin
+{events}  if (clear_i) begin
 {clears}  end else begin
 {adds}  end
 end

@@ -63,7 +63,7 @@ reg signed [48:0] shifted;
 reg signed [7:0] clamped;
 reg signed [7:0] largest;
 reg valid_q;
-wire [48:0] half = 49'd1 << (s_1 - 6'd1);
+reg [48:0] half; // of the last place that is kept
 wire signed [7:0] best = (flags_4[1] | (clamped > largest)) ? clamped : largest;
 assign valid_o = valid_q;
 assign value_o = largest;
@@ -74,6 +74,7 @@ always @(posedge clk_i) begin
     product_low <= {16'd0, sum_i[15:0]} * {16'd0, m_i};
     product_high <= $signed({{17{sum_i[31]}}, sum_i[31:16]}) * $signed({17'd0, m_i});
     s_1 <= s_i;
+    half <= 49'd1 << (s_i - 6'd1);
     flags_1 <= {relu_i, pool_first_i, pool_last_i};
   end
   if (valid[1]) begin

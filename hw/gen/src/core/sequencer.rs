@@ -45,6 +45,8 @@ pub struct Sequencer {
     pub map_shift_o: Wire<Out>,
     // Weights
     pub weight_ready_i: Wire<In>,
+    /// A word is read in the next cycle.
+    pub weight_next_o: Wire<Out>,
     pub weight_read_o: Wire<Out>,
     /// In the model's image; where the weights are resident, in the memory too.
     pub weight_address_o: Wire<Out>,
@@ -114,6 +116,7 @@ impl Sequencer {
             map_key_o: Wire::new(128),
             map_shift_o: Wire::new(1),
             weight_ready_i: Wire::new(1),
+            weight_next_o: Wire::new(1),
             weight_read_o: Wire::new(1),
             weight_address_o: Wire::new(32),
             weight_row_o: Wire::new(hw.rows),

@@ -35,8 +35,10 @@ assign count_select_o = timer[3:0];
 assign store_o = state == STORE;
 assign store_index_o = index;
 
-// The last cycle of FETCH: the descriptor is complete, every loop starts.
-wire begin_layer = (state == FETCH) & (timer == 16'd34);
+// The last cycle of FETCH, with the timer at 34: the descriptor is complete, every loop starts.
+// Whether a loop is at its end is known with its counter, not compared when it is asked.
+reg fetched;
+wire begin_layer = (state == FETCH) & fetched;
 assign seed_load_o = begin_layer;
 assign write_start_o = begin_layer;
 assign count_clear_o = begin_layer;
@@ -53,14 +55,16 @@ reg [15:0] tile_k;
 reg [1:0] tile_r;
 reg [1:0] tile_s;
 reg [31:0] tile_address; // in the model's image
-wire tile_last_c = tile_c + 16'd1 == f_c_folds;
-wire tile_last_k = tile_k + 16'd1 == f_k_folds;
+reg tile_last_c; // tile_c + 1 == f_c_folds
+reg tile_last_k;
+reg row_last; // of this tile
 wire tile_last_tap = (tile_r == last_tap) & (tile_s == last_tap);
-wire [7:0] tile_rows = tile_last_c ? f_rows_last : 8'd<ROWS>;
 wire [7:0] tile_cols = tile_last_k ? f_cols_last : 8'd<COLS>;
 wire load = (state == RUN) & loading & weight_ready_i;
-wire load_last = load & (tile_row + 8'd1 == tile_rows);
+wire load_last = load & row_last;
+assign weight_next_o = load;
 wire load_final = load_last & tile_last_tap & tile_last_c & tile_last_k;
+wire next_last_c = tile_last_c ? f_c_folds == 16'd1 : tile_c + 16'd2 == f_c_folds;
 
 // Passes: one tile each.
 reg pass_busy;
@@ -72,8 +76,8 @@ reg [15:0] pass_c;
 reg [15:0] pass_k;
 reg [1:0] pass_r;
 reg [1:0] pass_s;
-wire pass_last_c = pass_c + 16'd1 == f_c_folds;
-wire pass_last_k = pass_k + 16'd1 == f_k_folds;
+reg pass_last_c; // pass_c + 1 == f_c_folds
+reg pass_last_k;
 wire pass_last_tap = (pass_r == last_tap) & (pass_s == last_tap);
 wire [7:0] pass_rows = pass_last_c ? f_rows_last : 8'd<ROWS>;
 wire [7:0] pass_cols = pass_last_k ? f_cols_last : 8'd<COLS>;
@@ -95,9 +99,10 @@ reg [<ATOP>:0] accumulator;
 reg [<ATOP>:0] accumulator_base;
 wire [7:0] stride = f_pool ? 8'd2 : 8'd1;
 wire corner_last = ~f_pool | (corner == 2'd3);
-wire x_last = x + stride == f_width;
-wire y_last = y + stride == f_height;
-wire image_last = image + 8'd1 == f_images;
+wire [7:0] strides = f_pool ? 8'd4 : 8'd2; // two of them
+reg x_last; // x + stride == f_width
+reg y_last;
+reg image_last;
 wire plane_end = corner_last & x_last & y_last;
 wire pixel_last = issue & plane_end & image_last;
 wire [7:0] pixel_x = {x[7:1], f_pool ? corner[0] : x[0]};
@@ -118,6 +123,7 @@ assign count_stall_o = (state == RUN) & ~pass_busy & ~passes_done & ~pass_start;
 
 always @(posedge clk_i) begin
   timer <= timer + 16'd1;
+  fetched <= timer == 16'd33;
   case (state)
     IDLE: begin
       timer <= 16'd0;
@@ -178,20 +184,31 @@ always @(posedge clk_i) begin
     tile_r <= first_tap;
     tile_s <= first_tap;
     tile_address <= f_weight_base;
+    tile_last_c <= f_c_folds == 16'd1;
+    tile_last_k <= f_k_folds == 16'd1;
+    row_last <= (f_c_folds == 16'd1) & (f_rows_last == 8'd1);
   end else begin
     if (load) begin
       tile_row <= tile_row + 8'd1;
+      row_last <= tile_row + 8'd2 == (tile_last_c ? f_rows_last : 8'd<ROWS>);
       tile_address <= tile_address + 32'd1;
     end
     if (load_last) begin
       loading <= 1'b0;
       tile_ready <= 1'b1;
       tile_row <= 8'd0;
+      row_last <= (tile_last_tap ? next_last_c : tile_last_c) & (f_rows_last == 8'd1);
       tiles_done <= load_final;
       tile_s <= (tile_s == last_tap) ? first_tap : tile_s + 2'd1;
       if (tile_s == last_tap) tile_r <= (tile_r == last_tap) ? first_tap : tile_r + 2'd1;
-      if (tile_last_tap) tile_c <= tile_last_c ? 16'd0 : tile_c + 16'd1;
-      if (tile_last_tap & tile_last_c) tile_k <= tile_k + 16'd1;
+      if (tile_last_tap) begin
+        tile_c <= tile_last_c ? 16'd0 : tile_c + 16'd1;
+        tile_last_c <= next_last_c;
+      end
+      if (tile_last_tap & tile_last_c) begin
+        tile_k <= tile_k + 16'd1;
+        tile_last_k <= tile_k + 16'd2 == f_k_folds;
+      end
     end
     if (pass_start) begin
       tile_ready <= 1'b0;
@@ -210,6 +227,8 @@ always @(posedge clk_i) begin
     pass_k <= 16'd0;
     pass_r <= first_tap;
     pass_s <= first_tap;
+    pass_last_c <= f_c_folds == 16'd1;
+    pass_last_k <= f_k_folds == 16'd1;
   end else begin
     pass_busy <= (pass_start | pass_busy) & ~pass_end;
     pixels_done <= pixels_end & ~pass_end;
@@ -221,8 +240,14 @@ always @(posedge clk_i) begin
     if (pixel_last) begin
       pass_s <= (pass_s == last_tap) ? first_tap : pass_s + 2'd1;
       if (pass_s == last_tap) pass_r <= (pass_r == last_tap) ? first_tap : pass_r + 2'd1;
-      if (pass_last_tap) pass_c <= pass_last_c ? 16'd0 : pass_c + 16'd1;
-      if (pass_last_tap & pass_last_c) pass_k <= pass_k + 16'd1;
+      if (pass_last_tap) begin
+        pass_c <= pass_last_c ? 16'd0 : pass_c + 16'd1;
+        pass_last_c <= pass_last_c ? f_c_folds == 16'd1 : pass_c + 16'd2 == f_c_folds;
+      end
+      if (pass_last_tap & pass_last_c) begin
+        pass_k <= pass_k + 16'd1;
+        pass_last_k <= pass_k + 16'd2 == f_k_folds;
+      end
     end
   end
 end
@@ -239,6 +264,9 @@ always @(posedge clk_i) begin
     y <= 8'd0;
     corner <= 2'd0;
     image <= 8'd0;
+    x_last <= stride == f_width;
+    y_last <= stride == f_height;
+    image_last <= f_images == 8'd1;
     pixel <= <MAP>'d0;
     image_base <= f_source_base[<MTOP>:0];
     fold_base <= f_source_base[<MTOP>:0];
@@ -253,13 +281,17 @@ always @(posedge clk_i) begin
       corner <= 2'd0;
       if (~x_last) begin
         x <= x + stride;
+        x_last <= x + strides == f_width;
         pixel <= f_pool ? pixel - width + one : pixel + one;
       end else begin
         x <= 8'd0;
+        x_last <= stride == f_width;
         pixel <= y_last ? <MAP>'d0 : pixel + one;
         y <= y_last ? 8'd0 : y + stride;
+        y_last <= y_last ? stride == f_height : y + strides == f_height;
         if (y_last) begin
           image <= image_last ? 8'd0 : image + 8'd1;
+          image_last <= image_last ? f_images == 8'd1 : image + 8'd2 == f_images;
           image_base <= image_last ? next_fold_base : image_base + f_source_image[<MTOP>:0];
           if (image_last) begin
             fold_base <= next_fold_base;

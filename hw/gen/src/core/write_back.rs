@@ -101,7 +101,10 @@ reg [{atop}:0] pixel;
 reg [7:0] image;
 reg [15:0] fold;
 reg [4:0] lane;
-wire last_fold = fold + 16'd1 == folds_i;
+// Whether this is the last one, known with each count.
+reg last_fold;
+reg last_image;
+reg last_pixel;
 wire [{ctop}:0] in_use = {{{in_use}}};
 {wraps}wire [{atop}:0] next_fold_base = {next_fold};
 wire [4:0] next_lane = {next_lane};
@@ -116,16 +119,22 @@ always @(posedge clk_i) begin
     pixel <= {a}'d0;
     image <= 8'd0;
     fold <= 16'd0;
+    last_fold <= folds_i == 16'd1;
+    last_image <= images_i == 8'd1;
+    last_pixel <= plane_words_i == {a}'d1;
     lane <= 5'd0;
   end else if (valid_i) begin
     data <= {data_in};
     mask <= {mask_in};
     address <= image_base + pixel;
-    if (pixel + {a}'d1 == plane_words_i) begin
+    last_pixel <= last_pixel ? plane_words_i == {a}'d1 : pixel + {a}'d2 == plane_words_i;
+    if (last_pixel) begin
       pixel <= {a}'d0;
-      if (image + 8'd1 == images_i) begin
+      last_image <= last_image ? images_i == 8'd1 : image + 8'd2 == images_i;
+      if (last_image) begin
         image <= 8'd0;
         fold <= fold + 16'd1;
+        last_fold <= fold + 16'd2 == folds_i;
         lane <= next_lane;
         fold_base <= next_fold_base;
         image_base <= next_fold_base;

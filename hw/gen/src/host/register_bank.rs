@@ -1,8 +1,10 @@
 //! The register bank, generated from `hafnia_config::regs`.
 //!
-//! A write shows one cycle after its strobe; a read value leaves two cycles after its address, as from a block RAM.
+//! A write shows two cycles after its strobe. A read value leaves [`READ_LATENCY`] cycles after its offset, and is that of one cycle
+//! after it: in the first cycle the offset is decoded, in the second sixteen registers are chosen from at a time.
 
 use hafnia_config::Elaborated;
+use hafnia_config::accel::MEMORY_LATENCY;
 use hafnia_config::fault::{Kind, Site};
 use hafnia_config::regs::{
     Access, DIRECT_CELL_BITS, Register, SCRUB_COUNTS_OFFSET, SCRUB_PERIOD_BITS, bits_register, check_flips_offset,
@@ -82,6 +84,8 @@ pub struct RegisterBank {
 
 /// Bits of a register offset.
 pub const OFFSET_BITS: u32 = 8;
+/// Cycles from an offset to the value that is read: as late as that of a memory, which is asked two cycles after the bank.
+pub const READ_LATENCY: u32 = MEMORY_LATENCY + 2;
 
 impl RegisterBank {
     /// Returns the bank of this configuration.
@@ -181,28 +185,66 @@ fn programmed(offset: u32) -> String {
     format!("programmed_{site}_i[{}:{low}]", low + COUNT_BITS - 1)
 }
 
+/// Registers that are chosen from at once, and the choice between so many of them.
+const GROUP: u32 = 16;
+
+/// The value that is read, group by group.
+fn reads(list: &[Register]) -> String {
+    let (mut declared, mut chosen, mut values, mut known) = (String::new(), String::new(), Vec::new(), Vec::new());
+    for group in 0..(1 << OFFSET_BITS) / GROUP {
+        let of_group: Vec<_> = list.iter().filter(|r| r.offset / GROUP == group).collect();
+        if of_group.is_empty() {
+            continue;
+        }
+        let net = format!("group_{group}");
+        let cases: String =
+            of_group.iter().map(|r| format!("    4'd{}: {net} <= {};\n", r.offset % GROUP, source(r))).collect();
+        declared.push_str(&format!("reg [31:0] {net};\n"));
+        chosen.push_str(&format!("  case (low)\n{cases}    default: {net} <= 32'd0;\n  endcase\n"));
+        values.push(format!("    4'd{group}: value <= {net};\n"));
+        known.extend(of_group.iter().map(|r| format!("{OFFSET_BITS}'d{}", r.offset)));
+    }
+    let late: Vec<String> = (1..=READ_LATENCY - 3).map(|n| format!("value_{n}")).collect();
+    let mut before = "value";
+    let mut moves = String::new();
+    for net in &late {
+        declared.push_str(&format!("reg [31:0] {net};\n"));
+        moves.push_str(&format!("  {net} <= {before};\n"));
+        before = net;
+    }
+    format!(
+        "{declared}reg known;\nreg [31:0] value;\nreg [3:0] high_1;\n\
+         assign known_o = known;\nassign data_o = {before};\n\
+         always @(*) begin\n  case (offset_i)\n    {}: known = 1'b1;\n    default: known = 1'b0;\n  endcase\nend\n\
+         always @(posedge clk_i) begin\n{chosen}  high_1 <= high;\n  case (high_1)\n{}    default: value <= 32'd0;\n  endcase\n{moves}end\n",
+        known.join(", "),
+        values.concat(),
+    )
+}
+
 fn text(hw: &Elaborated) -> String {
     let list = registers(hw);
-    let (mut declared, mut reset, mut written, mut triggers, mut read) =
-        (String::new(), String::new(), String::new(), String::new(), String::new());
+    // Whether the write of now is of the register at this offset.
+    let is = |offset: u32| format!("row[{}] & column[{}]", offset / GROUP, offset % GROUP);
+    let (mut declared, mut written) = (String::new(), String::new());
     for r in &list {
         let name = r.name.to_lowercase();
         let range = if r.bits == 1 { String::new() } else { format!("[{}:0] ", r.bits - 1) };
         let slice = if r.bits == 1 { "[0]".to_owned() } else { format!("[{}:0]", r.bits - 1) };
-        read.push_str(&format!("    {OFFSET_BITS}'d{}: value = {};\n", r.offset, source(r)));
         match r.access {
             Access::ReadOnly => {}
             Access::ReadWrite => {
                 declared.push_str(&format!("reg {range}{name};\n"));
-                reset.push_str(&format!("    {name} <= {}'d{};\n", r.bits, r.reset));
-                written.push_str(&format!("      {OFFSET_BITS}'d{}: {name} <= data_i{slice};\n", r.offset));
+                written.push_str(&format!(
+                    "  if (rst_i) {name} <= {}'d{};\n  else if ({}) {name} <= data{slice};\n",
+                    r.bits,
+                    r.reset,
+                    is(r.offset)
+                ));
             }
             Access::Trigger => {
                 declared.push_str(&format!("reg {name};\n"));
-                triggers.push_str(&format!(
-                    "  {name} <= ~rst_i & write_i & (offset_i == {OFFSET_BITS}'d{}) & data_i[0];\n",
-                    r.offset
-                ));
+                written.push_str(&format!("  {name} <= ~rst_i & {} & data[0];\n", is(r.offset)));
             }
         }
     }
@@ -219,14 +261,16 @@ fn text(hw: &Elaborated) -> String {
         outputs.extend(["period", "last", "restart"].map(|name| format!("assign scrub_{name}_o_0 = scrub_{name};\n")));
     }
     format!(
-        "{declared}reg [7:0] finished;\nreg known;\nreg [31:0] value;\nreg [31:0] value_1;\nreg [31:0] value_2;\n{outputs}\
-         assign known_o = known;\nassign data_o = value_2;\n\
-         always @(*) begin\n  known = 1'b1;\n  case (offset_i)\n{read}    default: begin\n      value = 32'd0;\n      known = 1'b0;\n    end\n  endcase\nend\n\
-         always @(posedge clk_i) begin\n  \
+        "{declared}reg [7:0] finished;\nreg [3:0] low;\nreg [3:0] high;\nreg [31:0] data;\n\
+         // The row and the column of the register that is written, none without a write.\n\
+         reg [15:0] row;\nreg [15:0] column;\n{outputs}{}\
+         always @(posedge clk_i) begin\n  low <= offset_i[3:0];\n  high <= offset_i[7:4];\n  data <= data_i;\n  \
+         row <= {{15'd0, write_i & ~rst_i}} << offset_i[7:4];\n  column <= 16'd1 << offset_i[3:0];\n  \
          // A start while a program runs is ignored, and counts go on.\n  \
-         if (rst_i | (write_i & (offset_i == {OFFSET_BITS}'d{start}) & data_i[0] & ~status_i)) finished <= 8'd0;\n  \
-         else if (descriptor_end_i) finished <= finished + 8'd1;\nend\n\
-         always @(posedge clk_i) begin\n  value_1 <= value;\n  value_2 <= value_1;\n{triggers}  if (rst_i) begin\n{reset}  end else if (write_i) begin\n    case (offset_i)\n{written}      default: ;\n    endcase\n  end\nend\n"
+         if (rst_i | ({} & data[0] & ~status_i)) finished <= 8'd0;\n  \
+         else if (descriptor_end_i) finished <= finished + 8'd1;\n{written}end\n",
+        reads(&list),
+        is(start),
     )
 }
 

@@ -1,14 +1,17 @@
 //! Wishbone B4 pipelined slave, 32-bit data, word addresses.
 //!
-//! Every accepted request is answered after 4 cycles, one per cycle: `ack`, or `err` for an address that does not exist
-//! and for a memory that belongs to a running program. The bus stalls only while a streamed weight word has no room, and with
+//! Every accepted request is answered after [`BUS_LATENCY`] cycles, one per cycle: `ack`, or `err` for an address that does not exist
+//! and for a memory that belongs to a running program. In its first cycle it is looked at by the register bank, in its second it
+//! is judged, in its third a memory is written or asked. The bus stalls only while a streamed weight word has no room, and with
 //! write-verify while a word is programmed.
 
 use hafnia_config::Elaborated;
+use hafnia_config::accel::BUS_LATENCY;
 use hafnia_config::program::DESCRIPTOR_WORDS;
 use hafnia_config::regs::{ADDRESS_BITS, LayerCounters, REGION_SHIFT, Region};
 use rust_hdl::core::prelude::*;
 
+use super::register_bank::OFFSET_BITS;
 use crate::core::column::HOST_ADDRESS_BITS;
 use crate::emit::custom;
 use crate::wire::Wire;
@@ -33,7 +36,12 @@ pub struct Wishbone {
     pub nearly_full_i: Wire<In>,
     /// A word is programmed, or a write that will be is under way.
     pub programming_i: Wire<In>,
+    /// What the register bank is asked, and whether it knows the offset's lower bits; what it does not know it does not write.
+    pub register_offset_o: Wire<Out>,
+    pub register_data_o: Wire<Out>,
     pub known_i: Wire<In>,
+    /// A write to weights or parameters will come in one or two cycles.
+    pub programs_o: Wire<Out>,
     pub offset_o: Wire<Out>,
     pub data_o: Wire<Out>,
     pub register_write_o: Wire<Out>,
@@ -79,7 +87,10 @@ impl Wishbone {
             stream_i: Wire::new(1),
             nearly_full_i: Wire::new(1),
             programming_i: Wire::new(1),
+            register_offset_o: Wire::new(REGION_SHIFT),
+            register_data_o: Wire::new(32),
             known_i: Wire::new(1),
+            programs_o: Wire::new(1),
             offset_o: Wire::new(REGION_SHIFT),
             data_o: Wire::new(32),
             register_write_o: Wire::new(1),
@@ -133,7 +144,11 @@ fn text(hw: &Elaborated) -> String {
         (Region::Accumulators, memory.accumulator_words * hw.column_stride),
         (Region::Counters, memory.program_descriptors * LayerCounters::STRIDE),
     ];
-    let mut exists = format!("    {}: exists = known_i;\n", region(Region::Registers));
+    let mut exists = format!(
+        "    {}: exists = known_i & ~(|offset[{}:{OFFSET_BITS}]);\n",
+        region(Region::Registers),
+        REGION_SHIFT - 1
+    );
     for (r, words) in limits {
         // A limit of 2^20 words is the whole region.
         let within =
@@ -145,16 +160,26 @@ fn text(hw: &Elaborated) -> String {
         ADDRESS_BITS - 1,
         region(Region::Weights)
     );
-    let stall = if hw.config.protection.write_verify { format!("programming_i | ({full})") } else { full };
+    let programs = |stage: &str| {
+        let of = |r| format!("(region{stage} == {})", region(r));
+        format!("(valid{stage} & write{stage} & ({} | {}))", of(Region::Weights), of(Region::Parameters))
+    };
+    let (stall, programs) = match hw.config.protection.write_verify {
+        true => (format!("programming_i | ({full})"), format!("{} | {}", programs(""), programs("_1"))),
+        false => (full, "1'b0".to_owned()),
+    };
     let mut text = HEAD
         .replace("<REGISTERS>", &region(Region::Registers))
         .replace("<WEIGHTS>", &region(Region::Weights))
         .replace("<EXISTS>", &exists)
         .replace("<STALL>", &stall)
+        .replace("<PROGRAMS>", &programs)
         .replace("<SHIFT>", &REGION_SHIFT.to_string())
         .replace("<TOP>", &(REGION_SHIFT - 1).to_string())
+        .replace("<REGISTER_BITS>", &OFFSET_BITS.to_string())
         .replace("<ATOP>", &(ADDRESS_BITS - 1).to_string())
         .replace("<RTOP>", &(ADDRESS_BITS - REGION_SHIFT - 1).to_string());
+    let mut judged = String::new();
     for (name, r) in [
         ("is_program", Region::Program),
         ("is_weights", Region::Weights),
@@ -164,8 +189,10 @@ fn text(hw: &Elaborated) -> String {
         ("is_accumulators", Region::Accumulators),
         ("is_counters", Region::Counters),
     ] {
-        text.push_str(&format!("wire {name} = ok & (region == {});\n", region(r)));
+        text.push_str(&format!("reg {name};\n"));
+        judged.push_str(&format!("  {name} <= ~rst_i & ok & (region_1 == {});\n", region(r)));
     }
+    text.push_str(&format!("always @(posedge clk_i) begin\n{judged}end\n"));
     text.push_str(&weights(hw, wp));
     text.push_str(&columns(hw, cp));
     text.push_str(&maps(hw, mp));
@@ -194,50 +221,85 @@ always @(*) begin
 <EXISTS>    default: exists = 1'b0;
   endcase
 end
+assign register_offset_o = offset;
+assign register_data_o = data;
+assign register_write_o = valid & write & (region == <REGISTERS>) & ~(|offset[<TOP>:<REGISTER_BITS>]);
+assign programs_o = <PROGRAMS>;
+reg valid_1;
+reg exists_1;
+reg write_1;
+reg [<RTOP>:0] region_1;
+reg [<TOP>:0] offset_1;
+reg [31:0] data_1;
+reg [3:0] select_1;
 // While a program runs the memories are its own; the registers and the ring of streamed weights stay open.
-wire open = ~busy_i | (region == <REGISTERS>) | (stream_i & (region == <WEIGHTS>));
-wire ok = valid & exists & open;
-assign offset_o = offset;
-assign data_o = data;
-assign register_write_o = ok & write & (region == <REGISTERS>);
-assign program_write_o = is_program & write;
-assign accumulator_read_o = is_accumulators & ~write;
-assign counters_read_o = is_counters & ~write;
+wire open = ~busy_i | (region_1 == <REGISTERS>) | (stream_i & (region_1 == <WEIGHTS>));
+wire ok = valid_1 & exists_1 & open;
+reg write_2;
+reg [<RTOP>:0] region_2;
+reg [<TOP>:0] offset_2;
+reg [31:0] data_2;
+reg [3:0] select_2;
+always @(posedge clk_i) begin
+  valid_1 <= ~rst_i & valid;
+  exists_1 <= exists;
+  write_1 <= write;
+  region_1 <= region;
+  offset_1 <= offset;
+  data_1 <= data;
+  select_1 <= select;
+  write_2 <= write_1;
+  region_2 <= region_1;
+  offset_2 <= offset_1;
+  data_2 <= data_1;
+  select_2 <= select_1;
+end
+assign offset_o = offset_2;
+assign data_o = data_2;
+assign program_write_o = is_program & write_2;
+assign accumulator_read_o = is_accumulators & ~write_2;
+assign counters_read_o = is_counters & ~write_2;
 ";
 
 /// Pieces of a weight word are held until the last one commits it.
 fn weights(hw: &Elaborated, piece_bits: u32) -> String {
     let last = hw.weight_pieces - 1;
     let last_bits = 8 * hw.cols - 32 * last;
-    let piece = slice("offset", 0, piece_bits);
+    let piece = slice("offset_2", 0, piece_bits);
     let mut text = String::new();
-    let mut parts = vec![slice("data", 0, last_bits)];
+    let mut parts = vec![slice("data_2", 0, last_bits)];
     for p in (0..last).rev() {
         text.push_str(&format!(
-            "reg [31:0] piece_{p};\nalways @(posedge clk_i) if (is_weights & write & ({piece} == {piece_bits}'d{p})) piece_{p} <= data;\n"
+            "reg [31:0] piece_{p};\nalways @(posedge clk_i) if (is_weights & write_2 & ({piece} == {piece_bits}'d{p})) piece_{p} <= data_2;\n"
         ));
         parts.push(format!("piece_{p}"));
     }
-    let is_last = if piece_bits == 0 { String::new() } else { format!(" & ({piece} == {piece_bits}'d{last})") };
+    let is_last = if piece_bits == 0 {
+        String::new()
+    } else {
+        format!(" & ({} == {piece_bits}'d{last})", slice("offset_1", 0, piece_bits))
+    };
     text.push_str(&format!(
-        "assign weight_write_o = is_weights & write{is_last};\nassign weight_address_o = {};\nassign weight_data_o = {{{}}};\n",
-        slice("offset", piece_bits, hw.weight_address_bits),
+        "reg weight_write;\nassign weight_write_o = weight_write;\n\
+         always @(posedge clk_i) weight_write <= ~rst_i & ok & write_1 & (region_1 == {}){is_last};\nassign weight_address_o = {};\nassign weight_data_o = {{{}}};\n",
+        region(Region::Weights),
+        slice("offset_2", piece_bits, hw.weight_address_bits),
         parts.join(", ")
     ));
     text
 }
 
 fn columns(hw: &Elaborated, column_bits: u32) -> String {
-    let column = slice("offset", 1, column_bits);
+    let column = slice("offset_2", 1, column_bits);
     let pick = |half: &str| -> String {
         (0..hw.cols)
             .rev()
-            .map(|c| format!("is_parameters & write & {half}offset[0] & ({column} == {column_bits}'d{c})"))
+            .map(|c| format!("is_parameters & write_2 & {half}offset_2[0] & ({column} == {column_bits}'d{c})"))
             .collect::<Vec<_>>()
             .join(",\n  ")
     };
     let address = |low: u32, bits: u32| {
-        let net = slice("offset", low, bits);
+        let net = slice("offset_2", low, bits);
         if bits == HOST_ADDRESS_BITS { net } else { format!("{{{}'d0, {net}}}", HOST_ADDRESS_BITS - bits) }
     };
     format!(
@@ -250,23 +312,23 @@ fn columns(hw: &Elaborated, column_bits: u32) -> String {
 }
 
 fn maps(hw: &Elaborated, piece_bits: u32) -> String {
-    let piece = slice("offset", 0, piece_bits);
+    let piece = slice("offset_2", 0, piece_bits);
     let lanes: Vec<String> = (0..hw.rows)
         .rev()
         .map(|l| {
             let here = if piece_bits == 0 { String::new() } else { format!(" & ({piece} == {piece_bits}'d{})", l / 4) };
-            format!("select[{}]{here}", l % 4)
+            format!("select_2[{}]{here}", l % 4)
         })
         .collect();
     format!(
-        "assign map_address_o = {};\nassign map_lanes_o = {{{}}};\nassign map_a_write_o = is_map_a & write;\n\
-         assign map_b_write_o = is_map_b & write;\nassign map_read_o = (is_map_a | is_map_b) & ~write;\n",
-        slice("offset", piece_bits, hw.map_address_bits),
+        "assign map_address_o = {};\nassign map_lanes_o = {{{}}};\nassign map_a_write_o = is_map_a & write_2;\n\
+         assign map_b_write_o = is_map_b & write_2;\nassign map_read_o = (is_map_a | is_map_b) & ~write_2;\n",
+        slice("offset_2", piece_bits, hw.map_address_bits),
         lanes.join(", ")
     )
 }
 
-/// Two stages beside the memories' latency, then the answer.
+/// Two stages for the memories' latency, then the answer.
 fn answers(hw: &Elaborated, map_bits: u32, column_bits: u32) -> String {
     let region_top = ADDRESS_BITS - REGION_SHIFT - 1;
     let low = map_bits.max(column_bits).max(1);
@@ -282,25 +344,25 @@ fn answers(hw: &Elaborated, map_bits: u32, column_bits: u32) -> String {
         format!("{{{}'d0, accumulators_i}}", full_columns - 32 * hw.cols)
     };
     let index = |bits: u32| {
-        if bits == 0 { "0".to_owned() } else { format!("32 * {{27'd0, {}{}}}", pad5(bits), slice("offset_2", 0, bits)) }
+        if bits == 0 { "0".to_owned() } else { format!("32 * {{27'd0, {}{}}}", pad5(bits), slice("offset_4", 0, bits)) }
     };
     format!(
-        "reg [2:0] valid_after;
-reg [2:0] ok_after;
-reg [{region_top}:0] region_1;
-reg [{region_top}:0] region_2;
-reg [{ltop}:0] offset_1;
-reg [{ltop}:0] offset_2;
+        "reg [{after}:0] valid_after;
+reg [{after}:0] ok_after;
+reg [{region_top}:0] region_3;
+reg [{region_top}:0] region_4;
+reg [{ltop}:0] offset_3;
+reg [{ltop}:0] offset_4;
 reg [31:0] answer;
 reg [31:0] dat;
 wire [{mtop}:0] map_a = {map_a};
 wire [{mtop}:0] map_b = {map_b};
 wire [{ctop}:0] accumulators = {accumulators};
 assign dat_o = dat;
-assign ack_o = valid_after[2] & ok_after[2];
-assign err_o = valid_after[2] & ~ok_after[2];
+assign ack_o = valid_after[{after}] & ok_after[{after}];
+assign err_o = valid_after[{after}] & ~ok_after[{after}];
 always @(*) begin
-  case (region_2)
+  case (region_4)
     {registers}: answer = register_data_i;
     {a}: answer = map_a[{map_index} +: 32];
     {b}: answer = map_b[{map_index} +: 32];
@@ -310,15 +372,19 @@ always @(*) begin
   endcase
 end
 always @(posedge clk_i) begin
-  valid_after <= rst_i ? 3'd0 : {{valid_after[1:0], valid}};
-  ok_after <= {{ok_after[1:0], ok}};
-  region_1 <= region;
-  region_2 <= region_1;
-  offset_1 <= offset[{ltop}:0];
-  offset_2 <= offset_1;
+  valid_after <= rst_i ? {cycles}'d0 : {{valid_after[{before}:0], valid_1}};
+  ok_after <= {{ok_after[{before}:0], ok}};
+  region_3 <= region_2;
+  region_4 <= region_3;
+  offset_3 <= offset_2[{ltop}:0];
+  offset_4 <= offset_3;
   dat <= answer;
 end
 ",
+        // The answer is known two cycles after the request.
+        cycles = BUS_LATENCY - 2,
+        after = BUS_LATENCY - 3,
+        before = BUS_LATENCY - 4,
         ltop = low - 1,
         mtop = 32 * hw.map_stride - 1,
         ctop = full_columns - 1,
@@ -343,6 +409,10 @@ impl Logic for Wishbone {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
-        custom("wishbone", "Wishbone B4 pipelined slave; answers after 4 cycles.", self._text.clone())
+        custom(
+            "wishbone",
+            &format!("Wishbone B4 pipelined slave; answers after {BUS_LATENCY} cycles."),
+            self._text.clone(),
+        )
     }
 }

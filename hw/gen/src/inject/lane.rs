@@ -1,14 +1,16 @@
-//! The draws of one lane: at most one codeword per cycle, latency 2.
+//! The draws of one lane: at most one codeword per cycle, latency [`INJECTOR_LATENCY`].
 //!
 //! First level: one draw decides whether the codeword holds a flip at all. Second level, only then: a binary tree; each
 //! node known to hold a flip draws once and tells whether its lower half, its upper half or both hold one. Every node has a
 //! generator of its own and steps it only when it draws, so the draws of one word are independent and the golden model's
 //! work follows the flips. A node with a cell for a half also tells whether a candidate of the direction with the lower
-//! rate is kept. Equations (1) to (5) of `docs/fault-model.md`.
+//! rate is kept. Equations (1) to (5) of `docs/fault-model.md`. The tree is drawn two levels a cycle, the leaves in the last one: a
+//! small tree begins later. A generator meets the words one by one all the same. Draws are compared by `<` alone, which is a carry
+//! chain; `<=` would be one and a wide gate.
 //! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
 //! that are not at risk are dropped after the draw. Flips are counted and reported where the data is changed.
 
-use hafnia_config::fault::{CELL_GENERATOR, halves};
+use hafnia_config::fault::{CELL_GENERATOR, INJECTOR_LATENCY, halves};
 use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
 
@@ -63,25 +65,36 @@ impl InjectorLane {
 
     /// The nodes of the tree, parents before children: lowest cell, size, and the nodes of the two halves (none for a cell).
     fn nodes(&self) -> Vec<Node> {
-        let mut nodes = vec![Node { low: 0, size: self._cells, children: [None; 2] }];
-        let mut i = 0;
+        let mut nodes = vec![Node { low: 0, size: self._cells, stage: 0, children: [None; 2] }];
+        let (mut levels, mut i) = (vec![0], 0);
         while i < nodes.len() {
             let (low, (lower, upper)) = (nodes[i].low, halves(nodes[i].size));
             for (side, low, size) in [(0, low, lower), (1, low + lower, upper)] {
                 if size > 1 {
                     nodes[i].children[side] = Some(nodes.len());
-                    nodes.push(Node { low, size, children: [None; 2] });
+                    nodes.push(Node { low, size, stage: 0, children: [None; 2] });
+                    levels.push(levels[i] + 1);
                 }
             }
             i += 1;
+        }
+        // Counted from the last level up, so that all cells come out together.
+        for (node, level) in nodes.iter_mut().zip(&levels) {
+            node.stage = TREE_CYCLES - 1 - (levels[i - 1] - level) / LEVELS;
         }
         nodes
     }
 }
 
+/// Cycles of the tree, after that of the word's draw; and levels that draw in each.
+const TREE_CYCLES: u32 = INJECTOR_LATENCY - 1;
+const LEVELS: u32 = 2;
+
 struct Node {
     low: u32,
     size: u32,
+    /// The cycle of the tree in which it draws, counted from 0.
+    stage: u32,
     children: [Option<usize>; 2],
 }
 
@@ -97,35 +110,42 @@ impl Logic for InjectorLane {
         for g in 0..generators {
             body.push_str(&format!("reg [31:0] a{g};\nreg [31:0] b{g};\nreg [31:0] c{g};\n"));
         }
+        for stage in 0..TREE_CYCLES {
+            body.push_str(&format!("reg hit_{stage};\nreg [{top}:0] code_{stage};\nreg [{top}:0] live_{stage};\n"));
+        }
         body.push_str(&format!(
-            "reg hit;\nreg [{top}:0] code;\nreg [{top}:0] live;\nreg [{top}:0] code_q;\nreg [{top}:0] flips_q;\n\
-             reg [{top}:0] flips;\nreg [{top}:0] kept;\nreg [{last}:0] draws;\nreg [31:0] u;\nreg both;\n\
+            "reg [{top}:0] code_q;\nreg [{top}:0] flips_q;\nreg [{top}:0] flips;\nreg [{top}:0] kept;\n\
+             // Nodes that draw now, and those that their parents leave to draw in the next cycle.\n\
+             reg [{last}:0] draws;\nreg [{last}:0] found;\nreg [{last}:0] waiting;\nreg [31:0] u;\nreg both;\n\
              wire [31:0] word_draw = a0 ^ b0 ^ c0;\nwire word_valid = valid_i & enable_i;\n\
              assign code_o = code_q;\nassign flips_o = flips_q;\nassign seed_word_o = c{last_g};\n",
             last_g = generators - 1
         ));
         body.push_str(&self.tree(&nodes));
         body.push_str(&self.registers(generators));
-        custom("injector_lane", "Flips the cells of one codeword; two-level draw, latency 2.", body)
+        let summary = format!("Flips the cells of one codeword; two-level draw, latency {INJECTOR_LATENCY}.");
+        custom("injector_lane", &summary, body)
     }
 }
 
 impl InjectorLane {
     fn tree(&self, nodes: &[Node]) -> String {
         let mut text = format!(
-            "always @(*) begin\n  u = 32'd0;\n  both = 1'b0;\n  draws = {}'d0;\n  flips = {}'d0;\n  kept = {1}'d0;\n  draws[0] = hit;\n  if (hit) begin\n",
+            "always @(*) begin\n  u = 32'd0;\n  both = 1'b0;\n  found = {}'d0;\n  flips = {}'d0;\n  kept = {1}'d0;\n  draws = waiting;\n  draws[0] = hit_{};\n",
             nodes.len(),
-            self._cells
+            self._cells,
+            nodes[0].stage
         );
         for (n, node) in nodes.iter().enumerate() {
-            let Node { low, size, children } = *node;
+            let Node { low, size, stage, children } = *node;
             let cells = [low, low + halves(size).0];
             let target = |side: usize| match children[side] {
-                Some(child) => format!("draws[{child}]"),
+                Some(child) if nodes[child].stage == stage => format!("draws[{child}]"),
+                Some(child) => format!("found[{child}]"),
                 None => format!("flips[{}]", cells[side]),
             };
             text.push_str(&format!(
-                "    if (draws[{n}]) begin // cells {low}..{}\n      u = a{g} ^ b{g} ^ c{g};\n      both = u <= both_{size};\n      {} = u <= left_{size};\n      {} = both | (u > left_{size});\n",
+                "  if (draws[{n}]) begin // cells {low}..{}\n    u = a{g} ^ b{g} ^ c{g};\n    both = ~(both_{size} < u);\n    {} = ~(left_{size} < u);\n    {} = both | (left_{size} < u);\n",
                 low + size - 1,
                 target(0),
                 target(1),
@@ -134,21 +154,21 @@ impl InjectorLane {
             // What is kept is cut out of the draws of each outcome.
             if children[0].is_none() {
                 text.push_str(&format!(
-                    "      kept[{}] = both ? (u < keep_{size}_both_lower) : (u < keep_{size}_lower);\n",
+                    "    kept[{}] = both ? (u < keep_{size}_both_lower) : (u < keep_{size}_lower);\n",
                     cells[0]
                 ));
             }
             if children[1].is_none() {
                 text.push_str(&format!(
-                    "      kept[{}] = both ? ((u < keep_{size}_both_both) | ((u >= keep_{size}_both_lower) & (u < keep_{size}_both_upper))) : (u < keep_{size}_upper);\n",
+                    "    kept[{}] = both ? ((u < keep_{size}_both_both) | (~(u < keep_{size}_both_lower) & (u < keep_{size}_both_upper))) : (u < keep_{size}_upper);\n",
                     cells[1]
                 ));
             }
-            text.push_str("    end\n");
+            text.push_str("  end\n");
         }
-        let top = self._cells;
+        let (top, last) = (self._cells, TREE_CYCLES - 1);
         text.push_str(&format!(
-            "    flips = flips & live & (kept | ~(({{{top}{{thinned[1]}}}} & code) | ({{{top}{{thinned[0]}}}} & ~code)));\n  end\nend\n"
+            "  flips = flips & live_{last} & (kept | ~(({{{top}{{thinned[1]}}}} & code_{last}) | ({{{top}{{thinned[0]}}}} & ~code_{last})));\nend\n"
         ));
         text
     }
@@ -159,9 +179,18 @@ impl InjectorLane {
         let live =
             cells_at_risk(&self._word, "bits_i", |b| if one { "live_i".to_owned() } else { format!("live_i[{b}]") });
         let mut text = format!(
-            "always @(posedge clk_i) begin\n  hit <= word_valid & (word_draw <= word_threshold);\n  code <= code_i;\n  live <= {};\n  code_q <= code ^ flips;\n  flips_q <= flips;\n",
-            live
+            "always @(posedge clk_i) begin\n  hit_0 <= word_valid & ~(word_threshold < word_draw);\n  code_0 <= code_i;\n  live_0 <= {live};\n"
         );
+        for stage in 1..TREE_CYCLES {
+            let before = stage - 1;
+            text.push_str(&format!(
+                "  hit_{stage} <= hit_{before};\n  code_{stage} <= code_{before};\n  live_{stage} <= live_{before};\n"
+            ));
+        }
+        text.push_str(&format!(
+            "  waiting <= found;\n  code_q <= code_{last} ^ flips;\n  flips_q <= flips;\n",
+            last = TREE_CYCLES - 1
+        ));
         text.push_str("  if (seed_i) begin\n");
         for g in 0..generators {
             let from = if g == 0 { "seed_word_i".to_owned() } else { format!("c{}", g - 1) };
@@ -170,18 +199,14 @@ impl InjectorLane {
         text.push_str("  end else begin\n");
         for g in 0..generators {
             let enable = if g == 0 { "word_valid".to_owned() } else { format!("draws[{}]", g - 1) };
-            let indent = if g == 0 { "    " } else { "      " };
-            if g == 1 {
-                text.push_str("    if (hit) begin\n");
-            }
-            text.push_str(&format!("{indent}if ({enable}) begin\n"));
+            text.push_str(&format!("    if ({enable}) begin\n"));
             for (register, component) in ["a", "b", "c"].iter().zip(&CELL_GENERATOR) {
                 let z = format!("{register}{g}");
-                text.push_str(&format!("{indent}  {z} <= {};\n", step(&z, component)));
+                text.push_str(&format!("      {z} <= {};\n", step(&z, component)));
             }
-            text.push_str(&format!("{indent}end\n"));
+            text.push_str("    end\n");
         }
-        text.push_str("    end\n  end\nend\n");
+        text.push_str("  end\nend\n");
         text
     }
 }

@@ -1,7 +1,7 @@
 //! The record of what an injector flipped: one word at a time, and counts by bit of a byte and direction.
 //!
-//! A word's record is at the outputs one cycle after the word, its number of flips another cycle later. The counts saturate
-//! and start anew with `clear_i`.
+//! A word's record is at the outputs one cycle after the word, its number of flips three cycles later, when the counts hold them
+//! for a cycle. The counts saturate and start anew with `clear_i`.
 
 use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
@@ -60,13 +60,13 @@ impl FlipRecord {
         }
     }
 
-    /// Adds up each of the counts and all of them.
+    /// Adds up each of the counts.
     fn sums(&self) -> String {
         let (mut text, word) = (String::new(), &self._word);
         let mut sum = |n: u32, direction: u32, is: &dyn Fn(u32) -> bool| {
             let of = (0..word.cells() * self._lanes).filter(|cell| is(cell % word.cells()));
             let terms = of.map(|cell| format!("{{7'd0, of_{direction}[{cell}]}}"));
-            text.push_str(&format!("    sum_{n} = {};\n", terms.collect::<Vec<_>>().join(" + ")));
+            text.push_str(&format!("    sum_{n} <= {};\n", terms.collect::<Vec<_>>().join(" + ")));
         };
         for direction in 0..2 {
             for bit in 0..8 {
@@ -76,9 +76,7 @@ impl FlipRecord {
                 sum(16 + direction, direction, &|cell| cell >= word.data_bits);
             }
         }
-        text.insert_str(0, "    of_1 = mask & stored;\n    of_0 = mask & ~stored;\n");
-        let all = (0..counts(word)).map(|n| format!("sum_{n}")).collect::<Vec<_>>().join(" + ");
-        text + &format!("    ones = {all};\n")
+        text
     }
 }
 
@@ -89,27 +87,39 @@ impl Logic for FlipRecord {
         let bits = self._word.cells() * self._lanes;
         let (top, counts) = (bits - 1, counts(&self._word));
         let mut text = format!(
-            "reg valid;\nreg [31:0] index;\nreg [{top}:0] stored;\nreg [{top}:0] mask;\nreg [7:0] count;\nreg [7:0] ones;\n\
-             reg [{top}:0] of_0;\nreg [{top}:0] of_1;\n\
+            "reg valid;\nreg [31:0] index;\nreg [{top}:0] stored;\nreg [{top}:0] mask;\nreg [7:0] count;\n\
+             wire [{top}:0] of_1 = mask & stored;\nwire [{top}:0] of_0 = mask & ~stored;\n\
+             // The sums of its flips are known a cycle later.\n\
+             reg summed;\n\
              // What the registers hold before reset is no flip.\nassign valid_o = valid & ~rst_i;\n\
              assign index_o = index;\nassign before_o = stored;\nassign mask_o = mask;\nassign count_o = count;\n"
         );
-        let (mut zeros, mut clears, mut adds) = (String::new(), String::new(), String::new());
+        let (mut clears, mut adds) = (String::new(), String::new());
         for n in 0..counts {
             text.push_str(&format!(
                 "reg [7:0] sum_{n};\nreg [31:0] total_{n};\nwire [32:0] next_{n} = {{1'b0, total_{n}}} + {{25'd0, sum_{n}}};\n"
             ));
-            zeros.push_str(&format!("  sum_{n} = 8'd0;\n"));
             clears.push_str(&format!("    total_{n} <= 32'd0;\n"));
             adds.push_str(&format!("    total_{n} <= next_{n}[32] ? 32'hffffffff : next_{n}[31:0];\n"));
         }
         let totals = (0..counts).rev().map(|n| format!("total_{n}")).collect::<Vec<_>>().join(", ");
+        // All of them in two steps.
+        let (mut ones, mut parts) = (String::new(), Vec::new());
+        for first in (0..counts).step_by(5) {
+            let part = format!("ones_{first}");
+            let sums: Vec<_> = (first..counts.min(first + 5)).map(|n| format!("sum_{n}")).collect();
+            text.push_str(&format!("reg [7:0] {part};\n"));
+            ones.push_str(&format!("  {part} <= summed ? {} : 8'd0;\n", sums.join(" + ")));
+            parts.push(part);
+        }
         text.push_str(&format!(
             "assign counts_o = {{{totals}}};\n\
-             always @(*) begin\n  of_0 = {bits}'d0;\n  of_1 = {bits}'d0;\n  ones = 8'd0;\n{zeros}  if (valid) begin\n{}  end\nend\n\
-             always @(posedge clk_i) begin\n  valid <= |flips_i;\n  if (|flips_i) begin\n    index <= index_i;\n    stored <= word_i ^ flips_i;\n    mask <= flips_i;\n  end\n  count <= ones;\n\
-             \x20 if (rst_i | clear_i) begin\n{clears}  end else if (valid) begin\n{adds}  end\nend\n",
-            self.sums()
+             always @(posedge clk_i) begin\n  valid <= |flips_i;\n  if (|flips_i) begin\n    index <= index_i;\n    stored <= word_i ^ flips_i;\n    mask <= flips_i;\n  end\n\
+             \x20 summed <= valid_o;\n  if (valid) begin\n{}  end\n\
+             {ones}  count <= {};\n\
+             \x20 if (rst_i | clear_i) begin\n{clears}  end else if (summed) begin\n{adds}  end\nend\n",
+            self.sums(),
+            parts.join(" + "),
         ));
         custom(&format!("flip_record_{bits}"), "The record of what an injector flipped.", text)
     }

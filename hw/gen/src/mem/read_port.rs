@@ -214,7 +214,12 @@ impl ReadPort {
             return read + &format!("wire [{}:0] noisy = {wide}'d0;\n", wide - 1);
         };
         seeder.clk_i.connect();
-        let mut text = seeder.load_i.drive("seeder_0_load_i", "seed_load_i");
+        let mut text = String::from(
+            "// The chain of all generators shifts a cycle late: its enable has many to reach.\n\
+             reg seeds;\nreg [31:0] seed_word;\n\
+             always @(posedge clk_i) begin\n  seeds <= seed_shift_i;\n  seed_word <= seeder_0_word_o;\nend\n",
+        );
+        text += &seeder.load_i.drive("seeder_0_load_i", "seed_load_i");
         text += &seeder.key_i.drive("seeder_0_key_i", "seed_key_i");
         text += &seeder.shift_i.drive("seeder_0_shift_i", "seed_shift_i");
         for (l, lane) in self.lanes.iter_mut().enumerate() {
@@ -223,12 +228,12 @@ impl ReadPort {
                 (1, 1) => net.to_owned(),
                 _ => format!("{net}[{}:{}]", bits * (l as u32 + 1) - 1, bits * l as u32),
             };
-            let seed = if l == 0 { "seeder_0_word_o".to_owned() } else { format!("lanes_{}_seed_word_o", l - 1) };
+            let seed = if l == 0 { "seed_word".to_owned() } else { format!("lanes_{}_seed_word_o", l - 1) };
             for (wire, name, from) in [
                 (&mut lane.enable_i, "enable_i", "enable_i".to_owned()),
                 (&mut lane.noise_i, "noise_i", "noise_i".to_owned()),
                 (&mut lane.bits_i, "bits_i", "bits_i".to_owned()),
-                (&mut lane.seed_i, "seed_i", "seed_shift_i".to_owned()),
+                (&mut lane.seed_i, "seed_i", "seeds".to_owned()),
                 (&mut lane.seed_word_i, "seed_word_i", seed),
                 (&mut lane.valid_i, "valid_i", format!("issue_{at}")),
                 (

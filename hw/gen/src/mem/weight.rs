@@ -31,6 +31,8 @@ pub struct WeightMemory {
     pub slot_o: Wire<Out>,
     pub write_address_i: Wire<In>,
     pub write_data_i: Wire<In>,
+    /// `read_i` of the next cycle.
+    pub next_read_i: Wire<In>,
     pub read_i: Wire<In>,
     pub read_address_i: Wire<In>,
     pub row_i: Wire<In>,
@@ -59,6 +61,7 @@ impl WeightMemory {
             slot_o: Wire::new(1),
             write_address_i: Wire::new(hw.weight_address_bits),
             write_data_i: Wire::new(port.cells * port.lanes),
+            next_read_i: Wire::new(1),
             read_i: Wire::new(1),
             read_address_i: Wire::new(hw.weight_address_bits),
             row_i: Wire::new(hw.rows),
@@ -91,12 +94,18 @@ impl WeightMemory {
             "// Without streaming the ring is empty: a host that switches it on meets no words of before, and cannot overrun it.\n\
              assign ring_clear_i = clear_i | ~stream_i;\nassign ring_write_i = commit_i & stream_i;\nassign slot_o = {slot};\n\
              assign ring_read_i = read_i & stream_i;\nassign level_o = ring_level_o;\nassign full_o = ring_full_o;\n\
-             // read_i is registered, so the word on its way is not in the level yet.\n\
-             assign ready_o = ~stream_i | (ring_level_o > {{{zeros}'d0, read_i}});\n\
+             // Whether the ring will hold a word that is not asked for yet.\n\
+             wire holds_1 = |ring_level_o;\nwire holds_2 = |ring_level_o[{level_top}:1];\n\
+             wire holds_3 = (|ring_level_o[{level_top}:2]) | (&ring_level_o[1:0]);\n\
+             wire [1:0] asked = {{1'b0, read_i}} + {{1'b0, next_read_i}};\n\
+             wire holds_more = (asked == 2'd0) ? holds_1 : (asked == 2'd1) ? holds_2 : holds_3;\n\
+             wire holds_as_many = (asked == 2'd0) | ((asked == 2'd1) ? holds_1 : holds_2);\n\
+             reg ready;\nassign ready_o = ready;\n\
+             always @(posedge clk_i) ready <= ~stream_i | (~ring_clear_i & (commit_i ? holds_as_many : holds_more));\n\
              wire [{top}:0] write_address = stream_i ? ring_write_address_o[{top}:0] : write_address_i;\n\
              wire [{top}:0] read_address = {read_address};\n\
              wire [{rows_top}:0] row = read_i ? row_i : {rows}'d0;\n",
-            zeros = POINTER_BITS - 1,
+            level_top = POINTER_BITS - 1,
             rows = hw.rows,
             rows_top = hw.rows - 1,
         ) + &delayed("row", "load_o", hw.rows, hw.weight_latency)

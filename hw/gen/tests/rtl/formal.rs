@@ -227,7 +227,7 @@ fn lane(hw: &Elaborated) -> Proof {
     let hw = &injecting(hw, &[Site::Weights]);
     let sizes = node_sizes(hw.codeword_bits).len() as u32;
     let parameters = vec![("WEIGHTS", hw.lane_weights), ("SIZES", sizes)];
-    Proof { parameters, header: pair_draws(hw.codeword_bits), ..Proof::new("injector_lane", hw, 3) }
+    Proof { parameters, header: pair_draws(hw.codeword_bits), ..Proof::new("injector_lane", hw, 6) }
 }
 
 /// The draws of the nodes of two cells in Verilog, by the names of their generators in the flattened design: node `n` has
@@ -320,7 +320,7 @@ fn register_bank(hw: &Elaborated) -> Proof {
         ("BIASES", bits(Site::Biases)),
         ("ACTIVATIONS", bits(Site::Activations)),
     ];
-    Proof { parameters, header: register_header(hw), ..Proof::new("register_bank", hw, 5) }
+    Proof { parameters, header: register_header(hw), ..Proof::new("register_bank", hw, 8) }
 }
 
 /// The register description in Verilog: offsets by name; access, used bits and reset value by offset; places in the buses.
@@ -380,7 +380,7 @@ fn wishbone(hw: &Elaborated) -> Proof {
         ("PROGRAM_WORDS", memory.program_descriptors * DESCRIPTOR_WORDS),
         ("COUNTER_WORDS", memory.program_descriptors * LayerCounters::STRIDE),
     ];
-    Proof { parameters, ..Proof::new("wishbone", hw, 6) }
+    Proof { parameters, ..Proof::new("wishbone", hw, 8) }
 }
 
 /// The configuration of preset `4x4` with another depth of the weight memory.
@@ -430,17 +430,17 @@ fn injector_off_is_identity_and_on_reports_every_flip() {
 fn injector_lane_with_a_fault_breaks_its_properties() {
     let faults = [
         Fault { line: "word_valid = valid_i & enable_i;", instead: "word_valid = valid_i;", fails: "identity" },
-        Fault { line: "code_q <= code ^ flips;", instead: "code_q <= code;", fails: "reported" },
-        Fault { line: "flips = flips & live & (", instead: "flips = flips & (", fails: "only_live" },
-        Fault { line: "live <= {bits_i & ", instead: "live <= {", fails: "only_live" },
+        Fault { line: "code_q <= code_3 ^ flips;", instead: "code_q <= code_3;", fails: "reported" },
+        Fault { line: "flips = flips & live_3 & (", instead: "flips = flips & (", fails: "only_live" },
+        Fault { line: "live_0 <= {bits_i & ", instead: "live_0 <= {", fails: "only_live" },
         Fault {
-            line: "hit <= word_valid & (word_draw <= word_threshold);",
-            instead: "hit <= word_valid;",
+            line: "hit_0 <= word_valid & ~(word_threshold < word_draw);",
+            instead: "hit_0 <= word_valid;",
             fails: "drawn",
         },
         // A draw equal to the threshold would flip neither half.
-        Fault { line: "draws[1] = u <= left_8", instead: "draws[1] = u < left_8", fails: "found" },
-        Fault { line: "flips[3] = both | (u > left_2)", instead: "flips[3] = u > left_2", fails: "pairs" },
+        Fault { line: "found[1] = ~(left_8 < u)", instead: "found[1] = u < left_8", fails: "found" },
+        Fault { line: "flips[3] = both | (left_2 < u)", instead: "flips[3] = left_2 < u", fails: "pairs" },
         Fault {
             line: "kept[0] = both ? (u < keep_2_both_lower)",
             instead: "kept[0] = both ? (u <= keep_2_both_lower)",
@@ -542,16 +542,20 @@ fn register_bank_holds_what_was_written_and_changes_nothing_else() {
 #[test]
 fn register_bank_with_a_fault_breaks_its_properties() {
     let faults = [
-        Fault { line: "8'd33: inject_left_32 <=", instead: "8'd33: inject_both_32 <=", fails: "held" },
+        Fault { line: "column[1]) inject_left_32 <=", instead: "column[1]) inject_both_32 <=", fails: "held" },
         Fault { line: "inject_word_biases, inject_weak}", instead: "inject_word_weights, inject_weak}", fails: "held" },
         Fault { line: "program_count <= 8'd1;", instead: "program_count <= 8'd0;", fails: "held" },
-        Fault { line: "value_2 <= value_1;", instead: "value_2 <= write_i ? data_i : value_1;", fails: "answered" },
-        Fault { line: "8'd9: value = {12'd0, weight_level_i};", instead: "8'd9: value = 32'd0;", fails: "answered" },
-        Fault { line: "value = flips_biases_i[287:256];", instead: "value = flips_biases_i[31:0];", fails: "answered" },
-        Fault { line: "data_i[0] & ~status_i)", instead: "data_i[0])", fails: "counted" },
+        Fault { line: "value_1 <= value;", instead: "value_1 <= write_i ? data_i : value;", fails: "answered" },
+        Fault {
+            line: "4'd9: group_0 <= {12'd0, weight_level_i};",
+            instead: "4'd9: group_0 <= 32'd0;",
+            fails: "answered",
+        },
+        Fault { line: "<= flips_biases_i[287:256];", instead: "<= flips_biases_i[31:0];", fails: "answered" },
+        Fault { line: "data[0] & ~status_i)", instead: "data[0])", fails: "counted" },
         Fault { line: "known = 1'b0;", instead: "known = write_i;", fails: "all_known" },
-        Fault { line: "start <= ~rst_i & write_i", instead: "start <= start | ~rst_i & write_i", fails: "pulsed" },
-        Fault { line: "flips_clear <= ~rst_i & write_i", instead: "flips_clear <= write_i", fails: "pulsed" },
+        Fault { line: "start <= ~rst_i & row", instead: "start <= start | ~rst_i & row", fails: "pulsed" },
+        Fault { line: "flips_clear <= ~rst_i & row", instead: "flips_clear <= row", fails: "pulsed" },
     ];
     assert_each_fault_is_found(|| register_bank(&preset("4x4")), &faults);
 }
@@ -571,22 +575,22 @@ fn wishbone_answers_every_request_once_and_guards_the_memories() {
 fn wishbone_with_a_fault_breaks_its_properties() {
     let faults = [
         Fault { line: "valid <= ~rst_i & cyc_i & stb_i", instead: "valid <= ~rst_i & stb_i", fails: "answered" },
-        Fault { line: "err_o = valid_after[2] & ~ok_after[2];", instead: "err_o = valid_after[2];", fails: "answered" },
+        Fault { line: "err_o = valid_after[3] & ~ok_after[3];", instead: "err_o = valid_after[3];", fails: "answered" },
         Fault { line: "stall_o = stream_i & nearly", instead: "stall_o = nearly", fails: "stalled" },
         Fault {
-            line: "program_write_o = is_program & write;",
+            line: "program_write_o = is_program & write_2;",
             instead: "program_write_o = is_program;",
             fails: "caused",
         },
-        Fault { line: "(stream_i & (region == 4'd2))", instead: "(region == 4'd2)", fails: "owned" },
-        Fault { line: "~busy_i | (region == 4'd0)", instead: "~busy_i | (region <= 4'd1)", fails: "owned" },
+        Fault { line: "(stream_i & (region_1 == 4'd2))", instead: "(region_1 == 4'd2)", fails: "owned" },
+        Fault { line: "~busy_i | (region_1 == 4'd0)", instead: "~busy_i | (region_1 <= 4'd1)", fails: "owned" },
         Fault { line: "4'd2: exists = offset < 20'd", instead: "4'd2: exists = offset <= 20'd", fails: "addressed" },
         Fault {
-            line: "register_write_o = ok & write &",
-            instead: "register_write_o = valid & write &",
+            line: "ok_after <= {ok_after[2:0], ok};",
+            instead: "ok_after <= {ok_after[2:0], 1'b0};",
             fails: "no_harm",
         },
-        Fault { line: "map_b_write_o = is_map_b & write;", instead: "map_b_write_o = 1'b0;", fails: "done" },
+        Fault { line: "map_b_write_o = is_map_b & write_2;", instead: "map_b_write_o = 1'b0;", fails: "done" },
         Fault { line: "4'd5: answer = map_b[", instead: "4'd5: answer = map_a[", fails: "carried" },
     ];
     assert_each_fault_is_found(|| wishbone(&preset("4x4")), &faults);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::common::{Bench, array, injecting, rng, with_nodes_of_three_cells};
 use hafnia_config::Elaborated;
 use hafnia_config::accel::Port;
-use hafnia_config::fault::{Rates, SEED_FIX, Share, Site, Thresholds, stream_key};
+use hafnia_config::fault::{INJECTOR_LATENCY, Rates, SEED_FIX, Share, Site, Thresholds, stream_key};
 use hafnia_golden::generator::{CellGenerator, SeedGenerator};
 use hafnia_golden::injector::{Tree, seeded_lanes};
 use rand::Rng;
@@ -83,7 +83,7 @@ fn run_lane(
         flipped.ones += (flips & code).count_ones();
         under_way.push_back((code ^ flips, flips));
         bench.step();
-        if under_way.len() == 2 {
+        if under_way.len() as u32 == INJECTOR_LATENCY {
             let got = (bench.get("code_o"), bench.get("flips_o"));
             assert_eq!(Some(got), under_way.pop_front(), "{} cells, seed {seed}, cycle {cycle}", port.cells);
         }

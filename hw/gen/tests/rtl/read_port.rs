@@ -76,7 +76,7 @@ impl<'a> Port<'a> {
         let (mut leaving, mut arriving) = (VecDeque::new(), VecDeque::new());
         let mut in_use = bytes;
         let latency = MEMORY_LATENCY + self.hw.injector_latency;
-        for cycle in 0..1000 + latency + 2 {
+        for cycle in 0..1000 + latency + 4 {
             let issue = cycle < 1000 && self.rng.random_bool(0.8);
             if self.rng.random_bool(0.02) {
                 in_use = self.rng.random_range(1..=bytes);

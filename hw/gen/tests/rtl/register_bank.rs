@@ -22,7 +22,9 @@ struct Bank {
     values: Vec<u32>,
     /// Descriptors ended since the last start.
     finished: u32,
-    /// The trigger that the last cycle's write fired.
+    /// The access of the last cycle, which acts in this one.
+    acting: Option<(u32, Option<u32>)>,
+    /// The trigger that it fires.
     fired: Option<String>,
     /// Flip counts beside this cycle's access, by site.
     flips: [[u32; 16]; 3],
@@ -37,7 +39,8 @@ impl Bank {
         let values = list.iter().map(|r| r.reset).collect();
         let bench = Bench::new(hw, "register_bank");
         let (hw, flips) = (hw.clone(), [[0; 16]; 3]);
-        let mut bank = Self { bench, hw, list, values, finished: 0, fired: None, flips, under_way: VecDeque::new() };
+        let mut bank =
+            Self { bench, hw, list, values, finished: 0, acting: None, fired: None, flips, under_way: VecDeque::new() };
         bank.reset();
         bank
     }
@@ -56,6 +59,7 @@ impl Bank {
         self.bench.set("rst_i", 0);
         self.values = self.list.iter().map(|r| r.reset).collect();
         (self.fired, self.finished) = (None, 0);
+        self.acting = self.list.last().map(|r| (r.offset, None));
         self.under_way.clear();
     }
 
@@ -115,7 +119,7 @@ impl Bank {
         Some(self.flips[site as usize][bit + if direction == "10" { 8 } else { 0 }])
     }
 
-    /// One access; the value read is compared two cycles after its offset.
+    /// One access, which acts in the next cycle; the value read is that of then, and compared four cycles after its offset.
     fn access(&mut self, offset: u32, write: Option<u32>, status: u32, level: u32, end: bool) {
         self.bench.set("offset_i", offset.into());
         self.bench.set("write_i", write.is_some().into());
@@ -126,8 +130,10 @@ impl Bank {
         for (site, counts) in Site::ALL.into_iter().zip(&self.flips) {
             self.bench.set_words(&format!("flips_{site}_i"), counts);
         }
+        let known = self.list.iter().any(|r| r.offset == offset);
+        assert_eq!(self.bench.get("known_o") == 1, known, "offset {offset}");
+        let (offset, write) = self.acting.replace((offset, write)).unwrap_or((0, None));
         let found = self.list.iter().position(|r| r.offset == offset);
-        assert_eq!(self.bench.get("known_o") == 1, found.is_some(), "offset {offset}");
         self.under_way.push_back(found.map_or(0, |n| match self.list[n].name.as_str() {
             "STATUS" => status,
             "WEIGHT_LEVEL" => level,
@@ -146,9 +152,9 @@ impl Bank {
         }
         let started = status == 0 && self.fired.as_deref() == Some("START");
         self.finished = if started { 0 } else { (self.finished + u32::from(end)) % 256 };
-        if self.under_way.len() == 2 {
+        if self.under_way.len() == 3 {
             let want = self.under_way.pop_front();
-            assert_eq!(Some(self.bench.get("data_o") as u32), want, "one cycle before offset {offset}");
+            assert_eq!(Some(self.bench.get("data_o") as u32), want, "two cycles before offset {offset}");
         }
         self.check_outputs();
     }

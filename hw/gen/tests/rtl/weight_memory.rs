@@ -128,6 +128,7 @@ fn read_words(hw: &Elaborated, stream: bool) {
         codes.push_back(pass.reading);
         loads.push_back(pass.reading);
         let next = pass.ask(&mut bench);
+        bench.set("next_read_i", next.is_some().into());
         bench.step();
         pass.written += usize::from(write);
         pass.read += usize::from(pass.reading.is_some());

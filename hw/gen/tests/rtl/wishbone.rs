@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::common::{Bench, array, rng};
 use hafnia_config::Elaborated;
+use hafnia_config::accel::BUS_LATENCY;
 use hafnia_config::program::DESCRIPTOR_WORDS;
 use hafnia_config::regs::{LayerCounters, Region};
 use rand::Rng;
@@ -102,8 +103,10 @@ impl Request {
 struct Slave {
     bench: Bench,
     hw: Elaborated,
-    /// Addresses of the last two cycles: register, map, accumulators, counters.
-    addresses: VecDeque<[Option<u32>; 4]>,
+    /// Addresses of the last two cycles: map, accumulators, counters.
+    addresses: VecDeque<[Option<u32>; 3]>,
+    /// Offsets of the registers asked for in the last four.
+    offsets: VecDeque<Option<u32>>,
     /// The pieces of a weight word.
     pieces: Vec<u32>,
 }
@@ -120,7 +123,8 @@ impl Slave {
             bench.step();
         }
         let pieces = vec![0; hw.weight_pieces as usize];
-        let mut slave = Self { bench, hw: hw.clone(), addresses: VecDeque::from([[None; 4]; 2]), pieces };
+        let (addresses, offsets) = (VecDeque::from([[None; 3]; 2]), VecDeque::from([None; 4]));
+        let mut slave = Self { bench, hw: hw.clone(), addresses, offsets, pieces };
         slave.bench.set("cyc_i", 1);
         slave.bench.set("stb_i", 1);
         for piece in 0..hw.weight_pieces {
@@ -129,21 +133,24 @@ impl Slave {
             slave.bench.step();
         }
         slave.bench.set("stb_i", 0);
-        slave.bench.steps(5);
+        slave.bench.steps(BUS_LATENCY.into());
         slave
     }
 
-    /// Gives the answers of the memories to the addresses of two cycles ago; without one, anything.
+    /// Gives the answers of the memories to the addresses of two cycles ago, and of the registers to the offset of four cycles
+    /// ago; without one, anything.
     fn drive_memories(&mut self, rng: &mut ChaCha8Rng) {
-        let offset = self.bench.get("offset_o") as u32;
+        let offset = self.bench.get("register_offset_o") as u32;
         self.bench.set("known_i", known(offset).into());
+        self.offsets.push_back(Some(offset));
+        let register = self.offsets.pop_front().expect("it holds five cycles");
+        let offset = self.bench.get("offset_o") as u32;
         let [map, column] = ["map_address_o", "column_address_o"].map(|port| self.bench.get(port) as u32);
         let [read_map, read_column, read_counter] =
             ["map_read_o", "accumulator_read_o", "counters_read_o"].map(|port| self.bench.get(port) == 1);
-        let now =
-            [Some(offset), read_map.then_some(map), read_column.then_some(column), read_counter.then_some(offset)];
+        let now = [read_map.then_some(map), read_column.then_some(column), read_counter.then_some(offset)];
         self.addresses.push_back(now);
-        let [register, map, column, counter] = self.addresses.pop_front().expect("it holds three cycles");
+        let [map, column, counter] = self.addresses.pop_front().expect("it holds three cycles");
         let mut word =
             |tag, address: Option<u32>, piece| address.map_or_else(|| rng.random(), |a| content(tag, a, piece));
         self.bench.set("register_data_i", word(0, register, 0).into());
@@ -158,7 +165,19 @@ impl Slave {
         self.bench.set_words("accumulators_i", &sums);
     }
 
-    /// Compares every strobe, and what stands beside it, with the request that is in its first stage.
+    /// Compares the strobe of the registers, and what stands beside it, with the request that was accepted in the last cycle.
+    fn check_register(&mut self, accepted: Option<Request>) {
+        let register = Region::Registers.index();
+        // The bank itself leaves alone what it does not know.
+        let write = |r: Request| r.write && r.region == register && r.offset < 256;
+        assert_eq!(self.bench.get("register_write_o") == 1, accepted.is_some_and(write), "{accepted:?}");
+        if let Some(request) = accepted {
+            assert_eq!(self.bench.get("register_offset_o"), u64::from(request.offset), "{request:?}");
+            assert_eq!(self.bench.get("register_data_o"), u64::from(request.data), "{request:?}");
+        }
+    }
+
+    /// Compares every other strobe, and what stands beside it, with the request that was judged in the last cycle.
     fn check_strobes(&mut self, request: Option<(Request, Region)>) {
         let write = |wanted| request.is_some_and(|(r, region)| r.write && region == wanted);
         let read = |wanted| request.is_some_and(|(r, region)| !r.write && region == wanted);
@@ -168,8 +187,7 @@ impl Slave {
         let commits = write(Region::Weights) && piece + 1 == self.hw.weight_pieces;
         let half = |odd: u32| if write(Region::Parameters) && offset % 2 == odd { column } else { 0 };
         for (port, want) in [
-            ("register_write_o", u64::from(write(Region::Registers))),
-            ("program_write_o", write(Region::Program).into()),
+            ("program_write_o", u64::from(write(Region::Program))),
             ("weight_write_o", commits.into()),
             ("bias_write_o", half(0)),
             ("scale_write_o", half(1)),
@@ -223,13 +241,15 @@ fn configurations() -> [Elaborated; 3] {
 }
 
 /// Random requests with gaps, a program that comes and goes, and a ring that fills: each accepted request is answered once,
-/// in order, 4 cycles later, with `err` when its address does not exist or its memory is the program's.
+/// in order and in time, with `err` when its address does not exist or its memory is the program's.
 #[test]
 fn every_accepted_request_is_answered_once_in_order() {
     for hw in configurations() {
         let mut slave = Slave::new(&hw);
         let mut rng = rng(u64::from(hw.rows));
-        let (mut accepted, mut answers) = (None, VecDeque::from([None; 3]));
+        // The request in its first cycle, in its second, and in its third with the region that was found open in the second.
+        let (mut first, mut second, mut third) = (None, None, None);
+        let mut answers = VecDeque::from([None; BUS_LATENCY as usize - 2]);
         let (mut busy, mut stream, mut errors, mut stalls) = (false, false, 0, 0);
         for cycle in 0..20_000 {
             if cycle % 16 == 0 {
@@ -245,17 +265,18 @@ fn every_accepted_request_is_answered_once_in_order() {
                 slave.bench.set(port, value.into());
             }
             slave.drive_memories(&mut rng);
-            // The request that was accepted in the last cycle acts in this one.
-            let acting = accepted.map(|request: Request| (request, request.open(&hw, busy, stream)));
-            slave.check_strobes(acting.and_then(|(request, region)| Some((request, region?))));
+            slave.check_register(first);
+            slave
+                .check_strobes(third.and_then(|(request, region): (Request, Option<Region>)| Some((request, region?))));
+            let judged = second.map(|request: Request| (request, request.open(&hw, busy, stream)));
             let stall = stream && nearly_full && request.write && request.region == Region::Weights.index();
             assert_eq!(slave.bench.get("stall_o") == 1, stall, "cycle {cycle}, {request:?}");
-            let answer = answers.pop_front().expect("three requests are under way");
+            let answer = answers.pop_front().expect("requests are under way");
             check_answer(&mut slave.bench, &hw, answer);
-            answers.push_back(acting);
-            errors += u32::from(acting.is_some_and(|(_, region)| region.is_none()));
+            answers.push_back(judged);
+            errors += u32::from(judged.is_some_and(|(_, region)| region.is_none()));
             stalls += u32::from(stall && cyc && stb);
-            accepted = (cyc && stb && !stall).then_some(request);
+            (third, second, first) = (judged, first, (cyc && stb && !stall).then_some(request));
             slave.bench.step();
         }
         assert!(errors > 1000 && stalls > 100, "{errors} errors, {stalls} stalls");
@@ -282,7 +303,7 @@ fn reset_drops_the_requests_under_way() {
     let hw = array(3, 5, 2);
     let mut slave = Slave::new(&hw);
     let region = Region::Program.index();
-    for under_way in 1..=5 {
+    for under_way in 1..=u64::from(BUS_LATENCY) + 1 {
         Request { region, offset: 1, write: true, data: 0, select: 15 }.drive(&mut slave.bench);
         slave.bench.set("stb_i", 1);
         slave.bench.steps(under_way);

@@ -25,8 +25,8 @@ const fn fault(name: &'static str, text: &'static str, instead: &'static str) ->
 
 const FAULTS: [Fault; 63] = [
     // Requantiser
-    fault("rounding bit left out", "half = 49'd1 << (s_1 - 6'd1);", "half = 49'd0;"),
-    fault("ties toward minus infinity", "49'd1 << (s_1 - 6'd1);", "(49'd1 << (s_1 - 6'd1)) - 49'd1;"),
+    fault("rounding bit left out", "half <= 49'd1 << (s_i - 6'd1);", "half <= 49'd0;"),
+    fault("ties toward minus infinity", "49'd1 << (s_i - 6'd1);", "(49'd1 << (s_i - 6'd1)) - 49'd1;"),
     fault("saturation at 127 missing", "else if (~shifted[48] & |shifted[47:7]) clamped <= 8'sd127;", ""),
     fault("ReLU missing", "if (shifted[48] & flags_3[2]) clamped <= 8'sd0;\n    else", ""),
     fault("logical shift", "rounded >>> s_2", "rounded >> s_2"),
@@ -53,11 +53,11 @@ const FAULTS: [Fault; 63] = [
     fault("LFSR tap of a cell generator", "((a0 << 13) ^ a0)", "((a0 << 12) ^ a0)"),
     fault("LFSR shift of the seeder", "((z3 << 3) ^ z3) >> 12", "((z3 << 3) ^ z3) >> 11"),
     fault("seed chain skips a register", "    c3 <= b3;", "    c3 <= a3;"),
-    fault("never both halves", "draws[2] = both | (u > ", "draws[2] = (u > "),
-    fault("threshold of another node size", "draws[1] = u <= left_16", "draws[1] = u <= left_8"),
-    fault("bits that are not at risk", "live <= {bits_i & {8{live_i[1]}},", "live <= {{8{live_i[1]}},"),
+    fault("never both halves", "found[2] = both | (", "found[2] = ("),
+    fault("threshold of another node size", "draws[1] = ~(left_16 < u)", "draws[1] = ~(left_8 < u)"),
+    fault("bits that are not at risk", "live_0 <= {bits_i & {8{live_i[1]}},", "live_0 <= {{8{live_i[1]}},"),
     fault("layers that are not at risk", "registers_inject_enable_o & at_risk", "registers_inject_enable_o"),
-    fault("flips in columns that are not live", "flips = flips & live & (", "flips = flips & ("),
+    fault("flips in columns that are not live", "flips = flips & live_3 & (", "flips = flips & ("),
     fault("candidates of the other value thinned", "{16{thinned[1]}} & code", "{16{thinned[1]}} & ~code"),
     fault(
         "a cell kept that is not",
@@ -66,7 +66,7 @@ const FAULTS: [Fault; 63] = [
     ),
     fault(
         "upper cell kept with the lower",
-        "(u >= keep_2_both_lower) & (u < keep_2_both_upper)",
+        "~(u < keep_2_both_lower) & (u < keep_2_both_upper)",
         "(u < keep_2_both_upper)",
     ),
     fault(
@@ -135,11 +135,11 @@ const FAULTS: [Fault; 63] = [
     // Counters
     fault("every flip counted twice", "{2'd0, weight_flips_i}", "{1'd0, weight_flips_i, 1'd0}"),
     fault("PEs added instead of multiplied", "{2'd0, pixel_rows_i} * {2'd0", "{2'd0, pixel_rows_i} + {2'd0"),
-    fault("padding counted as read", "if (pixel_i & ~padding_i) cells_activations", "if (pixel_i) cells_activations"),
+    fault("padding counted as read", "activations_is <= pixel_i & ~padding_i &", "activations_is <= pixel_i &"),
     fault("flips counted in the other direction", "of_1 = mask & stored;", "of_1 = mask & ~stored;"),
     fault("flip counts not cleared", "if (rst_i | clear_i) begin\n    total_0", "if (rst_i) begin\n    total_0"),
     // Time
-    fault("ring of streamed weights holds one word", "weights_level_o > 20'd57", "weights_level_o > 20'd0"),
+    fault("ring of streamed weights holds one word", "weights_level_o > 20'd53", "weights_level_o > 20'd0"),
     fault("program that never starts", "if (start_i & (count_i != 8'd0))", "if (start_i & (count_i > 8'd200))"),
     fault("pass that never ends", "wire pass_end = (pass_start | pass_busy) &", "wire pass_end = pass_start &"),
 ];

@@ -1,5 +1,6 @@
 //! The verilated accelerator, reached over its Wishbone and weight-stream ports.
 
+use hafnia_config::accel::RESET_CYCLES;
 use hafnia_config::fault::Site;
 use hafnia_config::flip::Flip;
 use hafnia_verilate::Dut;
@@ -21,7 +22,7 @@ impl SimTransport {
     /// # Errors
     /// [`DriverError::Transport`] if the simulation fails.
     pub fn new(mut dut: Dut) -> Result<Self, DriverError> {
-        dut.reset(4).map_err(failed)?;
+        dut.reset(RESET_CYCLES.into()).map_err(failed)?;
         dut.record_flips(true);
         Ok(Self { dut, weight_stream: true })
     }

@@ -1,5 +1,7 @@
 //! What a memory's record of flips shows, gathered cycle by cycle.
 
+use std::collections::VecDeque;
+
 use hafnia_config::fault::Site;
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_golden::read::Stream;
@@ -13,8 +15,8 @@ pub struct Records {
     stream: Stream,
     counts: FlipCounts,
     counted: u64,
-    /// Flips of the last record: the count follows it by one cycle.
-    last: u64,
+    /// Flips of the last records: the count follows by three cycles.
+    last: VecDeque<u64>,
 }
 
 impl Records {
@@ -23,17 +25,31 @@ impl Records {
         bench.set("record_clear_i", 1);
         bench.step();
         bench.set("record_clear_i", 0);
-        Self { flips: Vec::new(), site, stream, counts: FlipCounts::default(), counted: 0, last: 0 }
+        Self {
+            flips: Vec::new(),
+            site,
+            stream,
+            counts: FlipCounts::default(),
+            counted: 0,
+            last: VecDeque::from([0; 3]),
+        }
     }
 
     /// Takes what the ports show in this cycle; `stored` is what the memory holds in each of the words read so far.
     pub fn look(&mut self, bench: &mut Bench, stored: &[Vec<u8>]) {
-        assert_eq!(bench.get("record_count_o"), self.last);
-        self.counted += self.last;
-        self.last = 0;
-        if bench.get("record_valid_o") == 0 {
-            return;
+        let count = self.last.pop_front().expect("three records are under way");
+        assert_eq!(bench.get("record_count_o"), count);
+        self.counted += count;
+        let before = self.flips.len();
+        if bench.get("record_valid_o") == 1 {
+            self.record(bench, stored);
+            assert!(self.flips.len() > before);
         }
+        self.last.push_back((self.flips.len() - before) as u64);
+    }
+
+    /// Takes a record.
+    fn record(&mut self, bench: &mut Bench, stored: &[Vec<u8>]) {
         let word = bench.get("record_index_o") as u32;
         let held = &stored[word as usize];
         let [before, mask] = ["record_before_o", "record_mask_o"].map(|port| bench.get_bytes(port, held.len()));
@@ -45,10 +61,8 @@ impl Records {
                 let (site, before) = (self.site, is_set(held));
                 self.flips.push(Flip { layer, group, site, word, bit, before });
                 self.counts.add(site, 1 << (bit % 8), u128::from(before) << (bit % 8));
-                self.last += 1;
             }
         }
-        assert!(self.last > 0);
     }
 
     /// Compares the flips with those of the golden model, and with what the memory counted.
