@@ -448,18 +448,28 @@ impl Port {
         if cell < data { lane * data + cell } else { self.lanes * data + lane * (self.cells - data) + cell - data }
     }
 
+    /// Returns the copies of the enable that lets the generators of a lane take their seed.
+    pub const fn seed_enables(&self) -> u32 {
+        self.cells.div_ceil(SEED_GROUP)
+    }
+
     /// Returns the words that seed its generators: a register each.
     const fn seed_words(&self) -> u32 {
         3 * self.cells * self.lanes
     }
 }
 
-/// Cycles for which the reset must be held: until nothing that the draws' registers held before can be taken for a flip.
-pub const RESET_CYCLES: u32 = fault::INJECTOR_LATENCY + 3;
+/// Generators of a lane that share a copy of the enable of their seed.
+pub const SEED_GROUP: u32 = 8;
+/// Cycles for which the reset must be held: until nothing that was under way at a read port can be taken for a word or a flip.
+pub const RESET_CYCLES: u32 = CODE_MEMORY_LATENCY + fault::CELL_LATENCY + fault::INJECTOR_LATENCY + 3;
 /// Cycles from a request on the bus to its answer.
 pub const BUS_LATENCY: u32 = 6;
 /// Cycles from address to data of a block RAM with its output register.
 pub const MEMORY_LATENCY: u32 = 2;
+/// Cycles from address to data of the memories of weights and biases, which are spread over many blocks: the address goes to all
+/// of them from a register, and what each holds waits in one until it is chosen.
+pub const CODE_MEMORY_LATENCY: u32 = 4;
 /// Cycles from the issue of a pixel's accumulator read to the end of its write, see [`Elaborated::min_pass_cycles`].
 pub const ACCUMULATE_LATENCY: u32 = 4;
 
@@ -583,7 +593,7 @@ impl Elaborated {
             map_pieces: rows.div_ceil(4),
             map_stride: rows.div_ceil(4).next_power_of_two(),
             column_stride: cols.next_power_of_two(),
-            weight_latency: MEMORY_LATENCY + injector_latency + codec_latency,
+            weight_latency: CODE_MEMORY_LATENCY + injector_latency + codec_latency,
             injector_latency,
             cell_latency,
             codec_latency,
@@ -634,6 +644,14 @@ impl Elaborated {
     /// Whether a read that verifies a write can be noisy.
     pub fn verify_is_noisy(&self) -> bool {
         Site::PROGRAMMED.into_iter().any(|site| self.verifies(site) && self.config.injector.at(site).has(Kind::Read))
+    }
+
+    /// Returns the cycles from a word's address to the word as it is stored at a site.
+    pub const fn memory_latency(&self, site: Site) -> u32 {
+        match site {
+            Site::Activations => MEMORY_LATENCY,
+            Site::Weights | Site::Biases => CODE_MEMORY_LATENCY,
+        }
     }
 
     /// Returns the cycles that write errors add to a write at a site.
@@ -720,7 +738,7 @@ mod tests {
         );
         let hw = with(8, "code = \"parity\"").unwrap();
         assert_eq!(hw.ports.map(|port| (port.lanes, port.cells)), [(1, 72), (1, 33), (1, 64)]);
-        assert_eq!((hw.weight_latency, hw.bias_codec_latency), (2 + 1, 1));
+        assert_eq!((hw.weight_latency, hw.bias_codec_latency), (CODE_MEMORY_LATENCY + 1, 1));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //   paced      not before its period is over, counted from the start of the run or the word before;
 //   held       what is judged was read 3 cycles before, as long as `scrubber.v` asks for;
 //   spared     what is written back goes to its address, and differs in mended cells alone from what was read there;
-//   ends       a word is done 12 cycles after it was taken at the latest;
+//   ends       a word is done 14 cycles after it was taken at the latest;
 //   stable     and until then the engine names it, at the address of the walk;
 //   walks      the walk goes on by one word when one is done, and from the last address to 0 with the next epoch;
 //   uncounted  to the host a scrubbed word is not a programmed one.
@@ -103,7 +103,7 @@ always @(posedge clk_i) begin
 end
 wire busy = \engine.scrubbing && \engine.state != IDLE;
 wire [31:0] place = {26'd0, address};
-wire [3:0] within = \engine.state == SEE ? 4'd1 + \engine.timer : \engine.state == MEND ? 4'd3 + \engine.timer : 4'd7 + \engine.timer ;
+wire [3:0] within = \engine.state == SEE ? 4'd1 + \engine.timer : \engine.state == MEND ? 4'd5 + \engine.timer : 4'd9 + \engine.timer ;
 
 always @(*) in_reset: assume (!(rst_i && run_i));
 
@@ -121,7 +121,7 @@ always @(*) if (was_reset) begin
   if (write && busy) spared: assert (\engine.pulsed == mend_then && \memory.lanes_0_write_address_i == address &&
     ((data ^ \engine.held ) & ~mend_then) == 0 &&
     ((data ^ result_i) & mend_then) == 0);
-  if (busy) ends: assert (\engine.state == SEE ? \engine.timer < 2 : (\engine.state == MEND || \engine.state == PULSE) && spent <= 12);
+  if (busy) ends: assert (\engine.state == SEE ? 1 : (\engine.state == MEND || \engine.state == PULSE) && spent <= 14);
   if (busy) begin
     stable: assert (tag[5:0] == address && \engine.most == 0 && spent == within && scrubbing);
     uncounted: assert (!commit);

@@ -14,6 +14,9 @@ use rust_hdl::core::verilog_gen::verilog_combinatorial;
 /// Marks the line of a custom text that carries the module's name and summary.
 const HEADER: &str = "//@ ";
 
+/// What the names of modules begin with that synthesis must not merge with their like.
+pub const KEEP: &str = "copy_";
+
 /// Returns a hand-written module body that the emitter will call `module` (unless another text took that name).
 pub fn custom(module: &str, summary: &str, body: String) -> Verilog {
     Verilog::Custom(format!("{HEADER}{module}|{summary}\n{body}"))
@@ -161,7 +164,8 @@ impl Emitter {
             n += 1;
         }
         let comment = if summary.is_empty() { String::new() } else { format!("// {summary}\n") };
-        self.texts.push(format!("{comment}module {module} {text}endmodule\n\n"));
+        let keep = if module.starts_with(KEEP) { "(* keep_hierarchy *)\n" } else { "" };
+        self.texts.push(format!("{comment}{keep}module {module} {text}endmodule\n\n"));
         self.modules.push(Module { name: module.clone(), ports: ports.to_vec() });
         self.known.insert(text, module.clone());
         module

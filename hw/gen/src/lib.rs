@@ -4,6 +4,7 @@
 //! bytes. Blocks state structure and text; their behaviour is simulated as Verilog and compared with integer references.
 
 mod board;
+mod copy;
 mod core;
 mod emit;
 mod host;

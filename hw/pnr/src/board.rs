@@ -41,7 +41,10 @@ pub struct Target {
 /// yosys cannot be run or fails.
 pub fn flatten(yosys: &Path, folder: &Path, target: &Target, line: &mut dyn FnMut(&str)) -> Result<(), Error> {
     let top = &target.top;
-    let script = format!("read_verilog {top}.v; synth_ecp5 -top {top} -json {NETLIST}");
+    // Registers that are kept apart lose their modules last, when nothing is merged any more.
+    let script = format!(
+        "read_verilog {top}.v; synth_ecp5 -top {top}; setattr -mod -unset keep_hierarchy *; flatten; write_json {NETLIST}"
+    );
     run(yosys, &["-p".to_owned(), script], folder, line)
 }
 

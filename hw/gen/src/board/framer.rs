@@ -43,6 +43,10 @@ reg [1:0] state;
 reg [1:0] place;
 reg [31:0] fcs;
 reg escaping;
+// The byte taken from the answer.
+reg full;
+reg [7:0] data;
+reg last;
 reg [7:0] plain;
 always @(*) begin
   case (place)
@@ -51,17 +55,22 @@ always @(*) begin
     2'd2: plain = ~fcs[23:16];
     default: plain = ~fcs[31:24];
   endcase
-  if (state == BODY) plain = data_i;
+  if (state == BODY) plain = data;
 end
 wire special = (plain == <FLAG>) | (plain == <ESCAPE>);
 wire is_plain = (state == BODY) | (state == FCS);
 // A special byte goes out in two.
 wire first_half = is_plain & special & ~escaping;
-assign valid_o = (state == BODY) | (state == IDLE) ? valid_i : 1'b1;
+assign valid_o = (state == BODY) | (state == IDLE) ? full : 1'b1;
 assign data_o = ~is_plain ? <FLAG> : first_half ? <ESCAPE> : special ? plain ^ <XOR> : plain;
 wire sent = valid_o & ready_i;
-assign ready_o = (state == BODY) & sent & ~first_half;
+assign ready_o = ~full;
 always @(posedge clk_i) begin
+  if (~full) begin
+    full <= valid_i;
+    data <= data_i;
+    last <= last_i;
+  end else if ((state == BODY) & sent & ~first_half) full <= 1'b0;
   if (sent) begin
     escaping <= first_half;
     case (state)
@@ -71,8 +80,8 @@ always @(posedge clk_i) begin
         place <= 2'd0;
       end
       BODY: if (~first_half) begin
-        fcs <= crc(fcs, data_i);
-        if (last_i) state <= FCS;
+        fcs <= crc(fcs, data);
+        if (last) state <= FCS;
       end
       FCS: if (~first_half) begin
         place <= place + 2'd1;
@@ -84,6 +93,7 @@ always @(posedge clk_i) begin
   if (rst_i) begin
     state <= IDLE;
     escaping <= 1'b0;
+    full <= 1'b0;
   end
 end
 ";

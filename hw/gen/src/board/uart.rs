@@ -140,7 +140,7 @@ impl Transmitter {
     }
 }
 
-const TRANSMITTER: &str = "reg [9:0] shift;
+const TRANSMITTER: &str = "reg [9:0] shift = 10'h3ff; // the line is at rest from configuration on
 reg [3:0] left;
 assign ready_o = left == 4'd0;
 assign tx_o = shift[0];

@@ -1,10 +1,11 @@
-localparam IDLE = 3'd0;
-localparam FETCH = 3'd1;
-localparam SEED = 3'd2;
-localparam RUN = 3'd3;
-localparam DRAIN = 3'd4;
-localparam STORE = 3'd5;
-reg [2:0] state;
+localparam IDLE = 4'd0;
+localparam FETCH = 4'd1;
+localparam SEED = 4'd2;
+localparam DRAIN = 4'd3;
+localparam STORE = 4'd4;
+localparam RUN = 4'd8; // its bit alone says so: what depends on it has no time to spare
+reg [3:0] state;
+wire running = state[3];
 reg [15:0] timer;
 reg [7:0] index;
 reg [7:0] left;
@@ -30,7 +31,7 @@ assign cols_last_o = f_cols_last;
 assign layer_o = f_layer;
 assign group_o = f_group;
 assign epochs_o = {d31, d30, d29, d28, d27, d26, d25, d24};
-assign count_run_o = (state == SEED) | (state == RUN) | (state == DRAIN);
+assign count_run_o = (state == SEED) | running | (state == DRAIN);
 assign count_select_o = timer[3:0];
 assign store_o = state == STORE;
 assign store_index_o = index;
@@ -57,10 +58,10 @@ reg [1:0] tile_s;
 reg [31:0] tile_address; // in the model's image
 reg tile_last_c; // tile_c + 1 == f_c_folds
 reg tile_last_k;
+reg tile_last_tap; // tile_r and tile_s are at their last tap
 reg row_last; // of this tile
-wire tile_last_tap = (tile_r == last_tap) & (tile_s == last_tap);
 wire [7:0] tile_cols = tile_last_k ? f_cols_last : 8'd<COLS>;
-wire load = (state == RUN) & loading & weight_ready_i;
+wire load = running & loading & weight_ready_i;
 wire load_last = load & row_last;
 assign weight_next_o = load;
 wire load_final = load_last & tile_last_tap & tile_last_c & tile_last_k;
@@ -72,19 +73,20 @@ reg pixels_done;
 reg passes_done;
 reg [7:0] wait_cycles;
 reg [7:0] age;
+reg aged; // age >= age_last
 reg [15:0] pass_c;
 reg [15:0] pass_k;
 reg [1:0] pass_r;
 reg [1:0] pass_s;
 reg pass_last_c; // pass_c + 1 == f_c_folds
 reg pass_last_k;
-wire pass_last_tap = (pass_r == last_tap) & (pass_s == last_tap);
+reg pass_last_tap;
 wire [7:0] pass_rows = pass_last_c ? f_rows_last : 8'd<ROWS>;
 wire [7:0] pass_cols = pass_last_k ? f_cols_last : 8'd<COLS>;
 wire pass_first = (pass_c == 16'd0) & (pass_r == first_tap) & (pass_s == first_tap);
 wire pass_emits = pass_last_c & pass_last_tap & ~f_raw;
 wire [7:0] interval = pass_emits ? f_emit_interval : 8'd1;
-wire pass_start = (state == RUN) & ~pass_busy & ~passes_done & (tile_ready | load_last);
+wire pass_start = running & ~pass_busy & ~passes_done & (tile_ready | load_last);
 wire issue = pass_start | (pass_busy & ~pixels_done & (wait_cycles == 8'd0));
 
 // Pixels of a pass: image by image; 2x2 windows one after the other when a pool follows, else row by row.
@@ -116,10 +118,10 @@ wire [<MTOP>:0] tap_x = (pass_s == 2'd0) ? -one : (pass_s == 2'd2) ? one : <MAP>
 wire pixels_end = pixels_done | pixel_last;
 wire wait_end = issue ? (interval == 8'd1) : (wait_cycles <= 8'd1);
 wire [7:0] age_last = f_taps9 ? 8'd<MIN_PASS> : 8'd<TAP_PASS>;
-wire age_end = (pass_start ? 8'd0 : age) >= age_last;
+wire age_end = ~pass_start & aged;
 wire pass_end = (pass_start | pass_busy) & pixels_end & wait_end & age_end;
 wire final_pixel = pixel_last & pass_last_tap & pass_last_c & pass_last_k;
-assign count_stall_o = (state == RUN) & ~pass_busy & ~passes_done & ~pass_start;
+assign count_stall_o = running & ~pass_busy & ~passes_done & ~pass_start;
 
 always @(posedge clk_i) begin
   timer <= timer + 16'd1;
@@ -186,6 +188,7 @@ always @(posedge clk_i) begin
     tile_address <= f_weight_base;
     tile_last_c <= f_c_folds == 16'd1;
     tile_last_k <= f_k_folds == 16'd1;
+    tile_last_tap <= ~f_taps9;
     row_last <= (f_c_folds == 16'd1) & (f_rows_last == 8'd1);
   end else begin
     if (load) begin
@@ -199,6 +202,7 @@ always @(posedge clk_i) begin
       tile_row <= 8'd0;
       row_last <= (tile_last_tap ? next_last_c : tile_last_c) & (f_rows_last == 8'd1);
       tiles_done <= load_final;
+      tile_last_tap <= ~f_taps9 | ((tile_r == 2'd2) & (tile_s == 2'd1));
       tile_s <= (tile_s == last_tap) ? first_tap : tile_s + 2'd1;
       if (tile_s == last_tap) tile_r <= (tile_r == last_tap) ? first_tap : tile_r + 2'd1;
       if (tile_last_tap) begin
@@ -229,6 +233,7 @@ always @(posedge clk_i) begin
     pass_s <= first_tap;
     pass_last_c <= f_c_folds == 16'd1;
     pass_last_k <= f_k_folds == 16'd1;
+    pass_last_tap <= ~f_taps9;
   end else begin
     pass_busy <= (pass_start | pass_busy) & ~pass_end;
     pixels_done <= pixels_end & ~pass_end;
@@ -236,8 +241,10 @@ always @(posedge clk_i) begin
     if (issue) wait_cycles <= interval - 8'd1;
     else if (wait_cycles != 8'd0) wait_cycles <= wait_cycles - 8'd1;
     if (pass_start) age <= 8'd1;
-    else if (age < age_last) age <= age + 8'd1;
+    else if (~aged) age <= age + 8'd1;
+    aged <= pass_start ? age_last == 8'd1 : aged | (age + 8'd1 == age_last);
     if (pixel_last) begin
+      pass_last_tap <= ~f_taps9 | ((pass_r == 2'd2) & (pass_s == 2'd1));
       pass_s <= (pass_s == last_tap) ? first_tap : pass_s + 2'd1;
       if (pass_s == last_tap) pass_r <= (pass_r == last_tap) ? first_tap : pass_r + 2'd1;
       if (pass_last_tap) begin

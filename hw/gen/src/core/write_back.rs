@@ -81,10 +81,11 @@ fn text(hw: &Elaborated) -> String {
         )
     };
     let wraps = if aligned { String::new() } else { format!("wire wraps = lane + 5'd{step} >= 5'd{rows};\n") };
+    // Without a second write what is not written may stay.
     let (shifted_data, shifted_mask) = if bytes > rows {
-        (format!("data >> {}", 8 * rows), format!("mask >> {rows}"))
+        (format!("    data <= data >> {};\n", 8 * rows), format!("mask >> {rows}"))
     } else {
-        (format!("{}'d0", 8 * bytes), format!("{bytes}'d0"))
+        (String::new(), format!("{bytes}'d0"))
     };
     let (data_out, mask_out) = if bytes >= rows {
         (format!("data[{}:0]", 8 * rows - 1), format!("mask[{}:0]", rows - 1))
@@ -144,8 +145,7 @@ always @(posedge clk_i) begin
       end
     end else pixel <= pixel + {a}'d1;
   end else if (|mask) begin
-    data <= {shifted_data};
-    mask <= {shifted_mask};
+{shifted_data}    mask <= {shifted_mask};
     address <= address + plane_words_i;
   end
 end

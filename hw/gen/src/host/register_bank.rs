@@ -1,7 +1,7 @@
 //! The register bank, generated from `hafnia_config::regs`.
 //!
 //! A write shows two cycles after its strobe. A read value leaves [`READ_LATENCY`] cycles after its offset, and is that of one cycle
-//! after it: in the first cycle the offset is decoded, in the second sixteen registers are chosen from at a time.
+//! after it: in the first cycle the offset is kept, in the second eight registers are chosen from at a time.
 
 use hafnia_config::Elaborated;
 use hafnia_config::accel::MEMORY_LATENCY;
@@ -185,47 +185,45 @@ fn programmed(offset: u32) -> String {
     format!("programmed_{site}_i[{}:{low}]", low + COUNT_BITS - 1)
 }
 
-/// Registers that are chosen from at once, and the choice between so many of them.
-const GROUP: u32 = 16;
-
-/// The value that is read, group by group.
+/// The value that is read, chosen by three bits of the offset, then by two, then by three.
 fn reads(list: &[Register]) -> String {
-    let (mut declared, mut chosen, mut values, mut known) = (String::new(), String::new(), Vec::new(), Vec::new());
-    for group in 0..(1 << OFFSET_BITS) / GROUP {
-        let of_group: Vec<_> = list.iter().filter(|r| r.offset / GROUP == group).collect();
-        if of_group.is_empty() {
-            continue;
+    const { assert!(READ_LATENCY == 4, "the offset and each choice have a register") };
+    let (mut declared, mut chosen, mut known) = (String::new(), String::new(), Vec::new());
+    let mut choose = |net: String, by: &str, bits: u32, from: Vec<(u32, String)>| {
+        declared.push_str(&format!("reg [31:0] {net};\n"));
+        let cases: String = from.iter().map(|(n, from)| format!("    {bits}'d{n}: {net} <= {from};\n")).collect();
+        chosen.push_str(&format!("  case ({by})\n{cases}    default: {net} <= 32'd0;\n  endcase\n"));
+    };
+    let (mut rows, mut groups) = (Vec::new(), Vec::new());
+    for group in 0..(1 << OFFSET_BITS) / 8 {
+        let of_group: Vec<_> = list.iter().filter(|r| r.offset / 8 == group).collect();
+        if !of_group.is_empty() {
+            known.extend(of_group.iter().map(|r| format!("{OFFSET_BITS}'d{}", r.offset)));
+            let from = of_group.iter().map(|r| (r.offset % 8, source(r))).collect();
+            choose(format!("group_{group}"), "offset[2:0]", 3, from);
+            groups.push((group % 4, format!("group_{group}")));
         }
-        let net = format!("group_{group}");
-        let cases: String =
-            of_group.iter().map(|r| format!("    4'd{}: {net} <= {};\n", r.offset % GROUP, source(r))).collect();
-        declared.push_str(&format!("reg [31:0] {net};\n"));
-        chosen.push_str(&format!("  case (low)\n{cases}    default: {net} <= 32'd0;\n  endcase\n"));
-        values.push(format!("    4'd{group}: value <= {net};\n"));
-        known.extend(of_group.iter().map(|r| format!("{OFFSET_BITS}'d{}", r.offset)));
+        if group % 4 == 3 && !groups.is_empty() {
+            choose(format!("row_{}", group / 4), "offset_1[4:3]", 2, std::mem::take(&mut groups));
+            rows.push((group / 4, format!("row_{}", group / 4)));
+        }
     }
-    let late: Vec<String> = (1..=READ_LATENCY - 3).map(|n| format!("value_{n}")).collect();
-    let mut before = "value";
-    let mut moves = String::new();
-    for net in &late {
-        declared.push_str(&format!("reg [31:0] {net};\n"));
-        moves.push_str(&format!("  {net} <= {before};\n"));
-        before = net;
-    }
+    choose("value".to_owned(), "offset_2[7:5]", 3, rows);
     format!(
-        "{declared}reg known;\nreg [31:0] value;\nreg [3:0] high_1;\n\
-         assign known_o = known;\nassign data_o = {before};\n\
+        "{declared}reg known;\nreg [7:3] offset_1;\nreg [7:5] offset_2;\nassign known_o = known;\nassign data_o = value;\n\
          always @(*) begin\n  case (offset_i)\n    {}: known = 1'b1;\n    default: known = 1'b0;\n  endcase\nend\n\
-         always @(posedge clk_i) begin\n{chosen}  high_1 <= high;\n  case (high_1)\n{}    default: value <= 32'd0;\n  endcase\n{moves}end\n",
+         always @(posedge clk_i) begin\n  offset_1 <= offset[7:3];\n  offset_2 <= offset_1[7:5];\n{chosen}end\n",
         known.join(", "),
-        values.concat(),
     )
 }
+
+/// Registers in a row of those that are written.
+const ROW: u32 = 16;
 
 fn text(hw: &Elaborated) -> String {
     let list = registers(hw);
     // Whether the write of now is of the register at this offset.
-    let is = |offset: u32| format!("row[{}] & column[{}]", offset / GROUP, offset % GROUP);
+    let is = |offset: u32| format!("row[{}] & column[{}]", offset / ROW, offset % ROW);
     let (mut declared, mut written) = (String::new(), String::new());
     for r in &list {
         let name = r.name.to_lowercase();
@@ -261,10 +259,10 @@ fn text(hw: &Elaborated) -> String {
         outputs.extend(["period", "last", "restart"].map(|name| format!("assign scrub_{name}_o_0 = scrub_{name};\n")));
     }
     format!(
-        "{declared}reg [7:0] finished;\nreg [3:0] low;\nreg [3:0] high;\nreg [31:0] data;\n\
+        "{declared}reg [7:0] finished;\nreg [7:0] offset;\nreg [31:0] data;\n\
          // The row and the column of the register that is written, none without a write.\n\
          reg [15:0] row;\nreg [15:0] column;\n{outputs}{}\
-         always @(posedge clk_i) begin\n  low <= offset_i[3:0];\n  high <= offset_i[7:4];\n  data <= data_i;\n  \
+         always @(posedge clk_i) begin\n  offset <= offset_i;\n  data <= data_i;\n  \
          row <= {{15'd0, write_i & ~rst_i}} << offset_i[7:4];\n  column <= 16'd1 << offset_i[3:0];\n  \
          // A start while a program runs is ignored, and counts go on.\n  \
          if (rst_i | ({} & data[0] & ~status_i)) finished <= 8'd0;\n  \

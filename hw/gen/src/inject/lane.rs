@@ -4,12 +4,14 @@
 //! node known to hold a flip draws once and tells whether its lower half, its upper half or both hold one. Every node has a
 //! generator of its own and steps it only when it draws, so the draws of one word are independent and the golden model's
 //! work follows the flips. A node with a cell for a half also tells whether a candidate of the direction with the lower
-//! rate is kept. Equations (1) to (5) of `docs/fault-model.md`. The tree is drawn two levels a cycle, the leaves in the last one: a
-//! small tree begins later. A generator meets the words one by one all the same. Draws are compared by `<` alone, which is a carry
-//! chain; `<=` would be one and a wide gate.
+//! rate is kept. Equations (1) to (5) of `docs/fault-model.md`. What a draw says is known ahead: a generator compares its next draw
+//! with the thresholds when it steps, which therefore hold still from its seed on. So the tree is only followed, three levels a
+//! cycle, the leaves in the last one: a small tree begins later. Draws are compared by `<` alone, which is a carry chain; `<=` would
+//! be one and a wide gate.
 //! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
 //! that are not at risk are dropped after the draw. Flips are counted and reported where the data is changed.
 
+use hafnia_config::accel::SEED_GROUP;
 use hafnia_config::fault::{CELL_GENERATOR, INJECTOR_LATENCY, halves};
 use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
@@ -29,6 +31,7 @@ pub struct InjectorLane {
     pub noise_i: Wire<In>,
     /// Bits of each byte at risk, and above them check cells.
     pub bits_i: Wire<In>,
+    /// One for each [`SEED_GROUP`] generators, all the same.
     pub seed_i: Wire<In>,
     pub seed_word_i: Wire<In>,
     pub seed_word_o: Wire<Out>,
@@ -50,7 +53,7 @@ impl InjectorLane {
             enable_i: Wire::new(1),
             noise_i: Wire::new(NoiseBus::new(cells).width()),
             bits_i: Wire::new(word.risk_bits()),
-            seed_i: Wire::new(1),
+            seed_i: Wire::new(cells.div_ceil(SEED_GROUP)),
             seed_word_i: Wire::new(32),
             seed_word_o: Wire::new(32),
             valid_i: Wire::new(1),
@@ -61,6 +64,11 @@ impl InjectorLane {
             _cells: cells,
             _word: word.clone(),
         }
+    }
+
+    /// Returns the enable of the seed of generator `g`; a port of one bit takes no index.
+    fn seed(&self, g: usize) -> String {
+        if self._cells <= SEED_GROUP { "seed_i".to_owned() } else { format!("seed_i[{}]", g as u32 / SEED_GROUP) }
     }
 
     /// The nodes of the tree, parents before children: lowest cell, size, and the nodes of the two halves (none for a cell).
@@ -88,7 +96,10 @@ impl InjectorLane {
 
 /// Cycles of the tree, after that of the word's draw; and levels that draw in each.
 const TREE_CYCLES: u32 = INJECTOR_LATENCY - 1;
-const LEVELS: u32 = 2;
+const LEVELS: u32 = 3;
+
+/// The halves of a node, as the nets are named.
+const SIDES: [&str; 2] = ["lower", "upper"];
 
 struct Node {
     low: u32,
@@ -98,17 +109,49 @@ struct Node {
     children: [Option<usize>; 2],
 }
 
+impl Node {
+    /// The halves that are cells, and which.
+    fn cells(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let cells = [self.low, self.low + halves(self.size).0];
+        SIDES.into_iter().zip(cells).zip(self.children).filter(|(_, child)| child.is_none()).map(|(cell, _)| cell)
+    }
+
+    /// What the next draw of node `n` says: the halves that hold a flip, and whether a cell's candidate is kept, which is cut out
+    /// of the draws of each outcome.
+    fn outcome(&self, n: usize) -> String {
+        let (size, u) = (self.size, format!("u{}", n + 1));
+        let both = format!("~(both_{size} < {u})");
+        let mut text =
+            format!("    lower{n} <= ~(left_{size} < {u});\n    upper{n} <= {both} | (left_{size} < {u});\n");
+        let keep = |part: &str| format!("({u} < keep_{size}_{part})");
+        for (side, _) in self.cells() {
+            let of_both = match side {
+                "lower" => keep("both_lower"),
+                _ => format!("{} | (~{} & {})", keep("both_both"), keep("both_lower"), keep("both_upper")),
+            };
+            text.push_str(&format!("    keeps_{side}{n} <= {both} ? ({of_both}) : {};\n", keep(side)));
+        }
+        text
+    }
+}
+
 impl Logic for InjectorLane {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
         let nodes = self.nodes();
-        let generators = nodes.len() + 1;
         let (top, last) = (self._cells - 1, nodes.len() - 1);
         let mut body = NoiseBus::new(self._cells).fields();
         body.push_str("// Generator 0 draws for the word, generator n + 1 for node n.\n");
-        for g in 0..generators {
-            body.push_str(&format!("reg [31:0] a{g};\nreg [31:0] b{g};\nreg [31:0] c{g};\n"));
+        for g in 0..=nodes.len() {
+            body.push_str(&generator(g, &self.seed(g)));
+        }
+        body.push_str("// What the next draw of each says.\nreg hits;\n");
+        for (n, node) in nodes.iter().enumerate() {
+            body.push_str(&format!("reg lower{n};\nreg upper{n};\n"));
+            for (side, _) in node.cells() {
+                body.push_str(&format!("reg keeps_{side}{n};\n"));
+            }
         }
         for stage in 0..TREE_CYCLES {
             body.push_str(&format!("reg hit_{stage};\nreg [{top}:0] code_{stage};\nreg [{top}:0] live_{stage};\n"));
@@ -116,55 +159,52 @@ impl Logic for InjectorLane {
         body.push_str(&format!(
             "reg [{top}:0] code_q;\nreg [{top}:0] flips_q;\nreg [{top}:0] flips;\nreg [{top}:0] kept;\n\
              // Nodes that draw now, and those that their parents leave to draw in the next cycle.\n\
-             reg [{last}:0] draws;\nreg [{last}:0] found;\nreg [{last}:0] waiting;\nreg [31:0] u;\nreg both;\n\
-             wire [31:0] word_draw = a0 ^ b0 ^ c0;\nwire word_valid = valid_i & enable_i;\n\
-             assign code_o = code_q;\nassign flips_o = flips_q;\nassign seed_word_o = c{last_g};\n",
-            last_g = generators - 1
+             reg [{last}:0] draws;\nreg [{last}:0] found;\nreg [{last}:0] waiting;\n\
+             wire word_valid = valid_i & enable_i;\n\
+             assign code_o = code_q;\nassign flips_o = flips_q;\nassign seed_word_o = c{};\n",
+            nodes.len()
         ));
         body.push_str(&self.tree(&nodes));
-        body.push_str(&self.registers(generators));
+        body.push_str(&self.registers(&nodes));
         let summary = format!("Flips the cells of one codeword; two-level draw, latency {INJECTOR_LATENCY}.");
         custom("injector_lane", &summary, body)
     }
 }
 
+/// The registers of a generator, what they are next, and what it draws next.
+fn generator(g: usize, seed_enable: &str) -> String {
+    let from = if g == 0 { "seed_word_i".to_owned() } else { format!("c{}", g - 1) };
+    let seeds = [from, format!("a{g}"), format!("b{g}")];
+    let mut text = String::new();
+    for (z, (seed, component)) in ["a", "b", "c"].iter().zip(seeds.iter().zip(&CELL_GENERATOR)) {
+        let step = step(&format!("{z}{g}"), component);
+        text.push_str(&format!("reg [31:0] {z}{g};\nwire [31:0] next_{z}{g} = {seed_enable} ? {seed} : {step};\n"));
+    }
+    text + &format!("wire [31:0] u{g} = next_a{g} ^ next_b{g} ^ next_c{g};\n")
+}
+
 impl InjectorLane {
     fn tree(&self, nodes: &[Node]) -> String {
         let mut text = format!(
-            "always @(*) begin\n  u = 32'd0;\n  both = 1'b0;\n  found = {}'d0;\n  flips = {}'d0;\n  kept = {1}'d0;\n  draws = waiting;\n  draws[0] = hit_{};\n",
+            "always @(*) begin\n  found = {}'d0;\n  flips = {}'d0;\n  kept = {1}'d0;\n  draws = waiting;\n  draws[0] = hit_{};\n",
             nodes.len(),
             self._cells,
             nodes[0].stage
         );
         for (n, node) in nodes.iter().enumerate() {
-            let Node { low, size, stage, children } = *node;
-            let cells = [low, low + halves(size).0];
-            let target = |side: usize| match children[side] {
-                Some(child) if nodes[child].stage == stage => format!("draws[{child}]"),
-                Some(child) => format!("found[{child}]"),
-                None => format!("flips[{}]", cells[side]),
-            };
-            text.push_str(&format!(
-                "  if (draws[{n}]) begin // cells {low}..{}\n    u = a{g} ^ b{g} ^ c{g};\n    both = ~(both_{size} < u);\n    {} = ~(left_{size} < u);\n    {} = both | (left_{size} < u);\n",
-                low + size - 1,
-                target(0),
-                target(1),
-                g = n + 1,
-            ));
-            // What is kept is cut out of the draws of each outcome.
-            if children[0].is_none() {
+            for (side, child) in SIDES.into_iter().zip(node.children) {
+                let target = match child {
+                    Some(child) if nodes[child].stage == node.stage => format!("draws[{child}]"),
+                    Some(child) => format!("found[{child}]"),
+                    None => continue,
+                };
+                text.push_str(&format!("  {target} = draws[{n}] & {side}{n};\n"));
+            }
+            for (side, cell) in node.cells() {
                 text.push_str(&format!(
-                    "    kept[{}] = both ? (u < keep_{size}_both_lower) : (u < keep_{size}_lower);\n",
-                    cells[0]
+                    "  flips[{cell}] = draws[{n}] & {side}{n};\n  kept[{cell}] = keeps_{side}{n};\n"
                 ));
             }
-            if children[1].is_none() {
-                text.push_str(&format!(
-                    "    kept[{}] = both ? ((u < keep_{size}_both_both) | (~(u < keep_{size}_both_lower) & (u < keep_{size}_both_upper))) : (u < keep_{size}_upper);\n",
-                    cells[1]
-                ));
-            }
-            text.push_str("  end\n");
         }
         let (top, last) = (self._cells, TREE_CYCLES - 1);
         text.push_str(&format!(
@@ -173,13 +213,13 @@ impl InjectorLane {
         text
     }
 
-    fn registers(&self, generators: usize) -> String {
+    fn registers(&self, nodes: &[Node]) -> String {
         // A port of one bit is a scalar and takes no index.
         let one = self._word.data_bits == 8;
         let live =
             cells_at_risk(&self._word, "bits_i", |b| if one { "live_i".to_owned() } else { format!("live_i[{b}]") });
         let mut text = format!(
-            "always @(posedge clk_i) begin\n  hit_0 <= word_valid & ~(word_threshold < word_draw);\n  code_0 <= code_i;\n  live_0 <= {live};\n"
+            "always @(posedge clk_i) begin\n  hit_0 <= word_valid & hits;\n  code_0 <= code_i;\n  live_0 <= {live};\n"
         );
         for stage in 1..TREE_CYCLES {
             let before = stage - 1;
@@ -191,22 +231,19 @@ impl InjectorLane {
             "  waiting <= found;\n  code_q <= code_{last} ^ flips;\n  flips_q <= flips;\n",
             last = TREE_CYCLES - 1
         ));
-        text.push_str("  if (seed_i) begin\n");
-        for g in 0..generators {
-            let from = if g == 0 { "seed_word_i".to_owned() } else { format!("c{}", g - 1) };
-            text.push_str(&format!("    a{g} <= {from};\n    b{g} <= a{g};\n    c{g} <= b{g};\n"));
-        }
-        text.push_str("  end else begin\n");
-        for g in 0..generators {
-            let enable = if g == 0 { "word_valid".to_owned() } else { format!("draws[{}]", g - 1) };
-            text.push_str(&format!("    if ({enable}) begin\n"));
-            for (register, component) in ["a", "b", "c"].iter().zip(&CELL_GENERATOR) {
-                let z = format!("{register}{g}");
-                text.push_str(&format!("      {z} <= {};\n", step(&z, component)));
+        for g in 0..=nodes.len() {
+            let draws = if g == 0 { "word_valid".to_owned() } else { format!("draws[{}]", g - 1) };
+            text.push_str(&format!("  if ({} | {draws}) begin\n", self.seed(g)));
+            for z in ["a", "b", "c"] {
+                text.push_str(&format!("    {z}{g} <= next_{z}{g};\n"));
             }
-            text.push_str("    end\n");
+            text.push_str(&match g {
+                0 => "    hits <= ~(word_threshold < u0);\n".to_owned(),
+                g => nodes[g - 1].outcome(g - 1),
+            });
+            text.push_str("  end\n");
         }
-        text.push_str("  end\nend\n");
+        text.push_str("end\n");
         text
     }
 }

@@ -5,11 +5,11 @@
 //! cycles after column 0, as the pixel does. Two folds must start at least `cols` cycles apart.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::MEMORY_LATENCY;
+use hafnia_config::accel::{CODE_MEMORY_LATENCY, MEMORY_LATENCY};
 use hafnia_config::fault::Site;
 use rust_hdl::core::prelude::*;
 
-use super::block_ram::BlockRam;
+use super::banked_ram::BankedRam;
 use crate::emit::custom;
 use crate::wire::Wire;
 
@@ -34,11 +34,11 @@ pub struct BiasMemory {
     /// A bias is asked for, and where it is.
     pub read_o: Wire<Out>,
     pub address_o: Wire<Out>,
-    /// It, two cycles later.
+    /// It, [`CODE_MEMORY_LATENCY`] cycles later.
     pub word_o: Wire<Out>,
     /// The column that takes it, when it has passed read port and decoder.
     pub load_o: Wire<Out>,
-    memory: BlockRam,
+    memory: BankedRam,
     _text: String,
 }
 
@@ -62,7 +62,7 @@ impl BiasMemory {
             address_o: Wire::new(hw.bias_address_bits),
             word_o: Wire::new(cells),
             load_o: Wire::new(hw.cols),
-            memory: BlockRam::new(cells, hw.config.memory.parameter_words * hw.column_stride),
+            memory: BankedRam::new(cells, hw.config.memory.parameter_words * hw.column_stride),
             _text: String::new(),
         };
         memory._text = control(hw) + &memory.wire_memory(hw);
@@ -98,8 +98,9 @@ impl BiasMemory {
 fn control(hw: &Elaborated) -> String {
     let (fold, cols) = (hw.parameter_address_bits, hw.cols);
     let after_memory = hw.injector_latency + hw.bias_codec_latency;
-    let wait = hw.weight_latency + hw.rows - after_memory;
-    let latency = MEMORY_LATENCY + after_memory;
+    let latency = CODE_MEMORY_LATENCY + after_memory;
+    // The bias is there when an accumulator of the pixel would be.
+    let wait = hw.weight_latency + hw.rows + MEMORY_LATENCY - latency;
     let width = fold + 8 + 1;
     let mut text = format!("wire [{}:0] start_0 = {{fold_i, cols_i, start_i}};\n", width - 1);
     for n in 1..=wait {

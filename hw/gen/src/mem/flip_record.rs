@@ -114,7 +114,7 @@ impl Logic for FlipRecord {
         }
         text.push_str(&format!(
             "assign counts_o = {{{totals}}};\n\
-             always @(posedge clk_i) begin\n  valid <= |flips_i;\n  if (|flips_i) begin\n    index <= index_i;\n    stored <= word_i ^ flips_i;\n    mask <= flips_i;\n  end\n\
+             always @(posedge clk_i) begin\n  valid <= |flips_i;\n  index <= index_i;\n  stored <= word_i ^ flips_i;\n  mask <= flips_i;\n\
              \x20 summed <= valid_o;\n  if (valid) begin\n{}  end\n\
              {ones}  count <= {};\n\
              \x20 if (rst_i | clear_i) begin\n{clears}  end else if (summed) begin\n{adds}  end\nend\n",

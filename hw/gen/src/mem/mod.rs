@@ -1,5 +1,6 @@
 //! Memories: block RAM, feature maps, biases and weights; and the read port that what leaves them passes.
 
+pub mod banked_ram;
 pub mod bias;
 pub mod block_ram;
 pub mod flip_record;

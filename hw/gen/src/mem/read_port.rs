@@ -2,7 +2,7 @@
 //! recorded. The same for every site; a kind of fault that the configuration leaves out is not there. A directed flip is one of
 //! the faults of cells.
 //!
-//! A word is asked for with `issue_i` and leaves the memory two cycles later; `injector_latency` cycles after that it is at
+//! A word is asked for with `issue_i` and leaves the memory `memory_latency` cycles later; `injector_latency` cycles after that it is at
 //! `code_o`. Words are counted from `clear_i` on.
 
 use hafnia_config::Elaborated;
@@ -12,6 +12,7 @@ use hafnia_config::fault::{Kind, Site};
 use rust_hdl::core::prelude::*;
 
 use super::flip_record::{COUNT_BITS, FlipRecord, counts};
+use crate::copy::Copy;
 use crate::emit::{custom, delayed};
 use crate::inject::cell_bus::CELL_BUS_BITS;
 use crate::inject::cell_faults::CellFaults;
@@ -62,6 +63,8 @@ pub struct ReadPort {
     pub flip_count_o: Wire<Out>,
     pub flip_counts_o: Wire<Out>,
     seeder: Vec<Seeder>,
+    seeds: Vec<Copy>,
+    noise: Vec<Copy>,
     lanes: Vec<InjectorLane>,
     cells: Vec<CellFaults>,
     recorder: FlipRecord,
@@ -107,6 +110,8 @@ impl ReadPort {
             flip_count_o: Wire::new(8),
             flip_counts_o: Wire::new(counts(word) * COUNT_BITS),
             seeder: noisy.then(Seeder::default).into_iter().collect(),
+            seeds: (0..lanes * port.seed_enables()).map(|_| Copy::new(1)).collect(),
+            noise: noisy.then(|| Copy::new(NoiseBus::new(port.cells).width())).into_iter().collect(),
             lanes: (0..lanes).map(|_| InjectorLane::new(word)).collect(),
             cells: kinds.of_cells().then(|| CellFaults::new(site, kinds, port)).into_iter().collect(),
             recorder: FlipRecord::new(word, port.lanes),
@@ -119,8 +124,8 @@ impl ReadPort {
 
     /// What goes beside a word on its way: whether it is one, its number and the bytes in use.
     fn wire_beside(&self, hw: &Elaborated) -> String {
-        let (bytes, before_noise) = (self.live_bytes(hw), MEMORY_LATENCY + hw.cell_latency);
-        let last = MEMORY_LATENCY + hw.injector_latency;
+        let (bytes, before_noise) = (self.live_bytes(hw), hw.memory_latency(self._site) + hw.cell_latency);
+        let last = hw.memory_latency(self._site) + hw.injector_latency;
         let mut text = String::from("wire issue_0 = issue_i;\nreg [31:0] index_0;\nassign index_o = index_0;\n");
         text.push_str(&format!("wire [{}:0] live_0 = live_i;\n", bytes - 1));
         for n in 1..=last {
@@ -147,7 +152,7 @@ impl ReadPort {
     /// Faults of cells: `seen` is what they leave of the word, `faulty` what they change.
     fn wire_cells(&mut self, hw: &Elaborated) -> String {
         let port = hw.port(self._site);
-        let (wide, at) = (port.cells * port.lanes, MEMORY_LATENCY + hw.cell_latency);
+        let (wide, at) = (port.cells * port.lanes, hw.memory_latency(self._site) + hw.cell_latency);
         let mut text = format!("wire [{}:0] held;\n", wide - 1) + &delayed("code_i", "held", wide, hw.cell_latency);
         let directed = self.wire_directed(hw);
         text += directed.as_deref().unwrap_or_default();
@@ -158,10 +163,14 @@ impl ReadPort {
                 + &format!("wire [{top}:0] seen = {seen};\nwire [{top}:0] faulty = {faulty};\n", top = wide - 1);
         };
         cells.clk_i.connect();
+        // Their draws take as long as one block RAM.
+        let wait = hw.memory_latency(self._site) - MEMORY_LATENCY;
+        text += "wire [31:0] cell_address;\n";
+        text += &delayed("address_i", "cell_address", 32, wait);
         for (port, name, from) in [
             (&mut cells.cells_i, "cells_i", "cells_i"),
-            (&mut cells.address_i, "address_i", "address_i"),
-            (&mut cells.index_i, "index_i", "index_0"),
+            (&mut cells.address_i, "address_i", "cell_address"),
+            (&mut cells.index_i, "index_i", &format!("index_{wait}")),
             (&mut cells.layer_i, "layer_i", "layer_i"),
             (&mut cells.group_i, "group_i", "group_i"),
             (&mut cells.epochs_i, "epochs_i", "epochs_i"),
@@ -186,7 +195,8 @@ impl ReadPort {
     /// A directed flip, if there can be one: `direct` is what it changes of the word.
     fn wire_directed(&self, hw: &Elaborated) -> Option<String> {
         self.target_i.first()?;
-        let (port, word, at) = (hw.port(self._site), hw.codeword(self._site), MEMORY_LATENCY + hw.cell_latency);
+        let (port, word, at) =
+            (hw.port(self._site), hw.codeword(self._site), hw.memory_latency(self._site) + hw.cell_latency);
         let wide = port.cells * port.lanes;
         let cells = (0..port.lanes).flat_map(|lane| (0..port.cells).map(move |cell| port.bit(lane, cell)));
         let cells: Vec<String> = cells.map(|number| format!("number == 16'd{number}")).collect();
@@ -207,7 +217,7 @@ impl ReadPort {
     /// Read noise: `read` is the word as it is read, `noisy` what the noise changes.
     fn wire_noise(&mut self, hw: &Elaborated) -> String {
         let port = hw.port(self._site);
-        let (wide, at) = (port.cells * port.lanes, MEMORY_LATENCY + hw.cell_latency);
+        let (wide, at) = (port.cells * port.lanes, hw.memory_latency(self._site) + hw.cell_latency);
         let noise_latency = hw.injector_latency - hw.cell_latency;
         let Some(seeder) = self.seeder.first_mut() else {
             let read = format!("wire [{}:0] read;\n", wide - 1) + &delayed("seen", "read", wide, noise_latency);
@@ -216,9 +226,18 @@ impl ReadPort {
         seeder.clk_i.connect();
         let mut text = String::from(
             "// The chain of all generators shifts a cycle late: its enable has many to reach.\n\
-             reg seeds;\nreg [31:0] seed_word;\n\
-             always @(posedge clk_i) begin\n  seeds <= seed_shift_i;\n  seed_word <= seeder_0_word_o;\nend\n",
+             reg [31:0] seed_word;\nalways @(posedge clk_i) seed_word <= seeder_0_word_o;\n",
         );
+        // What stays as it is while a layer runs is kept beside the lanes.
+        let seeds = port.seed_enables();
+        for (n, copy) in self.seeds.iter_mut().enumerate() {
+            copy.clk_i.connect();
+            text += &copy.data_i.drive(&format!("seeds_{n}_data_i"), "seed_shift_i");
+        }
+        for copy in &mut self.noise {
+            copy.clk_i.connect();
+            text += &copy.data_i.drive("noise_0_data_i", "noise_i");
+        }
         text += &seeder.load_i.drive("seeder_0_load_i", "seed_load_i");
         text += &seeder.key_i.drive("seeder_0_key_i", "seed_key_i");
         text += &seeder.shift_i.drive("seeder_0_shift_i", "seed_shift_i");
@@ -231,9 +250,12 @@ impl ReadPort {
             let seed = if l == 0 { "seed_word".to_owned() } else { format!("lanes_{}_seed_word_o", l - 1) };
             for (wire, name, from) in [
                 (&mut lane.enable_i, "enable_i", "enable_i".to_owned()),
-                (&mut lane.noise_i, "noise_i", "noise_i".to_owned()),
+                (&mut lane.noise_i, "noise_i", "noise_0_data_o".to_owned()),
                 (&mut lane.bits_i, "bits_i", "bits_i".to_owned()),
-                (&mut lane.seed_i, "seed_i", "seeds".to_owned()),
+                (&mut lane.seed_i, "seed_i", {
+                    let copies = (0..seeds).rev().map(|n| format!("seeds_{}_data_o", l as u32 * seeds + n));
+                    format!("{{{}}}", copies.collect::<Vec<_>>().join(", "))
+                }),
                 (&mut lane.seed_word_i, "seed_word_i", seed),
                 (&mut lane.valid_i, "valid_i", format!("issue_{at}")),
                 (
@@ -268,7 +290,11 @@ impl ReadPort {
         }
         for (wire, name, from) in [
             (&mut self.recorder.clear_i, "clear_i", "flip_clear_i"),
-            (&mut self.recorder.index_i, "index_i", &format!("index_{}", MEMORY_LATENCY + hw.injector_latency)),
+            (
+                &mut self.recorder.index_i,
+                "index_i",
+                &format!("index_{}", hw.memory_latency(self._site) + hw.injector_latency),
+            ),
             (&mut self.recorder.word_i, "word_i", "read"),
             // What is noisy and faulty at once is right again.
             (&mut self.recorder.flips_i, "flips_i", "faulty_read ^ noisy"),

@@ -1,6 +1,6 @@
 //! The weight memory: one codeword per lane and word, and its address control.
 //!
-//! Read: an issue (`read_i`, with its row) gives the word two cycles later at `code_o`; `load_o` names the row that takes
+//! Read: an issue (`read_i`, with its row) gives the word `CODE_MEMORY_LATENCY` cycles later at `code_o`; `load_o` names the row that takes
 //! its weights when they have passed read port and codec. One word per cycle.
 //! Resident mode reads `read_address_i`; stream mode reads the ring in order and `ready_o` falls while it is empty.
 
@@ -8,7 +8,7 @@ use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
 use rust_hdl::core::prelude::*;
 
-use super::block_ram::BlockRam;
+use super::banked_ram::BankedRam;
 use super::ring::{POINTER_BITS, Ring};
 use crate::emit::{custom, delayed};
 use crate::wire::Wire;
@@ -40,7 +40,7 @@ pub struct WeightMemory {
     pub code_o: Wire<Out>,
     pub load_o: Wire<Out>,
     ring: Ring,
-    lanes: Vec<BlockRam>,
+    lanes: Vec<BankedRam>,
     _text: String,
 }
 
@@ -69,7 +69,7 @@ impl WeightMemory {
             code_o: Wire::new(port.cells * port.lanes),
             load_o: Wire::new(hw.rows),
             ring: Ring::new(hw.config.memory.weight_words),
-            lanes: (0..hw.lanes).map(|_| BlockRam::new(hw.codeword_bits, hw.config.memory.weight_words)).collect(),
+            lanes: (0..hw.lanes).map(|_| BankedRam::new(hw.codeword_bits, hw.config.memory.weight_words)).collect(),
             _text: String::new(),
         };
         memory._text = memory.wire_control(hw) + &memory.wire_lanes(hw);

@@ -4,7 +4,6 @@
 //! faults of such cells, those of writes have no effect. At reads the port sees to it.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::MEMORY_LATENCY;
 use hafnia_config::fault::{Kind, Site};
 use rust_hdl::core::prelude::*;
 
@@ -57,7 +56,7 @@ impl DecodePort {
     fn wire(&mut self, hw: &Elaborated, site: Site) -> String {
         let (port, word) = (hw.port(site), hw.codeword(site));
         let (bytes, wide) = (port.lane_bytes * port.lanes, port.cells * port.lanes);
-        let before = MEMORY_LATENCY + hw.injector_latency;
+        let before = hw.memory_latency(site) + hw.injector_latency;
         let mut text = String::from("wire valid;\n") + &delayed("issue_i", "valid", 1, before + word.code.latency());
         text += &if hw.config.injector.at(site).has(Kind::Write) {
             let of_lane = |lane: u32| {

@@ -8,7 +8,7 @@
 //! With a scrubber it takes words from that too, while it has none to program: see [`super::scrubber`]. Such a word is read in
 //! the cycle in which it is taken, and where the scrubber has cells to mend they get one pulse.
 
-use hafnia_config::accel::MEMORY_LATENCY;
+use hafnia_config::accel::CODE_MEMORY_LATENCY;
 use hafnia_config::fault::WRITE_LATENCY;
 use hafnia_config::programmed::Programmed;
 use rust_hdl::core::prelude::*;
@@ -124,7 +124,7 @@ impl Logic for Programmer {
             .replace("<BITS>", &self._bits.to_string())
             .replace("<TAGTOP>", &(self._tag - 1).to_string())
             .replace("<PULSED>", &WRITE_LATENCY.to_string())
-            .replace("<READ>", &(MEMORY_LATENCY - 1).to_string())
+            .replace("<READ>", &(CODE_MEMORY_LATENCY - 1).to_string())
             .replace("<ONES>", &number_of_ones("wrong", self._bits, COUNT_BITS));
         for (name, event) in [("words", "{31'd0, commit_o}"), ("repeated", "again"), ("give_ups", "given_up")] {
             text += &saturating(name, &format!("next_{name}"), event);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::common::{Bench, array, injecting, rng};
 use hafnia_config::Elaborated;
+use hafnia_config::accel::{CODE_MEMORY_LATENCY, RESET_CYCLES};
 use hafnia_config::fault::Site;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -56,7 +57,7 @@ impl<'a> Memory<'a> {
 
     fn reset(&mut self) {
         self.bench.set("rst_i", 1);
-        self.bench.steps(8);
+        self.bench.steps(RESET_CYCLES.into());
         self.bench.set("rst_i", 0);
     }
 
@@ -83,7 +84,7 @@ impl<'a> Memory<'a> {
     /// Runs a descriptor of `count` output folds. Column `c` must take its bias `c` cycles after column 0, which takes it
     /// in the last cycle before the sum of the first pixel: the pixel, ordered in the cycle of the start, reaches the array
     /// `weight_latency + 1` cycles later, and the sum the bottom of the column another `rows + 2`. The bias leaves the memory
-    /// `injector_latency` cycles before, and is asked for two cycles earlier still.
+    /// `injector_latency` cycles before, and is asked for `CODE_MEMORY_LATENCY` cycles earlier still.
     fn run(&mut self, count: u32) {
         self.bench.set("clear_i", 1);
         self.bench.step();
@@ -97,7 +98,7 @@ impl<'a> Memory<'a> {
                 let at = fold.start + column;
                 taken.insert(at + first, 1 << column);
                 words.insert(at + leaves, self.biases[fold.fold as usize][column as usize]);
-                asked.insert(at + leaves - 2, fold.fold * self.hw.column_stride + column);
+                asked.insert(at + leaves - CODE_MEMORY_LATENCY, fold.fold * self.hw.column_stride + column);
             }
         }
         let end = taken.keys().max().expect("a bias") + 4;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::common::{Bench, array, coded, rng};
 use hafnia_config::Elaborated;
-use hafnia_config::accel::{MEMORY_LATENCY, ProtectionConfig};
+use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::fault::{Kinds, Site};
 use hafnia_config::protect::{Code, OnDetected};
 use hafnia_golden::codec::Codec;
@@ -89,7 +89,7 @@ fn decode_port_counts_the_units_of_the_words_that_are_read() {
         let (port, word) = (hw.port(Site::Weights), hw.codeword(Site::Weights));
         let codec = Codec::new(word).expect("a code");
         let (mut bench, mut rng) = (Bench::new(&hw, "decode_port"), rng(3));
-        let before = MEMORY_LATENCY + hw.injector_latency;
+        let before = hw.memory_latency(Site::Weights) + hw.injector_latency;
         let (mut coming, mut leaving) = (VecDeque::new(), VecDeque::new());
         let mut seen = [0; 2];
         for cycle in 0..4000 {

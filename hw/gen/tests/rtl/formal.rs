@@ -175,7 +175,7 @@ fn scrubbing_never_delays_a_read_and_mends_what_the_code_corrects() {
     let model = scrubber("scrubber", 4).model();
     model.assert_holds_from_power_on();
     model.assert_every_cover_is_reached();
-    let model = scrubber("scrubbing", 13).model();
+    let model = scrubber("scrubbing", 15).model();
     model.assert_holds_from_power_on();
     model.assert_holds_by_induction();
     model.assert_every_cover_is_reached();
@@ -205,7 +205,7 @@ fn scrubbing_with_a_fault_breaks_its_properties() {
         fault("if (address == last_i) epoch <= epoch + 32'd1;", "epoch <= epoch + 32'd1;", "walks"),
         fault("(write_o & (most == 8'd0) & ~scrubbing);", "(write_o & (most == 8'd0));", "uncounted"),
     ];
-    assert_each_fault_is_found(|| scrubber("scrubbing", 13), &faults);
+    assert_each_fault_is_found(|| scrubber("scrubbing", 15), &faults);
 }
 
 /// A ring as deep as the weight memory of `hw`.
@@ -227,19 +227,80 @@ fn lane(hw: &Elaborated) -> Proof {
     let hw = &injecting(hw, &[Site::Weights]);
     let sizes = node_sizes(hw.codeword_bits).len() as u32;
     let parameters = vec![("WEIGHTS", hw.lane_weights), ("SIZES", sizes)];
-    Proof { parameters, header: pair_draws(hw.codeword_bits), ..Proof::new("injector_lane", hw, 6) }
+    Proof { parameters, header: draws(hw.codeword_bits), ..Proof::new("injector_lane", hw, 5) }
 }
 
-/// The draws of the nodes of two cells in Verilog, by the names of their generators in the flattened design: node `n` has
-/// generator `n + 1`, and those of two cells are the last ones.
-fn pair_draws(cells: u32) -> String {
-    let (mut text, mut draws) = (String::new(), Vec::new());
-    for generator in cells / 2..cells {
-        let names = ["a", "b", "c"].map(|z| format!("\\dut.{z}{generator} "));
-        names.iter().for_each(|name| text.push_str(&format!("(* hierconn *) wire [31:0] {name};\n")));
-        draws.insert(0, names.join("^ "));
+/// What the nodes know of their next draws in Verilog, by the names of their registers in the flattened design; and whether it became
+/// so in the cycle before, by the draw that each comes to when it steps, or stayed. Node `n` has generator `n + 1`; with a power of
+/// two of cells the nodes of two cells are the last ones, and halves are equal. How it became so is asked of the smallest word alone:
+/// it has nodes of every kind, and each is proved by itself.
+fn draws(cells: u32) -> String {
+    assert!(cells.is_power_of_two(), "{cells} cells");
+    let (mut text, mut always, mut known, mut possible) = (String::new(), String::new(), Vec::new(), Vec::new());
+    let mut inside = |range: &str, name: &str| {
+        if !["a0", "b0", "c0", "hits"].contains(&name) {
+            text.push_str(&format!("(* hierconn *) wire {range} \\dut.{name} ;\n"));
+        }
+        format!("\\dut.{name} ")
+    };
+    let (mut candidates, mut kept, mut declared) = (Vec::new(), Vec::new(), String::new());
+    for g in 0..cells {
+        let [u, a, b, c] = ["u", "a", "b", "c"].map(|z| inside("[31:0]", &format!("{z}{g}")));
+        let mut flags = vec!["hits".to_owned()];
+        let mut says = vec![format!("{u} <= word_threshold")];
+        let mut steps = "draws".to_owned();
+        if g > 0 {
+            let (n, at) = (g - 1, 34 + 64 * g.ilog2());
+            let (both, left) = (format!("{u} <= noise_i[{at} +: 32]"), format!("{u} <= noise_i[{} +: 32]", at + 32));
+            flags = vec![format!("lower{n}"), format!("upper{n}")];
+            says = vec![left.clone(), format!("({both}) || !({left})")];
+            steps = format!("draws_now[{n}]");
+            if g >= cells / 2 {
+                let below = |part: u32| format!("{u} < noise_i[KEEP+{} +: 32]", 32 * part);
+                let [both_both, both_lower, both_upper, of_lower, of_upper] = [0, 1, 2, 3, 4].map(below);
+                let of_both = format!("({both_both}) || !({both_lower}) && ({both_upper})");
+                flags.extend([format!("keeps_lower{n}"), format!("keeps_upper{n}")]);
+                says.push(format!("({both}) ? ({both_lower}) : ({of_lower})"));
+                says.push(format!("({both}) ? ({of_both}) : ({of_upper})"));
+            }
+        }
+        let flags: Vec<String> = flags.iter().map(|name| inside("", name)).collect();
+        match &flags[..] {
+            [lower, upper, keeps_lower, keeps_upper] => {
+                candidates.splice(0..0, [upper.clone(), lower.clone()]);
+                kept.splice(0..0, [keeps_upper.clone(), keeps_lower.clone()]);
+                possible.push(format!("({lower} || {upper})"));
+            }
+            [lower, upper] => possible.push(format!("({lower} || {upper})")),
+            _ => {}
+        }
+        let (count, now) = (flags.len(), format!("{{{}, {a}, {b}, {c}}}", flags.join(", ")));
+        declared.push_str(&format!(
+            "reg steps_{g};\nreg [{}:0] says_{g};\nreg [31:0] next_{g};\nreg [{}:0] stays_{g};\n",
+            count - 1,
+            count + 95
+        ));
+        always.push_str(&format!(
+            "  steps_{g} <= seed_i || {steps};\n  says_{g} <= {{{}}};\n  next_{g} <= {u};\n  stays_{g} <= {now};\n",
+            says.join(", ")
+        ));
+        known.push(format!(
+            "(steps_{g} ? {{{}}} == says_{g} && ({a} ^ {b} ^ {c}) == next_{g} : {now} == stays_{g})",
+            flags.join(", ")
+        ));
     }
-    text + &format!("wire [32*PAIRS-1:0] pair_draws = {{{}}};\n", draws.join(", "))
+    if cells > 8 {
+        (declared, always, known) = (String::new(), String::new(), vec!["1'b1".to_owned()]);
+    }
+    text + &declared
+        + &format!(
+            "always @(posedge clk_i) begin\n{always}end\nwire [2*PAIRS-1:0] pair_candidates = {{{}}};\n\
+             wire [2*PAIRS-1:0] pair_kept = {{{}}};\nwire is_known = {};\nwire is_possible = {};\n",
+            candidates.join(", "),
+            kept.join(", "),
+            known.join(" &&\n  "),
+            possible.join(" && "),
+        )
 }
 
 /// Encoder and decoder of a code over `units` weights, or over a bias.
@@ -291,7 +352,7 @@ fn programmer() -> Proof {
     config.injector = InjectorConfig::default();
     config.protection.write_verify = true;
     let hw = config.validate().expect("the configuration is legal");
-    let whole = Proof::new("programmer", &hw, 18);
+    let whole = Proof::new("programmer", &hw, 22);
     let parameters = vec![("BITS", 8 * hw.cols), ("TAG", 32 + hw.weight_address_bits)];
     Proof { parameters, verilog: module(&whole.verilog, "programmer"), ..whole }
 }
@@ -430,25 +491,29 @@ fn injector_off_is_identity_and_on_reports_every_flip() {
 fn injector_lane_with_a_fault_breaks_its_properties() {
     let faults = [
         Fault { line: "word_valid = valid_i & enable_i;", instead: "word_valid = valid_i;", fails: "identity" },
-        Fault { line: "code_q <= code_3 ^ flips;", instead: "code_q <= code_3;", fails: "reported" },
-        Fault { line: "flips = flips & live_3 & (", instead: "flips = flips & (", fails: "only_live" },
+        Fault { line: "code_q <= code_2 ^ flips;", instead: "code_q <= code_2;", fails: "reported" },
+        Fault { line: "flips = flips & live_2 & (", instead: "flips = flips & (", fails: "only_live" },
         Fault { line: "live_0 <= {bits_i & ", instead: "live_0 <= {", fails: "only_live" },
-        Fault {
-            line: "hit_0 <= word_valid & ~(word_threshold < word_draw);",
-            instead: "hit_0 <= word_valid;",
-            fails: "drawn",
-        },
+        Fault { line: "hit_0 <= word_valid & hits;", instead: "hit_0 <= word_valid;", fails: "drawn" },
         // A draw equal to the threshold would flip neither half.
-        Fault { line: "found[1] = ~(left_8 < u)", instead: "found[1] = u < left_8", fails: "found" },
-        Fault { line: "flips[3] = both | (left_2 < u)", instead: "flips[3] = left_2 < u", fails: "pairs" },
+        Fault { line: "lower0 <= ~(left_8 < u1)", instead: "lower0 <= u1 < left_8", fails: "ahead" },
+        Fault { line: "draws[1] = draws[0] & lower0", instead: "draws[1] = draws[0] & upper0", fails: "found" },
+        Fault { line: "upper4 <= ~(both_2 < u5) | (left_2 < u5)", instead: "upper4 <= left_2 < u5", fails: "ahead" },
+        Fault { line: "flips[3] = draws[4] & upper4", instead: "flips[3] = draws[4] & lower4", fails: "pairs" },
         Fault {
-            line: "kept[0] = both ? (u < keep_2_both_lower)",
-            instead: "kept[0] = both ? (u <= keep_2_both_lower)",
-            fails: "pairs",
+            line: "keeps_lower3 <= ~(both_2 < u4) ? ((u4 < keep_2_both_lower))",
+            instead: "keeps_lower3 <= ~(both_2 < u4) ? ((u4 <= keep_2_both_lower))",
+            fails: "ahead",
         },
+        // What is known ahead would be that of the draw before.
+        Fault { line: "wire [31:0] u0 = next_a0", instead: "wire [31:0] u0 = a0", fails: "ahead" },
         Fault { line: "{8{thinned[1]}} & code", instead: "{8{thinned[0]}} & code", fails: "pairs" },
         Fault { line: "(kept | ~", instead: "(~", fails: "pairs" },
-        Fault { line: "c0 <= {c0[14:4],", instead: "c0 <= {c0[15:5],", fails: "generator" },
+        Fault {
+            line: "next_c0 = seed_i ? b0 : {c0[14:4],",
+            instead: "next_c0 = seed_i ? b0 : {c0[15:5],",
+            fails: "generator",
+        },
     ];
     assert_each_fault_is_found(|| lane(&array(4, 4, 1)), &faults);
 }
@@ -464,7 +529,7 @@ fn write_verify_ends_and_spares_what_is_right() {
 #[test]
 fn write_verify_with_a_fault_breaks_its_properties() {
     let faults = [
-        Fault { line: "SEE: if (timer == 2'd1) begin", instead: "SEE: if (timer == 2'd3) begin", fails: "ends" },
+        Fault { line: "SEE: if (timer == 2'd3) begin", instead: "SEE: if (timer == 2'd1) begin", fails: "ends" },
         Fault { line: "wire last = number + 8'd1 == most;", instead: "wire last = 1'b0;", fails: "limited" },
         Fault { line: "judged & (last | ~(|wrong));", instead: "judged;", fails: "passed" },
         Fault { line: "(result_i & pulsed) | (held & ~pulsed);", instead: "result_i;", fails: "spared" },
@@ -545,10 +610,10 @@ fn register_bank_with_a_fault_breaks_its_properties() {
         Fault { line: "column[1]) inject_left_32 <=", instead: "column[1]) inject_both_32 <=", fails: "held" },
         Fault { line: "inject_word_biases, inject_weak}", instead: "inject_word_weights, inject_weak}", fails: "held" },
         Fault { line: "program_count <= 8'd1;", instead: "program_count <= 8'd0;", fails: "held" },
-        Fault { line: "value_1 <= value;", instead: "value_1 <= write_i ? data_i : value;", fails: "answered" },
+        Fault { line: "3'd0: value <= row_0;", instead: "3'd0: value <= write_i ? data_i : row_0;", fails: "answered" },
         Fault {
-            line: "4'd9: group_0 <= {12'd0, weight_level_i};",
-            instead: "4'd9: group_0 <= 32'd0;",
+            line: "3'd1: group_1 <= {12'd0, weight_level_i};",
+            instead: "3'd1: group_1 <= 32'd0;",
             fails: "answered",
         },
         Fault { line: "<= flips_biases_i[287:256];", instead: "<= flips_biases_i[31:0];", fails: "answered" },

@@ -1,14 +1,26 @@
-//! The memories: block RAM, feature map with byte lanes, and the pointers of the weight ring.
+//! The memories: block RAM and banks of it, feature map with byte lanes, and the pointers of the weight ring.
 
 use std::collections::VecDeque;
 
 use crate::common::{Bench, array, rng};
 use hafnia_config::Elaborated;
+use hafnia_config::accel::{CODE_MEMORY_LATENCY, MEMORY_LATENCY};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-/// Cycles from a read to its data: the array, then the output register.
-const LATENCY: usize = 2;
+/// A memory as a read sees it.
+#[derive(Clone, Copy)]
+struct Reads {
+    /// Cycles from a read to its data.
+    latency: u32,
+    /// Without a read the last word stays.
+    holds: bool,
+}
+
+/// One block: the array, then the output register.
+const BLOCK: Reads = Reads { latency: MEMORY_LATENCY, holds: true };
+/// Banks of blocks.
+const BANKED: Reads = Reads { latency: CODE_MEMORY_LATENCY, holds: false };
 
 /// An array whose weight and feature-map memories have `words` words.
 fn with_words(rows: u32, cols: u32, lane_weights: u32, words: u32) -> Elaborated {
@@ -29,14 +41,14 @@ fn compare(want: &[Known], got: &[u8], cycle: usize) -> usize {
 
 /// Random traffic at one read and one write a cycle, never of the same word, against plain words: what is read is what
 /// the memory held in the cycle of the read. `lanes` is the port of the byte lanes; without it the whole word is written.
-fn random_traffic(hw: &Elaborated, module: &str, bytes: usize, words: usize, lanes: Option<&str>) {
+fn random_traffic(hw: &Elaborated, module: &str, reads: Reads, [bytes, words]: [usize; 2], lanes: Option<&str>) {
     let mut bench = Bench::new(hw, module);
     let mut rng = rng(2);
     let mut memory: Vec<Vec<Known>> = vec![vec![None; bytes]; words];
     // What the last read fetched, one entry per cycle, the newest last.
-    let mut fetched = VecDeque::from(vec![vec![None; bytes]; LATENCY]);
+    let mut fetched = VecDeque::from(vec![vec![None; bytes]; reads.latency as usize]);
     let (mut checked, mut idle) = (0, 0);
-    for cycle in 0..200 * words {
+    for cycle in 0..20_000.max(40 * words) {
         let (write, read) = (rng.random_bool(0.6), rng.random_bool(0.7));
         let write_address = rng.random_range(0..words);
         // Half of the reads go right beside the write, where a wrong address bit shows.
@@ -59,7 +71,8 @@ fn random_traffic(hw: &Elaborated, module: &str, bytes: usize, words: usize, lan
         bench.set("read_address_i", read_address as u64);
         bench.step();
 
-        let held = fetched.back().expect("a read per cycle").clone();
+        let last = fetched.back().expect("a read per cycle").clone();
+        let held = if reads.holds { last } else { vec![Some(0); bytes] };
         idle += usize::from(!read && held.iter().any(Option::is_some));
         fetched.push_back(if read { memory[read_address].clone() } else { held });
         for (lane, &byte) in data.iter().enumerate().filter(|(lane, _)| mask >> lane & 1 == 1) {
@@ -69,29 +82,30 @@ fn random_traffic(hw: &Elaborated, module: &str, bytes: usize, words: usize, lan
         checked += compare(&fetched[0], &bench.get_bytes("read_data_o", bytes), cycle);
     }
     assert!(memory.iter().flatten().all(Option::is_some), "the traffic reaches every byte");
-    assert!(checked > 100 * words * bytes && idle > words, "checked {checked} bytes, {idle} idle cycles");
+    assert!(checked > 20 * words * bytes && idle > words, "checked {checked} bytes, {idle} idle cycles");
 }
 
-/// A weight memory of wide words and a depth that is no power of two.
+/// A lane of a weight memory of wide words and a depth that is no power of two: one bank, and several of which the last is small.
 #[test]
-fn block_ram_gives_what_the_word_held_two_cycles_ago() {
-    random_traffic(&with_words(2, 16, 8, 100), "block_ram_100x64", 8, 100, None);
+fn banked_ram_gives_what_the_word_held_when_it_was_asked_for() {
+    random_traffic(&with_words(2, 16, 8, 100), "banked_ram_100x64", BANKED, [8, 100], None);
+    random_traffic(&with_words(2, 4, 4, 4196), "banked_ram_4196x32", BANKED, [4, 4196], None);
 }
 
 /// A lane of a feature map: the narrowest word.
 #[test]
 fn block_ram_of_one_byte_gives_what_the_word_held_two_cycles_ago() {
-    random_traffic(&with_words(2, 16, 8, 64), "block_ram_64x8", 1, 64, None);
+    random_traffic(&with_words(2, 16, 8, 64), "block_ram_64x8", BLOCK, [1, 64], None);
 }
 
 /// With `read_i` low neither another address nor a write to the fetched word reaches the output.
 #[test]
 fn block_ram_holds_the_fetched_word_while_read_i_is_low() {
-    let mut bench = Bench::new(&with_words(2, 16, 8, 100), "block_ram_100x64");
+    let mut bench = Bench::new(&with_words(2, 16, 8, 100), "block_ram_100x8");
     bench.set("write_i", 1);
     for address in 0..100 {
         bench.set("write_address_i", address);
-        bench.set("write_data_i", 1 << 40 | address);
+        bench.set("write_data_i", address);
         bench.step();
     }
     bench.set("write_i", 0);
@@ -105,19 +119,19 @@ fn block_ram_holds_the_fetched_word_while_read_i_is_low() {
     for address in 0..100 {
         bench.set("read_address_i", address);
         bench.step();
-        assert_eq!(bench.get("read_data_o"), 1 << 40 | 99, "{address} cycles after the read");
+        assert_eq!(bench.get("read_data_o"), 99, "{address} cycles after the read");
     }
 }
 
 #[test]
 fn map_memory_writes_only_the_lanes_it_is_told_to() {
-    random_traffic(&with_words(3, 5, 2, 70), "map_memory", 3, 70, Some("write_lanes_i"));
+    random_traffic(&with_words(3, 5, 2, 70), "map_memory", BLOCK, [3, 70], Some("write_lanes_i"));
 }
 
 /// Sixteen lanes leave the words of 64 bits that the simulator's ports are made of.
 #[test]
 fn map_memory_of_sixteen_lanes_writes_only_the_lanes_it_is_told_to() {
-    random_traffic(&with_words(16, 2, 2, 64), "map_memory", 16, 64, Some("write_lanes_i"));
+    random_traffic(&with_words(16, 2, 2, 64), "map_memory", BLOCK, [16, 64], Some("write_lanes_i"));
 }
 
 /// What the ring did to its limits.

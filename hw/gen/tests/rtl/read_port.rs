@@ -7,7 +7,7 @@ use crate::common::noise::cells;
 use crate::common::records::Records;
 use crate::common::{Bench, array, injecting, rng, with_nodes_of_three_cells};
 use hafnia_config::Elaborated;
-use hafnia_config::accel::{InjectorConfig, MEMORY_LATENCY};
+use hafnia_config::accel::InjectorConfig;
 use hafnia_config::fault::{AtRisk, CellFaults, Epochs, Kind, Kinds, Noise, Rates, Site, Telegraph, stream_key};
 use hafnia_golden::injector::Tree;
 use hafnia_golden::read::Stream;
@@ -75,7 +75,8 @@ impl<'a> Port<'a> {
         let mut records = Records::new(&mut self.bench, self.site, stream);
         let (mut leaving, mut arriving) = (VecDeque::new(), VecDeque::new());
         let mut in_use = bytes;
-        let latency = MEMORY_LATENCY + self.hw.injector_latency;
+        let before = self.hw.memory_latency(self.site);
+        let latency = before + self.hw.injector_latency;
         for cycle in 0..1000 + latency + 4 {
             let issue = cycle < 1000 && self.rng.random_bool(0.8);
             if self.rng.random_bool(0.02) {
@@ -89,7 +90,7 @@ impl<'a> Port<'a> {
             self.bench.set("live_i", (1 << in_use) - 1);
             arriving.push_back(if issue { golden.read(address, &word, in_use) } else { word.clone() });
             leaving.push_back(word);
-            if leaving.len() as u32 > MEMORY_LATENCY {
+            if leaving.len() as u32 > before {
                 let word = leaving.pop_front().expect("it is not empty");
                 self.bench.set_bytes("code_i", &self.padded(&word));
             }

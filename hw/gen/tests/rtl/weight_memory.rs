@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::common::{Bench, array, injecting, rng};
 use hafnia_config::Elaborated;
-use hafnia_config::accel::MEMORY_LATENCY;
+use hafnia_config::accel::CODE_MEMORY_LATENCY;
 use hafnia_config::fault::Site;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -133,7 +133,7 @@ fn read_words(hw: &Elaborated, stream: bool) {
         pass.written += usize::from(write);
         pass.read += usize::from(pass.reading.is_some());
         pass.reading = next;
-        if codes.len() as u32 == MEMORY_LATENCY
+        if codes.len() as u32 == CODE_MEMORY_LATENCY
             && let Some(n) = codes.pop_front().flatten()
         {
             assert_eq!(bench.get_bytes("code_o", hw.cols as usize), words[n].data, "word {n}");

@@ -52,22 +52,22 @@ const FAULTS: [Fault; 63] = [
     // Injector, in the lanes of all sites
     fault("LFSR tap of a cell generator", "((a0 << 13) ^ a0)", "((a0 << 12) ^ a0)"),
     fault("LFSR shift of the seeder", "((z3 << 3) ^ z3) >> 12", "((z3 << 3) ^ z3) >> 11"),
-    fault("seed chain skips a register", "    c3 <= b3;", "    c3 <= a3;"),
-    fault("never both halves", "found[2] = both | (", "found[2] = ("),
-    fault("threshold of another node size", "draws[1] = ~(left_16 < u)", "draws[1] = ~(left_8 < u)"),
+    fault("seed chain skips a register", "seed_i[0] ? b3 :", "seed_i[0] ? a3 :"),
+    fault("never both halves", "upper0 <= ~(both_16 < u1) | (", "upper0 <= ("),
+    fault("threshold of another node size", "lower0 <= ~(left_16 < u1)", "lower0 <= ~(left_8 < u1)"),
     fault("bits that are not at risk", "live_0 <= {bits_i & {8{live_i[1]}},", "live_0 <= {{8{live_i[1]}},"),
     fault("layers that are not at risk", "registers_inject_enable_o & at_risk", "registers_inject_enable_o"),
-    fault("flips in columns that are not live", "flips = flips & live_3 & (", "flips = flips & ("),
+    fault("flips in columns that are not live", "flips = flips & live_2 & (", "flips = flips & ("),
     fault("candidates of the other value thinned", "{16{thinned[1]}} & code", "{16{thinned[1]}} & ~code"),
     fault(
         "a cell kept that is not",
-        "(u < keep_2_both_lower) : (u < keep_2_lower)",
-        "(u < keep_2_both_lower) : (u <= left_2)",
+        "(u8 < keep_2_both_lower)) : (u8 < keep_2_lower)",
+        "(u8 < keep_2_both_lower)) : (u8 <= left_2)",
     ),
     fault(
         "upper cell kept with the lower",
-        "~(u < keep_2_both_lower) & (u < keep_2_both_upper)",
-        "(u < keep_2_both_upper)",
+        "~(u8 < keep_2_both_lower) & (u8 < keep_2_both_upper)",
+        "(u8 < keep_2_both_upper)",
     ),
     fault(
         "biases seeded with the key of weights",
@@ -95,7 +95,7 @@ const FAULTS: [Fault; 63] = [
         "reg [31:0] late;\nalways @(posedge clk_i) late <= bias_port_0_code_o;\nassign bias_port_read = late;",
     ),
     fault("biases of the fold before", "fold = first ? start_", "fold = ~first ? start_"),
-    fault("draws for padding", "assign word_o = command_0[0] & ~command_0[2];", "assign word_o = command_0[0];"),
+    fault("draws for padding", "assign word_o = command_2[0] & ~command_2[2];", "assign word_o = command_2[0];"),
     fault(
         "activations of unused rows",
         "map_port_0_live_i = {5'd0, feeder_word_rows_o}",
@@ -148,7 +148,7 @@ const FAULTS_OF_WRITE_VERIFY: [Fault; 12] = [
     fault("all cells pulsed again", "      pulsed <= wrong;\n", ""),
     fault("one pulse less", "number + 8'd1 == most", "number + 8'd2 == most"),
     fault("kept cells as wanted", "(held & ~pulsed)", "(wanted & ~pulsed)"),
-    fault("read back a cycle early", "SEE: if (timer == 2'd1)", "SEE: if (timer == 2'd0)"),
+    fault("read back a cycle early", "SEE: if (timer == 2'd3)", "SEE: if (timer == 2'd2)"),
     fault("noise that does not know the pulse", "{24'd0, weight_programmer_0_number_o}", "32'd0"),
     fault("stuck cells unseen", "(code_i & ~stuck) | (stuck & ~stuck_0)", "code_i"),
     fault(
