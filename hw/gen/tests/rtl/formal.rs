@@ -481,7 +481,8 @@ fn ring_with_a_fault_breaks_its_properties() {
 
 #[test]
 fn injector_off_is_identity_and_on_reports_every_flip() {
-    for (cols, lane_weights) in [(4, 1), (4, 4), (8, 8)] {
+    // A tree of one cycle, and one of two with a cycle that it does not fill; a wider word is one level more.
+    for (cols, lane_weights) in [(4, 1), (4, 4)] {
         lane(&array(4, cols, lane_weights)).model().assert_holds_from_power_on();
     }
     lane(&array(4, 4, 1)).model().assert_every_cover_is_reached();
