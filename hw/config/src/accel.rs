@@ -448,11 +448,6 @@ impl Port {
         if cell < data { lane * data + cell } else { self.lanes * data + lane * (self.cells - data) + cell - data }
     }
 
-    /// Returns the copies of the enable that lets the generators of a lane take their seed.
-    pub const fn seed_enables(&self) -> u32 {
-        self.cells.div_ceil(SEED_GROUP)
-    }
-
     /// Returns the words that seed its generators: a register each.
     const fn seed_words(&self) -> u32 {
         3 * self.cells * self.lanes
@@ -461,6 +456,12 @@ impl Port {
 
 /// Generators of a lane that share a copy of the enable of their seed.
 pub const SEED_GROUP: u32 = 8;
+
+/// Returns the copies of the enable that lets the generators of a lane of `cells` cells take their seed.
+pub const fn seed_enables(cells: u32) -> u32 {
+    cells.div_ceil(SEED_GROUP)
+}
+
 /// Cycles for which the reset must be held: until nothing that was under way at a read port can be taken for a word or a flip.
 pub const RESET_CYCLES: u32 = CODE_MEMORY_LATENCY + fault::CELL_LATENCY + fault::INJECTOR_LATENCY + 3;
 /// Cycles from a request on the bus to its answer.

@@ -4,7 +4,7 @@
 
 use rust_hdl::core::prelude::*;
 
-use crate::emit::{KEEP, custom};
+use crate::emit::{KEEP, custom, range};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -28,8 +28,8 @@ impl Logic for Copy {
 
     fn hdl(&self) -> Verilog {
         let bits = self._bits;
-        let range = if bits == 1 { String::new() } else { format!("[{}:0] ", bits - 1) };
-        let body = format!("reg {range}data;\nassign data_o = data;\nalways @(posedge clk_i) data <= data_i;\n");
+        let body =
+            format!("reg {}data;\nassign data_o = data;\nalways @(posedge clk_i) data <= data_i;\n", range(bits));
         custom(&format!("{KEEP}{bits}"), "A register that stays one of several.", body)
     }
 }

@@ -249,7 +249,8 @@ fn instance_text(instance: &Instance, driven_in_always: bool) -> String {
     text
 }
 
-fn range(width: u32) -> String {
+/// Returns the range of a net of so many bits, none for one bit.
+pub fn range(width: u32) -> String {
     if width == 1 { String::new() } else { format!("[{}:0] ", width - 1) }
 }
 

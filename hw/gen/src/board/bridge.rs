@@ -5,6 +5,7 @@
 //! goes back to the number that the refusal names. A word takes some 10 cycles on the bus and hundreds on the line, so there is
 //! one access at a time.
 
+use hafnia_config::accel::RESET_CYCLES;
 use hafnia_config::link::{ANSWER, ANSWER_HEAD, BUS_PATIENCE_BITS, Command, FRAME_WORDS, REFUSED, REPEATS, status};
 use hafnia_config::regs::ADDRESS_BITS;
 use rust_hdl::core::prelude::*;
@@ -244,6 +245,8 @@ impl Logic for Bridge {
     fn hdl(&self) -> Verilog {
         // The status byte in the text has these bits at these places.
         const { assert!(status::REFUSED == 1 && status::REFUSED_BEFORE == 2) };
+        // A session resets the accelerator for the 15 cycles of `resetting`.
+        const { assert!(15 >= RESET_CYCLES) };
         const { assert!(status::TIMEOUT == 4 && status::CLOSED == 8) };
         let text = TEXT
             .replace("<PTOP>", &(PLACE_BITS - 1).to_string())

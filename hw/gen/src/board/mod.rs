@@ -12,6 +12,7 @@ mod stream;
 mod system;
 mod uart;
 
+use hafnia_config::accel;
 use hafnia_config::board::Build;
 use rust_hdl::core::prelude::*;
 
@@ -39,6 +40,7 @@ pub struct Board {
 
 /// Cycles of reset behind the lock of the PLL, as bits of a shift register.
 const RESET_CYCLES: u32 = 16;
+const _: () = assert!(RESET_CYCLES >= accel::RESET_CYCLES, "the accelerator needs its reset for as long");
 /// Bit of a count of cycles that the light shows while the accelerator rests: about a second at 64 MHz.
 const SLOW_BIT: u32 = 25;
 /// Bit that it shows while it runs.

@@ -11,7 +11,7 @@
 //! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
 //! that are not at risk are dropped after the draw. Flips are counted and reported where the data is changed.
 
-use hafnia_config::accel::SEED_GROUP;
+use hafnia_config::accel::{SEED_GROUP, seed_enables};
 use hafnia_config::fault::{CELL_GENERATOR, INJECTOR_LATENCY, halves};
 use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
@@ -53,7 +53,7 @@ impl InjectorLane {
             enable_i: Wire::new(1),
             noise_i: Wire::new(NoiseBus::new(cells).width()),
             bits_i: Wire::new(word.risk_bits()),
-            seed_i: Wire::new(cells.div_ceil(SEED_GROUP)),
+            seed_i: Wire::new(seed_enables(cells)),
             seed_word_i: Wire::new(32),
             seed_word_o: Wire::new(32),
             valid_i: Wire::new(1),

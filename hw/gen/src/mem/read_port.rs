@@ -6,7 +6,7 @@
 //! `code_o`. Words are counted from `clear_i` on.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::MEMORY_LATENCY;
+use hafnia_config::accel::{MEMORY_LATENCY, seed_enables};
 use hafnia_config::fault::cell_hash::EPOCH_CLASSES;
 use hafnia_config::fault::{Kind, Site};
 use rust_hdl::core::prelude::*;
@@ -110,7 +110,7 @@ impl ReadPort {
             flip_count_o: Wire::new(8),
             flip_counts_o: Wire::new(counts(word) * COUNT_BITS),
             seeder: noisy.then(Seeder::default).into_iter().collect(),
-            seeds: (0..lanes * port.seed_enables()).map(|_| Copy::new(1)).collect(),
+            seeds: (0..lanes * seed_enables(port.cells)).map(|_| Copy::new(1)).collect(),
             noise: noisy.then(|| Copy::new(NoiseBus::new(port.cells).width())).into_iter().collect(),
             lanes: (0..lanes).map(|_| InjectorLane::new(word)).collect(),
             cells: kinds.of_cells().then(|| CellFaults::new(site, kinds, port)).into_iter().collect(),
@@ -229,7 +229,7 @@ impl ReadPort {
              reg [31:0] seed_word;\nalways @(posedge clk_i) seed_word <= seeder_0_word_o;\n",
         );
         // What stays as it is while a layer runs is kept beside the lanes.
-        let seeds = port.seed_enables();
+        let seeds = seed_enables(port.cells);
         for (n, copy) in self.seeds.iter_mut().enumerate() {
             copy.clk_i.connect();
             text += &copy.data_i.drive(&format!("seeds_{n}_data_i"), "seed_shift_i");

@@ -37,7 +37,7 @@ fn seed_lane(bench: &mut Bench, port: Port, key: [u32; 4]) {
     let first = source.word();
     let mut word = first;
     bench.set("valid_i", 0);
-    bench.set("seed_i", (1 << port.seed_enables()) - 1);
+    bench.set("seed_i", (1 << hafnia_config::accel::seed_enables(port.cells)) - 1);
     for _ in 0..3 * port.cells {
         bench.set("seed_word_i", word.into());
         bench.step();

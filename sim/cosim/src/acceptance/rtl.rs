@@ -1,7 +1,7 @@
 //! The draws of the generated hardware: the injector's lanes, verilated, seeded through their chain.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::SEED_GROUP;
+use hafnia_config::accel::seed_enables;
 use hafnia_config::fault::{RateError, Rates, Site, Thresholds, stream_key};
 use hafnia_gen::{NoiseBus, generate};
 use hafnia_golden::generator::SeedGenerator;
@@ -81,7 +81,7 @@ impl<'a> RtlDraws<'a> {
         lane.poke("code_i", &code)?;
         lane.poke("live_i", &[u32::MAX >> (32 - self.weights)])?;
         lane.poke("enable_i", &[1])?;
-        lane.poke("seed_i", &[u32::MAX >> (32 - cells.div_ceil(SEED_GROUP as usize))])?;
+        lane.poke("seed_i", &[u32::MAX >> (32 - seed_enables(cells as u32))])?;
         Ok(lane)
     }
 }
