@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use crate::Status;
-use crate::board::BoardArgs;
+use crate::board::{BoardArgs, Chosen};
 use crate::console::{Console, Failure};
 use crate::tool::tool;
 
@@ -22,7 +22,7 @@ pub struct Args {
     /// Seeds of placer and router to try; the fastest result is kept.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u32>,
-    /// Seeds tried at once, each with some 0.5 GB; without it one per processor.
+    /// Seeds tried at once, each with up to 1.5 GB; without it one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Folder to write into: bitstream, its record `build.json`, Verilog, pins and configuration.
@@ -39,14 +39,23 @@ struct Tried {
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let chosen = args.board.resolve()?;
     let build = chosen.build()?;
-    // What cannot be written should be known before the work.
+    // What cannot be written should be known before the work; what fails later leaves nothing behind.
+    let made = !args.output.exists();
     std::fs::create_dir_all(&args.output).map_err(|error| unwritable(&args.output, &error))?;
+    make(args, &chosen, &build, console).inspect_err(|_| {
+        if made {
+            let _ = std::fs::remove_dir(&args.output);
+        }
+    })
+}
+
+fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> Result<Status, Failure> {
     let [yosys, nextpnr, ecppack] = ["yosys", "nextpnr-ecp5", "ecppack"].map(tool);
     let [yosys, nextpnr, ecppack] = [yosys?, nextpnr?, ecppack?];
     let work = tempfile::tempdir()?;
     let folder = work.path();
-    let generated = generate_board(&build);
-    let target = target(&build, &generated.top().name);
+    let generated = generate_board(build);
+    let target = target(build, &generated.top().name);
     let verilog = format!("{}.v", target.top);
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text);
     write(&verilog, &generated.verilog)?;
@@ -78,7 +87,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
 
     let bitstream = std::fs::read(folder.join(BITSTREAM))?;
     let tools = [yosys, nextpnr, ecppack].map(|tool| tool.version).to_vec();
-    let record = record(&build, tools, best, &tried, &bitstream);
+    let record = record(build, tools, best, &tried, &bitstream);
     let config = chosen.hw.config.to_toml();
     for (name, bytes) in [
         (&*verilog, generated.verilog.as_bytes()),

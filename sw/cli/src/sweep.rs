@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use hafnia_sweep::{
-    Configuration, Divergence, Plan, Point, Progress, Row, Shard, Slurm, Spec, Store, SweepError, WaitsFor, rate,
+    Configuration, Divergence, Engine, Machine, Plan, Point, Progress, Row, Shard, Slurm, Spec, Store, SweepError,
+    WaitsFor, rate,
 };
 use serde_json::json;
 
 use crate::Status;
+use crate::board::PortArgs;
 use crate::console::{Console, Failure};
 use crate::hardware::{ArrayArgs, HardwareArgs};
 use crate::replay::VerifyCommand;
@@ -33,6 +35,8 @@ pub struct Args {
     /// sweep after the running point.
     #[arg(long, conflicts_with_all = ["list", "slurm"])]
     watch: bool,
+    #[command(flatten)]
+    port: PortArgs,
     /// Hardware batches computed at once; without it one per processor, with --slurm 1. It changes no row.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -61,6 +65,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         Some(output) if !args.list => output,
         _ => return list(&plan, console),
     };
+    let board = args.port.remote()?;
+    let wants = plan.setups.iter().any(|setup| setup.engine == Engine::Fpga);
+    if wants && board.is_none() {
+        return Err(SweepError::NoBoard.into());
+    }
     let mut store = Store::open(output, &plan, args.shard, args.resume)?;
     let mut arrays = Vec::new();
     if args.slurm {
@@ -84,11 +93,12 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         slurm.finish(&mut store, &mut waits, &mut |done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
     }
-    let jobs = jobs(args.jobs);
+    let builder = builder();
+    let machine = Machine { builder: &builder, jobs: jobs(args.jobs), board: board.as_ref() };
     let ended = if args.watch {
-        watch::run(&plan, &mut store, jobs, console)?
+        watch::run(&plan, &mut store, machine, console)?
     } else {
-        run_with_bar(&plan, &mut store, jobs, console)?
+        run_with_bar(&plan, &mut store, machine, console)?
     };
     match ended {
         Err(SweepError::Differs { point, divergence }) => differs(&spec, &plan, &point, &divergence, console),
@@ -96,10 +106,15 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     }
 }
 
-fn run_with_bar(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<watch::Ended, Failure> {
+fn run_with_bar(
+    plan: &Plan,
+    store: &mut Store,
+    machine: Machine<'_>,
+    console: &Console,
+) -> Result<watch::Ended, Failure> {
     let end = signals::asked_to_end()?;
     let bar = console.bar(store.points(plan).len() as u64, "points");
-    let ended = hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, _| {
+    let ended = hafnia_sweep::run(plan, store, machine, &mut |progress, _| {
         bar.set_position(progress.done as u64);
         signals::flow(&end)
     });

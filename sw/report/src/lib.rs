@@ -85,7 +85,7 @@ pub struct Audit {
     pub audited: u64,
     /// Pairs of all rows.
     pub of: u64,
-    /// Pairs of the rows that the simulated hardware computed itself.
+    /// Pairs of the rows that hardware computed itself, simulated or on a board.
     pub simulated: u64,
     /// Sweeps that a difference ended.
     pub differing: usize,
@@ -107,7 +107,7 @@ impl Report {
         let curves = curve::curves(rows);
         let prices = price::prices(rows, &devices, &Record::built_in());
         let trades = trade::trades(&curves, &prices, &request.ber)?;
-        let simulated = rows.iter().filter(|row| row.engine == Engine::Sim.name());
+        let simulated = rows.iter().filter(|row| row.engine != Engine::Golden.name());
         let audit = Audit {
             audited: rows.iter().map(|row| row.audited).sum(),
             of: rows.iter().map(|row| row.images).sum(),

@@ -26,6 +26,9 @@ pub enum SweepError {
         /// What is wrong, and what may stand there.
         reason: String,
     },
+    /// The engine `fpga` without a board.
+    #[error("the sweep has points of the engine \"fpga\" and no board; pass --port and --board")]
+    NoBoard,
     /// The results would go into a file.
     #[error("{0} is a file; the results need a folder of their own")]
     NoFolder(PathBuf),

@@ -27,7 +27,7 @@ pub use hafnia_cosim::rate_interval;
 pub use interval::mean_interval;
 pub use plan::{Plan, Point};
 pub use row::{Row, rate};
-pub use run::{Progress, run};
+pub use run::{Machine, Progress, run};
 pub use shard::Shard;
 pub use slurm::{Array, Slurm, WaitsFor};
 pub use spec::{Engine, Spec, Stop};

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use hafnia_cosim::{CleanMaps, Depth, Engine as Computes, Hardware, Ifmaps, Plan as Experiment, Totals};
+use hafnia_cosim::{
+    CleanMaps, Depth, Device, Engine as Computes, Hardware, Ifmaps, Plan as Experiment, Remote, Totals,
+};
 use hafnia_verilate::{Builder, Variant};
 use ndarray::Array3;
 
@@ -15,6 +17,17 @@ use crate::{Configuration, Row, Store, SweepError};
 
 /// Bytes of clean maps that are kept: enough for 10,000 images of a small network, and a sweep stays under 1 GiB.
 const CLEAN_BYTES: usize = 256 << 20;
+
+/// What a sweep runs on.
+#[derive(Clone, Copy)]
+pub struct Machine<'a> {
+    /// Builds the simulated hardware.
+    pub builder: &'a Builder<'a>,
+    /// Simulated hardware batches at once.
+    pub jobs: usize,
+    /// The board of the engine `fpga`.
+    pub board: Option<&'a Remote>,
+}
 
 /// How far a sweep, or a shard of one, is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +46,8 @@ pub struct Progress {
     pub left_out: usize,
 }
 
-/// Runs every point of `plan`, or of the shard that `store` is for, that has no row in the folder, in order, `jobs` hardware
-/// batches at once. Tells `progress` after each point, with its row if that was computed now, and ends early when it says
+/// Runs every point of `plan`, or of the shard that `store` is for, that has no row in the folder, in order, on
+/// `machine`. Tells `progress` after each point, with its row if that was computed now, and ends early when it says
 /// so. A run of the whole also takes over the rows of the shards.
 ///
 /// # Errors
@@ -43,8 +56,7 @@ pub struct Progress {
 pub fn run(
     plan: &Plan,
     store: &mut Store,
-    builder: &Builder<'_>,
-    jobs: usize,
+    machine: Machine<'_>,
     progress: &mut dyn FnMut(Progress, Option<&Row>) -> ControlFlow<()>,
 ) -> Result<Progress, SweepError> {
     let points = store.points(plan);
@@ -72,9 +84,9 @@ pub fn run(
                 None => {
                     let setup = match loaded.take().filter(|loaded| loaded.setup == point.setup) {
                         Some(loaded) => loaded,
-                        None => Loaded::new(plan, point.setup, builder)?,
+                        None => Loaded::new(plan, point.setup, machine.builder)?,
                     };
-                    let row = setup.run(plan, number, jobs).inspect_err(|error| {
+                    let row = setup.run(plan, number, machine).inspect_err(|error| {
                         if matches!(error, SweepError::Differs { .. }) {
                             store.keep_difference(error);
                         }
@@ -109,15 +121,14 @@ impl Loaded {
     fn new(plan: &Plan, setup: usize, builder: &Builder<'_>) -> Result<Self, SweepError> {
         let Setup { model, configuration: Configuration { hw, .. }, schedule, engine, .. } = &plan.setups[setup];
         let ifmaps: Vec<_> = plan.images.iter().map(|(pixels, _)| model.network.quantise_image(pixels)).collect();
-        let golden = *engine == Engine::Golden;
         let clean = || CleanMaps::new(&model.network, plan.first, &ifmaps, schedule.batch, CLEAN_BYTES);
-        let clean = golden.then(clean);
+        let clean = (*engine == Engine::Golden).then(clean);
         let build = || builder.build(&plan.design(hw), Variant::default());
-        let hardware = (!golden || plan.audit > 0.0).then(build).transpose()?.map(Hardware::from);
+        let hardware = (*engine == Engine::Sim || plan.audit > 0.0).then(build).transpose()?.map(Hardware::from);
         Ok(Self { setup, ifmaps, clean, hardware })
     }
 
-    fn run(&self, plan: &Plan, number: usize, jobs: usize) -> Result<Row, SweepError> {
+    fn run(&self, plan: &Plan, number: usize, machine: Machine<'_>) -> Result<Row, SweepError> {
         let point = &plan.points[number];
         let Setup { model, configuration: Configuration { hw, .. }, schedule, engine, .. } = &plan.setups[self.setup];
         let (noise, seed) = (point.noise.clone(), point.seed());
@@ -125,6 +136,7 @@ impl Loaded {
         let engine = match engine {
             Engine::Golden => Computes::Golden(Depth::Logits),
             Engine::Sim => Computes::Hardware(self.hardware().into()),
+            Engine::Fpga => Computes::Hardware(Device::Board(machine.board.ok_or(SweepError::NoBoard)?)),
         };
         let ifmaps = Ifmaps { first: plan.first, images: &self.ifmaps, clean: self.clean.as_ref() };
         let batches = ifmaps.batches(&experiment);
@@ -134,7 +146,7 @@ impl Loaded {
             chosen => chosen,
         };
         let (mut totals, mut kept) = (Totals::new(&experiment), Vec::new());
-        hafnia_cosim::run(&experiment, engine, ifmaps, jobs, &mut |batch| {
+        hafnia_cosim::run(&experiment, engine, ifmaps, machine.jobs, &mut |batch| {
             let start = (batch.first - plan.first) as usize;
             totals.add(&batch, &plan.images.labels()[start..start + batch.images as usize]);
             if chosen.get(kept.len()).is_some_and(|next| next.start == batch.first) {
@@ -145,7 +157,7 @@ impl Loaded {
         let mut row = point.row.clone();
         row.fill(&totals, hw);
         if !chosen.is_empty() {
-            row.audited = audit(&experiment, self.hardware(), ifmaps, &chosen, &kept, jobs)?
+            row.audited = audit(&experiment, self.hardware(), ifmaps, &chosen, &kept, machine.jobs)?
                 .map_err(|divergence| SweepError::Differs { point: Box::new(point.clone()), divergence })?;
         }
         Ok(row)

@@ -160,6 +160,8 @@ pub enum Engine {
     Golden,
     /// The simulated hardware.
     Sim,
+    /// A board.
+    Fpga,
 }
 
 impl Engine {
@@ -168,6 +170,7 @@ impl Engine {
         match self {
             Self::Golden => "golden",
             Self::Sim => "sim",
+            Self::Fpga => "fpga",
         }
     }
 }
@@ -286,10 +289,24 @@ impl Spec {
             return Err(format!("`audit` is {}, expected a share from 0 to 1, such as 0.002", spec.audit));
         }
         let statistical = spec.draws == Draws::Statistical;
-        if statistical && (spec.audit > 0.0 || spec.engines.contains(&Engine::Sim) || spec.batch.is_some()) {
-            let reason =
-                "`draws` is statistical, which no hardware follows: leave out `audit`, `batch` and the engine `sim`";
+        let exact = spec.engines.iter().any(|engine| *engine != Engine::Golden);
+        if statistical && (spec.audit > 0.0 || exact || spec.batch.is_some()) {
+            let reason = "`draws` is statistical, which no hardware follows: leave out `audit`, `batch` and the engines \
+                          `sim` and `fpga`";
             return Err(reason.to_owned());
+        }
+        if spec.engines.contains(&Engine::Fpga) {
+            if spec.presets.len() + spec.configs.len() > 1 || spec.codes().len() > 1 {
+                return Err(format!(
+                    "`engines` has \"fpga\", and a board holds one configuration, not {}",
+                    spec.named()
+                ));
+            }
+            if spec.audit > 0.0 {
+                let reason = "`audit` compares with the simulated hardware, cycle by cycle, which a board that waits for its \
+                              line does not keep: leave it out with \"fpga\", and compare with `hafnia verify --port`";
+                return Err(reason.to_owned());
+            }
         }
         if !statistical && spec.images_per_read.is_some() {
             return Err("`images_per_read` is for `draws = \"statistical\"`; with exact draws write `batch`".to_owned());
@@ -298,10 +315,7 @@ impl Spec {
             return Err("`images_per_read` is out of range, expected 1 to 65536".to_owned());
         }
         if spec.rtl.is_some() && (spec.presets.len() + spec.configs.len() > 1 || spec.codes().len() > 1) {
-            let names = spec.presets.iter().cloned().chain(spec.configs.iter().map(|path| path.display().to_string()));
-            let codes = spec.protection.iter().flatten().map(|code| format!("`protection` {code}"));
-            let names = names.chain(codes).collect::<Vec<_>>().join(", ");
-            return Err(format!("`rtl` is the Verilog of one configuration, and the sweep names {names}"));
+            return Err(format!("`rtl` is the Verilog of one configuration, and the sweep names {}", spec.named()));
         }
         match spec.stop {
             Some(stop) if !(stop.width > 0.0 && stop.width < 1.0) => {
@@ -317,6 +331,13 @@ impl Spec {
             }
             _ => Ok(spec),
         }
+    }
+
+    /// The configurations and codes that are named, for a message.
+    fn named(&self) -> String {
+        let names = self.presets.iter().cloned().chain(self.configs.iter().map(|path| path.display().to_string()));
+        let codes = self.protection.iter().flatten().map(|code| format!("`protection` {code}"));
+        names.chain(codes).collect::<Vec<_>>().join(", ")
     }
 
     /// Says what is wrong with a key of the file.
@@ -414,7 +435,10 @@ mod tests {
             (GOOD.replace("[0, 8]", "[0, 0]"), ["`images` is empty", "no point"]),
             (GOOD.replace("[1, 2]", "[1, 1]"), ["`seeds` has 1 twice", "once"]),
             (GOOD.replace("1e-3", "\"x\""), ["ber", "expected f64"]),
-            (format!("{GOOD}engines = [\"fpga\"]"), ["fpga", "golden"]),
+            (format!("{GOOD}engines = [\"cpu\"]"), ["cpu", "golden"]),
+            (format!("{GOOD}engines = [\"fpga\"]\npresets = [\"4x4\", \"8x8\"]"), ["one configuration", "4x4, 8x8"]),
+            (format!("{GOOD}engines = [\"fpga\"]\naudit = 0.1"), ["`audit`", "hafnia verify --port"]),
+            (format!("{GOOD}engines = [\"fpga\"]\ndraws = \"statistical\""), ["`draws`", "`fpga`"]),
             (format!("{GOOD}engine = \"sim\""), ["`engine`", "did you mean `engines`"]),
             (format!("{GOOD}engines = [\"sim\", \"sim\"]"), ["`engines` has \"sim\" twice", "once"]),
             (format!("{GOOD}presets = []"), ["`presets` is empty", "at least one"]),

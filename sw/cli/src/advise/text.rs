@@ -85,6 +85,7 @@ fn told(evidence: &Evidence, setup: &Candidate) -> String {
     }
     text.push_str(&match &*setup.setup.engine {
         "sim" => ", computed on the simulated RTL".to_owned(),
+        "fpga" => ", computed on a board".to_owned(),
         _ => format!(", {audited} of {} audited on the simulated RTL", images * seeds.len() as u64),
     });
     let folders = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>();

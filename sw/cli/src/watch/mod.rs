@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use hafnia_sweep::{Plan, Point, Progress, Row, Store, SweepError};
+use hafnia_sweep::{Machine, Plan, Point, Progress, Row, Store, SweepError};
 use hafnia_verilate::Builder;
 
 use crate::console::{Console, Failure};
-use crate::setup::builder;
 use crate::signals;
 use curves::Curves;
 use screen::Screen;
@@ -23,17 +22,21 @@ use view::View;
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// Runs a sweep under the eyes of the user, who can end it after any point.
-pub fn run(plan: &Plan, store: &mut Store, jobs: usize, console: &Console) -> Result<Ended, Failure> {
+pub fn run(plan: &Plan, store: &mut Store, machine: Machine<'_>, console: &Console) -> Result<Ended, Failure> {
     let curves = Curves::new(plan.points.iter().map(Point::row));
-    if stderr().is_terminal() { drawn(plan, store, jobs, curves, console) } else { logged(plan, store, jobs, &curves) }
+    if stderr().is_terminal() {
+        drawn(plan, store, machine, curves, console)
+    } else {
+        logged(plan, store, machine, &curves)
+    }
 }
 
 /// How the sweep itself ended.
 pub type Ended = Result<Progress, SweepError>;
 
-fn logged(plan: &Plan, store: &mut Store, jobs: usize, curves: &Curves) -> Result<Ended, Failure> {
+fn logged(plan: &Plan, store: &mut Store, machine: Machine<'_>, curves: &Curves) -> Result<Ended, Failure> {
     let end = signals::asked_to_end()?;
-    Ok(hafnia_sweep::run(plan, store, &builder(), jobs, &mut |progress, row| {
+    Ok(hafnia_sweep::run(plan, store, machine, &mut |progress, row| {
         if let Some(row) = row {
             let line = curves::line(&curves.name(row), row);
             // A reader that has seen enough does not end the sweep.
@@ -43,7 +46,13 @@ fn logged(plan: &Plan, store: &mut Store, jobs: usize, curves: &Curves) -> Resul
     }))
 }
 
-fn drawn(plan: &Plan, store: &mut Store, jobs: usize, curves: Curves, console: &Console) -> Result<Ended, Failure> {
+fn drawn(
+    plan: &Plan,
+    store: &mut Store,
+    machine: Machine<'_>,
+    curves: Curves,
+    console: &Console,
+) -> Result<Ended, Failure> {
     let end = signals::told()?;
     let view = View::new(curves, store.points(plan).len(), store.known_rows());
     let screen = Screen::open().map_err(lost)?;
@@ -55,7 +64,7 @@ fn drawn(plan: &Plan, store: &mut Store, jobs: usize, curves: Curves, console: &
             // Nobody sees the sweep any more.
             painted.inspect_err(|_| end.store(true, Ordering::SeqCst))
         });
-        let result = compute(plan, store, jobs, news, end);
+        let result = compute(plan, store, machine, news, end);
         painter.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(lost)?;
         Ok(result)
     })
@@ -67,10 +76,10 @@ enum News {
     Notice(String),
 }
 
-fn compute(plan: &Plan, store: &mut Store, jobs: usize, news: Sender<News>, end: &AtomicBool) -> Ended {
+fn compute(plan: &Plan, store: &mut Store, machine: Machine<'_>, news: Sender<News>, end: &AtomicBool) -> Ended {
     // A painter that is gone has told why.
     let builder = Builder::new().notice(|notice| _ = news.send(News::Notice(notice.to_string())));
-    hafnia_sweep::run(plan, store, &builder, jobs, &mut |progress, row| {
+    hafnia_sweep::run(plan, store, Machine { builder: &builder, ..machine }, &mut |progress, row| {
         _ = news.send(News::Point(progress, row.cloned().map(Box::new)));
         signals::flow(end)
     })

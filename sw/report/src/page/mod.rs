@@ -102,7 +102,7 @@ impl Report {
         let Audit { audited, of, simulated, differing } = self.audit;
         let (audited, what) = match (differing, audited) {
             (1.., _) => ("differs".to_owned(), "the RTL from the golden model, see the warning"),
-            (_, 0) if simulated == of => ("none".to_owned(), "all results are of the simulated RTL itself"),
+            (_, 0) if simulated == of => ("none".to_owned(), "all results are of the hardware itself"),
             (_, 0) => ("none".to_owned(), "of the results, on simulated RTL"),
             _ => (count(audited), "of the results, on simulated RTL"),
         };
@@ -130,7 +130,7 @@ impl Report {
                     }
                 }
                 @if simulated > 0 {
-                    p { strong { (count(simulated)) } " results were computed on the simulated RTL itself." }
+                    p { strong { (count(simulated)) } " results were computed on the hardware itself, simulated or on a board." }
                 }
                 @if audited == 0 && simulated < of {
                     p {
