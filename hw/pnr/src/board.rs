@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::absorb::absorb_registers;
 use crate::report::Report;
 use crate::run::{Error, report, run, words};
 
@@ -33,6 +34,39 @@ pub struct Target {
     pub package: String,
     /// Its speed grade.
     pub speed_grade: u32,
+    /// How it is placed and routed.
+    pub placer: Placer,
+}
+
+/// How a design is placed and routed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placer {
+    /// Close together, by what is slow: the faster result where there is room.
+    #[default]
+    Heap,
+    /// All over the device, which leaves room for the routes of one that is nearly full.
+    Static,
+}
+
+impl Placer {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Heap, Self::Static];
+
+    /// Returns its name, as nextpnr's.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Heap => "heap",
+            Self::Static => "static",
+        }
+    }
+
+    /// Returns the router that goes with it.
+    const fn router(self) -> &'static str {
+        match self {
+            Self::Heap => "router1",
+            Self::Static => "router2",
+        }
+    }
 }
 
 /// Synthesises the design in `folder`, and leaves the netlist there. `line` is shown what yosys prints.
@@ -45,7 +79,8 @@ pub fn flatten(yosys: &Path, folder: &Path, target: &Target, line: &mut dyn FnMu
     let script = format!(
         "read_verilog {top}.v; synth_ecp5 -top {top}; setattr -mod -unset keep_hierarchy *; flatten; write_json {NETLIST}"
     );
-    run(yosys, &["-p".to_owned(), script], folder, line)
+    run(yosys, &["-p".to_owned(), script], folder, line)?;
+    absorb_registers(folder)
 }
 
 /// Places and routes the netlist in `folder` with this seed, and leaves the routed design there. Whether it is fast enough is for
@@ -60,11 +95,12 @@ pub fn place_and_route(
     seed: u32,
     line: &mut dyn FnMut(&str),
 ) -> Result<Report, Error> {
-    let Target { pins, device, package, speed_grade, .. } = target;
+    let Target { pins, device, package, speed_grade, placer, .. } = target;
+    let (placer, router) = (placer.name(), placer.router());
     let report_file = format!("report-{seed}.json");
     let text = format!(
         "--{device} --package {package} --speed {speed_grade} --json {NETLIST} --lpf {pins} --seed {seed} --threads 1 \
-         --timing-allow-fail --report {report_file} --textcfg {} --write {}",
+         --placer {placer} --router {router} --timing-allow-fail --report {report_file} --textcfg {} --write {}",
         configuration(seed),
         routed(seed),
     );

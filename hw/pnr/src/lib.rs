@@ -3,6 +3,7 @@
 //! Invariant: knows a top module and its file, and no registers, layers or configurations. It finds no programs: the caller
 //! says where they are.
 
+mod absorb;
 mod board;
 mod netlist;
 mod report;
@@ -10,7 +11,7 @@ mod route;
 mod run;
 mod synthesis;
 
-pub use board::{BITSTREAM, NETLIST, Target, configuration, flatten, pack, place_and_route, routed};
+pub use board::{BITSTREAM, NETLIST, Placer, Target, configuration, flatten, pack, place_and_route, routed};
 pub use netlist::netlist_verilog;
 pub use report::{Hop, Path, Report, Use};
 pub use route::{SEED, SPEED_GRADE, route, route_arguments};

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::absorb::absorb_registers;
 use crate::board::NETLIST;
 use crate::run::{Error, report, run, words};
 
@@ -28,6 +29,7 @@ pub fn route_arguments(clock_mhz: u32) -> Vec<String> {
 /// # Errors
 /// nextpnr cannot be run, fails, or tells no clock limit.
 pub fn route(nextpnr: &Path, folder: &Path, clock_mhz: u32) -> Result<f64, Error> {
+    absorb_registers(folder)?;
     run(nextpnr, &route_arguments(clock_mhz), folder, &mut |_| ())?;
     let (path, wanted) = (folder.join(REPORT), "a clock limit");
     let found = report(&path, wanted)?;

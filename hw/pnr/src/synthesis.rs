@@ -29,7 +29,8 @@ pub struct Synthesis {
 /// Returns the script of the module `top`, whose file is named for it.
 pub fn script(top: &str) -> String {
     format!(
-        "read_verilog {top}.v; synth_ecp5 -top {top} -noflatten -json {NETLIST}; tee -q -o {STATISTICS} stat -json -top {top}"
+        "read_verilog {top}.v; synth_ecp5 -top {top} -noflatten; tee -q -o {STATISTICS} stat -json -top {top}; \
+         setattr -mod -unset keep_hierarchy *; flatten; write_json {NETLIST}"
     )
 }
 

@@ -102,25 +102,51 @@ module MULT18X18D (
   output P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0
 );
 parameter REG_INPUTA_CLK = "NONE";
+parameter REG_INPUTA_CE = "CE0";
+parameter REG_INPUTA_RST = "RST0";
 parameter REG_INPUTB_CLK = "NONE";
+parameter REG_INPUTB_CE = "CE1";
+parameter REG_INPUTB_RST = "RST1";
 parameter REG_INPUTC_CLK = "NONE";
 parameter REG_PIPELINE_CLK = "NONE";
 parameter REG_OUTPUT_CLK = "NONE";
+parameter REG_OUTPUT_CE = "CE2";
+parameter REG_OUTPUT_RST = "RST2";
 parameter SOURCEB_MODE = "B_SHIFT";
 parameter MULT_BYPASS = "DISABLED";
 parameter GSR = "ENABLED";
 generate
-  if (REG_INPUTA_CLK != "NONE" || REG_INPUTB_CLK != "NONE" || REG_PIPELINE_CLK != "NONE" || REG_OUTPUT_CLK != "NONE"
-      || MULT_BYPASS != "DISABLED")
+  if (REG_PIPELINE_CLK != "NONE" || MULT_BYPASS != "DISABLED")
     $error("a MULT18X18D has a mode that is not modelled");
 endgenerate
 wire [17:0] a = {A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0};
+reg [17:0] held_a = 18'd0;
+reg [17:0] held_b = 18'd0;
+reg [35:0] held_p = 36'd0;
 wire [17:0] b = {B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6, B5, B4, B3, B2, B1, B0};
-wire signed [18:0] wide_a = {SIGNEDA & a[17], a};
-wire signed [18:0] wide_b = {SIGNEDB & b[17], b};
+wire [17:0] used_a = REG_INPUTA_CLK == "NONE" ? a : held_a;
+wire [17:0] used_b = REG_INPUTB_CLK == "NONE" ? b : held_b;
+wire signed [18:0] wide_a = {SIGNEDA & used_a[17], used_a};
+wire signed [18:0] wide_b = {SIGNEDB & used_b[17], used_b};
 wire signed [37:0] product = wide_a * wide_b;
 assign {P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24, P23, P22, P21, P20, P19, P18,
-  P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0} = product[35:0];
+  P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0}
+  = REG_OUTPUT_CLK == "NONE" ? product[35:0] : held_p;
+// Each register names its clock, enable and reset.
+`define OF(NAME, ONE, TWO, THREE, P0, P1, P2, P3) (NAME == ONE ? P1 : NAME == TWO ? P2 : NAME == THREE ? P3 : P0)
+wire clock_a = `OF(REG_INPUTA_CLK, "CLK1", "CLK2", "CLK3", CLK0, CLK1, CLK2, CLK3);
+wire enable_a = `OF(REG_INPUTA_CE, "CE1", "CE2", "CE3", CE0, CE1, CE2, CE3);
+wire reset_a = `OF(REG_INPUTA_RST, "RST1", "RST2", "RST3", RST0, RST1, RST2, RST3);
+always @(posedge clock_a) if (reset_a) held_a <= 0; else if (enable_a) held_a <= a;
+wire clock_b = `OF(REG_INPUTB_CLK, "CLK1", "CLK2", "CLK3", CLK0, CLK1, CLK2, CLK3);
+wire enable_b = `OF(REG_INPUTB_CE, "CE1", "CE2", "CE3", CE0, CE1, CE2, CE3);
+wire reset_b = `OF(REG_INPUTB_RST, "RST1", "RST2", "RST3", RST0, RST1, RST2, RST3);
+always @(posedge clock_b) if (reset_b) held_b <= 0; else if (enable_b) held_b <= b;
+wire clock_p = `OF(REG_OUTPUT_CLK, "CLK1", "CLK2", "CLK3", CLK0, CLK1, CLK2, CLK3);
+wire enable_p = `OF(REG_OUTPUT_CE, "CE1", "CE2", "CE3", CE0, CE1, CE2, CE3);
+wire reset_p = `OF(REG_OUTPUT_RST, "RST1", "RST2", "RST3", RST0, RST1, RST2, RST3);
+always @(posedge clock_p) if (reset_p) held_p <= 0; else if (enable_p) held_p <= product[35:0];
+`undef OF
 endmodule
 
 // A memory of 1024 rows of two bytes of 9 bits, the ninth of each unused by ports of 1, 2 and 4 bits. A port of 36 bits has two
@@ -151,7 +177,7 @@ parameter GSR = "ENABLED";
 parameter WID = 0;
 localparam WIDE = DATA_WIDTH_A == 36;
 generate
-  if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG" || CLKAMUX != "CLKA" || CLKBMUX != "CLKB" || WIDE != (DATA_WIDTH_B == 36)
+  if (REGMODE_A != "NOREG" || (REGMODE_B != "NOREG" && (REGMODE_B != "OUTREG" || WIDE)) || CLKAMUX != "CLKA" || CLKBMUX != "CLKB" || WIDE != (DATA_WIDTH_B == 36)
       || WRITEMODE_A == "WRITETHROUGH" || WRITEMODE_B == "WRITETHROUGH")
     $error("a DP16KD has a mode that is not modelled");
 endgenerate
@@ -186,9 +212,12 @@ wire [17:0] in_a = {DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9
 assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = out_a;
 wire enable_a = CEA & ~(CSA2 | CSA1 | CSA0);
 reg [17:0] out_b;
+reg [17:0] held_b = 18'd0;
 wire [13:0] address_b = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
 wire [17:0] in_b = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
-assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = out_b;
+assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0}
+  = REGMODE_B == "OUTREG" ? held_b : out_b;
+always @(posedge CLKB) if (RSTB) held_b <= 18'd0; else if (OCEB) held_b <= out_b;
 wire enable_b = CEB & ~(CSB2 | CSB1 | CSB0);
 generate
   if (WIDE) begin : wide

@@ -88,6 +88,8 @@ impl Recipe<'_> {
         let mut flags: Vec<String> = ["--x-assign", unknowns, "--x-initial", unknowns].map(String::from).to_vec();
         flags.extend(["--top-module".to_owned(), self.design.top.clone()]);
         flags.extend(self.design.waivers.iter().map(|waiver| format!("-Wno-{waiver}")));
+        // What the Verilog itself calls an error is one, whatever is waived: a cell in a mode that its model has not.
+        flags.push("-Werror-USERERROR".to_owned());
         match self.variant.trace {
             Trace::None => {}
             Trace::Vcd => flags.push("--trace".into()),

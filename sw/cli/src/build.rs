@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use clap::builder::PossibleValuesParser;
 use hafnia_config::board::{Build, BuildRecord};
 use hafnia_config::digest::sha256;
 use hafnia_gen::generate_board;
-use hafnia_pnr::{BITSTREAM, Report, Target, flatten, pack, place_and_route};
+use hafnia_pnr::{BITSTREAM, Placer, Report, Target, flatten, pack, place_and_route};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
@@ -22,6 +23,9 @@ pub struct Args {
     /// Seeds of placer and router to try; the fastest result is kept.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u32>,
+    /// How nextpnr places and routes: `static` for a device that is nearly full, where `heap` finds no routes.
+    #[arg(long, value_name = "NAME", default_value = "heap", value_parser = placers())]
+    placer: String,
     /// Seeds tried at once, each with up to 1.5 GB; without it one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -55,7 +59,8 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     let work = tempfile::tempdir()?;
     let folder = work.path();
     let generated = generate_board(build);
-    let target = target(build, &generated.top().name);
+    let placer = Placer::ALL.into_iter().find(|placer| placer.name() == args.placer).unwrap_or_default();
+    let target = target(build, &generated.top().name, placer);
     let verilog = format!("{}.v", target.top);
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text);
     write(&verilog, &generated.verilog)?;
@@ -87,7 +92,7 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
 
     let bitstream = std::fs::read(folder.join(BITSTREAM))?;
     let tools = [yosys, nextpnr, ecppack].map(|tool| tool.version).to_vec();
-    let record = record(build, tools, best, &tried, &bitstream);
+    let record = record(build, tools, placer, best, &tried, &bitstream);
     let config = chosen.hw.config.to_toml();
     for (name, bytes) in [
         (&*verilog, generated.verilog.as_bytes()),
@@ -110,7 +115,11 @@ pub const RECORD: &str = "build.json";
 const TOO_LARGE: &str = "where there is not enough room, take a smaller preset or leave injectors out; `hafnia price` tells what \
                          an array takes";
 
-fn target(build: &Build<'_>, top: &str) -> Target {
+fn placers() -> PossibleValuesParser {
+    Placer::ALL.map(Placer::name).into()
+}
+
+fn target(build: &Build<'_>, top: &str, placer: Placer) -> Target {
     let board = build.board;
     Target {
         top: top.to_owned(),
@@ -118,6 +127,7 @@ fn target(build: &Build<'_>, top: &str) -> Target {
         device: board.device.nextpnr().to_owned(),
         package: board.package.clone(),
         speed_grade: board.speed_grade,
+        placer,
     }
 }
 
@@ -147,7 +157,14 @@ fn too_slow(best: &Tried, tried: &[Tried]) -> Failure {
     )
 }
 
-fn record(build: &Build<'_>, tools: Vec<String>, best: &Tried, tried: &[Tried], bitstream: &[u8]) -> BuildRecord {
+fn record(
+    build: &Build<'_>,
+    tools: Vec<String>,
+    placer: Placer,
+    best: &Tried,
+    tried: &[Tried],
+    bitstream: &[u8],
+) -> BuildRecord {
     let rounded = |value: f64| (value * 100.0).round() / 100.0;
     let used = best.report.utilisation.iter().filter(|(_, part)| part.used > 0);
     BuildRecord {
@@ -159,6 +176,7 @@ fn record(build: &Build<'_>, tools: Vec<String>, best: &Tried, tried: &[Tried], 
         baud: build.baud,
         hafnia: env!("CARGO_PKG_VERSION").to_owned(),
         tools,
+        placer: placer.name().to_owned(),
         seeds: tried.iter().map(|tried| (tried.seed, rounded(tried.report.fmax_mhz))).collect(),
         seed: best.seed,
         fmax_mhz: rounded(best.report.fmax_mhz),

@@ -26,6 +26,8 @@ pub struct BuildRecord {
     pub hafnia: String,
     /// Versions of the tools.
     pub tools: Vec<String>,
+    /// The placer, by nextpnr's name.
+    pub placer: String,
     /// Seeds of placer and router that were tried, with the clock that each allows, in MHz.
     pub seeds: Vec<(u32, f64)>,
     /// The seed that was kept.

@@ -43,7 +43,7 @@ fn built(folder: &Path, bitstream: &[u8]) {
     let sha256: String = Sha256::digest(bitstream).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut record = json!({
         "board": "ulx3s-25f", "device": "LFE5U-25F", "config": config, "config_hash": config["config_hash"],
-        "clock_khz": 50_000, "baud": 3_000_000, "hafnia": "0.1.0", "tools": [], "seeds": [[1, 60.0]], "seed": 1,
+        "clock_khz": 50_000, "baud": 3_000_000, "hafnia": "0.1.0", "tools": [], "placer": "heap", "seeds": [[1, 60.0]], "seed": 1,
         "fmax_mhz": 60.0, "slack_ns": 3.3, "utilisation": { "DP16KD": [1, 56] }, "critical_path": "", "sha256": sha256,
     });
     record["config"].as_object_mut().unwrap().remove("config_hash");

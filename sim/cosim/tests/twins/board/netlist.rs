@@ -14,7 +14,9 @@ use hafnia_cosim::board::netlist_design;
 use hafnia_cosim::terminal::Terminal;
 use hafnia_driver::transport::serial::Port;
 use hafnia_gen::generate_board;
-use hafnia_pnr::{BITSTREAM, NETLIST, Target, configuration, flatten, netlist_verilog, pack, place_and_route, routed};
+use hafnia_pnr::{
+    BITSTREAM, NETLIST, Placer, Target, configuration, flatten, netlist_verilog, pack, place_and_route, routed,
+};
 
 use super::{Bench, build};
 use crate::common::{config, tool};
@@ -50,6 +52,8 @@ fn netlist_and_routed_design_give_what_the_golden_model_gives() {
         device: board.device.nextpnr().into(),
         package: board.package.clone(),
         speed_grade: board.speed_grade,
+        // It takes less time.
+        placer: Placer::Static,
     };
     let [yosys, nextpnr] = ["yosys", "nextpnr-ecp5"].map(tool);
     flatten(&yosys, folder, &target, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
