@@ -465,12 +465,14 @@ pub const fn seed_enables(cells: u32) -> u32 {
 /// Cycles for which the reset must be held: until nothing that was under way at a read port can be taken for a word or a flip.
 pub const RESET_CYCLES: u32 = CODE_MEMORY_LATENCY + fault::CELL_LATENCY + fault::INJECTOR_LATENCY + 3;
 /// Cycles from a request on the bus to its answer.
-pub const BUS_LATENCY: u32 = 6;
+pub const BUS_LATENCY: u32 = 7;
 /// Cycles from address to data of a block RAM with its output register.
 pub const MEMORY_LATENCY: u32 = 2;
+/// Cycles from address to data of a feature-map memory: the address goes to all of its blocks from a register.
+pub const MAP_MEMORY_LATENCY: u32 = MEMORY_LATENCY + 1;
 /// Cycles from address to data of the memories of weights and biases, which are spread over many blocks: the address goes to all
-/// of them from a register, and what each holds waits in one until it is chosen.
-pub const CODE_MEMORY_LATENCY: u32 = 4;
+/// of them from a register, and what each holds waits in two until it is chosen: its own, and one that need not be beside it.
+pub const CODE_MEMORY_LATENCY: u32 = 5;
 /// Cycles from the issue of a pixel's accumulator read to the end of its write, see [`Elaborated::min_pass_cycles`].
 pub const ACCUMULATE_LATENCY: u32 = 4;
 
@@ -650,7 +652,7 @@ impl Elaborated {
     /// Returns the cycles from a word's address to the word as it is stored at a site.
     pub const fn memory_latency(&self, site: Site) -> u32 {
         match site {
-            Site::Activations => MEMORY_LATENCY,
+            Site::Activations => MAP_MEMORY_LATENCY,
             Site::Weights | Site::Biases => CODE_MEMORY_LATENCY,
         }
     }

@@ -36,11 +36,12 @@ fn medium_device() -> AccelConfig {
     AccelConfig { name: "8x8-45f".into(), array, injector, ..preset(8, 8, [4096, 2048, 1024, 256]) }
 }
 
-/// `8x8-85f`, for an LFE5U-85F: `8x8` with the code `secded-72-64`.
+/// `8x8-85f`, for an LFE5U-85F: `8x8` with the code `secded-72-64`. It errs at the weights alone.
 fn large_device() -> AccelConfig {
     let preset = preset(8, 8, [18432, 8192, 1024, 1024]);
     AccelConfig {
         name: "8x8-85f".into(),
+        injector: InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() },
         protection: ProtectionConfig::of(Code::Secded { data_bits: 64 }, 8),
         ..preset
     }

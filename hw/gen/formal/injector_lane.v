@@ -60,40 +60,40 @@ endfunction
 wire [1:0] thinned = noise_i[1:0];
 wire hit = draws && \dut.hits ;
 
-// What entered one to four cycles ago. `age` says how many cycles of that there are.
+// What entered one to five cycles ago. `age` says how many cycles of that there are.
 reg [2:0] age = 0;
-reg enable_1, enable_2, enable_3, enable_4;
-reg [7:0] bits_1, bits_2, bits_3, bits_4;
-reg hit_1, hit_2, hit_3, hit_4;
-reg [WEIGHTS-1:0] live_1, live_2, live_3, live_4;
-reg [8*WEIGHTS-1:0] code_1, code_2, code_3, code_4;
+reg enable_1, enable_2, enable_3, enable_4, enable_5;
+reg [7:0] bits_1, bits_2, bits_3, bits_4, bits_5;
+reg hit_1, hit_2, hit_3, hit_4, hit_5;
+reg [WEIGHTS-1:0] live_1, live_2, live_3, live_4, live_5;
+reg [8*WEIGHTS-1:0] code_1, code_2, code_3, code_4, code_5;
 reg [31:0] a_1, b_1, c_1, seed_word_1;
 reg draws_1, seed_1;
 reg [2*PAIRS-1:0] pairs_now, pairs_1;
 always @(posedge clk_i) begin
-  if (age < 4) age <= age + 1;
-  {enable_1, enable_2, enable_3, enable_4} <= {enable_i, enable_1, enable_2, enable_3};
-  {bits_1, bits_2, bits_3, bits_4} <= {bits_i, bits_1, bits_2, bits_3};
-  {hit_1, hit_2, hit_3, hit_4} <= {hit, hit_1, hit_2, hit_3};
-  {live_1, live_2, live_3, live_4} <= {live_i, live_1, live_2, live_3};
-  {code_1, code_2, code_3, code_4} <= {code_i, code_1, code_2, code_3};
+  if (age < 5) age <= age + 1;
+  {enable_1, enable_2, enable_3, enable_4, enable_5} <= {enable_i, enable_1, enable_2, enable_3, enable_4};
+  {bits_1, bits_2, bits_3, bits_4, bits_5} <= {bits_i, bits_1, bits_2, bits_3, bits_4};
+  {hit_1, hit_2, hit_3, hit_4, hit_5} <= {hit, hit_1, hit_2, hit_3, hit_4};
+  {live_1, live_2, live_3, live_4, live_5} <= {live_i, live_1, live_2, live_3, live_4};
+  {code_1, code_2, code_3, code_4, code_5} <= {code_i, code_1, code_2, code_3, code_4};
   {a_1, b_1, c_1, seed_word_1} <= {\dut.a0 , \dut.b0 , \dut.c0 , seed_word_i};
   {draws_1, seed_1} <= {draws, seed_i};
   pairs_1 <= pairs_now;
 end
 
-// What the pairs of the word that entered three cycles ago must flip, by what they know of their draws.
+// What the pairs of the word that entered four cycles ago must flip, by what they know of their draws.
 reg [1:0] spared, at_risk;
 integer p;
 always @(*) for (p = 0; p < PAIRS; p = p + 1) begin
-  spared = ~((code_3[2*p +: 2] & {2{thinned[1]}}) | (~code_3[2*p +: 2] & {2{thinned[0]}}));
-  at_risk = bits_3[2*(p%4) +: 2] & {2{live_3[p/4]}};
+  spared = ~((code_4[2*p +: 2] & {2{thinned[1]}}) | (~code_4[2*p +: 2] & {2{thinned[0]}}));
+  at_risk = bits_4[2*(p%4) +: 2] & {2{live_4[p/4]}};
   pairs_now[2*p +: 2] = {2{draws_now[PAIRS-1+p]}} & pair_candidates[2*p +: 2] & at_risk & (pair_kept[2*p +: 2] | spared);
 end
 
 reg [8*WEIGHTS-1:0] live_cells;
 integer w;
-always @(*) for (w = 0; w < WEIGHTS; w = w + 1) live_cells[8*w +: 8] = bits_4 & {8{live_4[w]}};
+always @(*) for (w = 0; w < WEIGHTS; w = w + 1) live_cells[8*w +: 8] = bits_5 & {8{live_5[w]}};
 
 // Every draw says that one of the halves holds a flip: `ahead` shows that a cycle keeps it so.
 always @(*) if (age != 1) drawn_before: assume (is_possible);
@@ -106,21 +106,21 @@ always @(*) begin
       draws_1 ? {step(a_1, 31, 13, 12), step(b_1, 29, 2, 4), step(c_1, 28, 3, 17)} :
       {a_1, b_1, c_1}));
   end
-  if (age >= 4) begin
-    if (!enable_4) identity: assert (code == code_4 && flips == 0);
-    reported: assert (code == (code_4 ^ flips));
+  if (age >= 5) begin
+    if (!enable_5) identity: assert (code == code_5 && flips == 0);
+    reported: assert (code == (code_5 ^ flips));
     only_live: assert ((flips & ~live_cells) == 0);
-    if (flips != 0) drawn: assert (hit_4);
-    if (hit_4 && &live_4 && &bits_4 && thinned == 0) found: assert (flips != 0);
+    if (flips != 0) drawn: assert (hit_5);
+    if (hit_5 && &live_5 && &bits_5 && thinned == 0) found: assert (flips != 0);
     pairs: assert (flips == pairs_1);
   end
 end
 
-always @(*) if (age >= 4) begin
-  passed: cover (!enable_4 && enable_3 && code == 1);
+always @(*) if (age >= 5) begin
+  passed: cover (!enable_5 && enable_4 && code == 1);
   two_flips: cover (flips[0] && flips[1]);
-  dropped: cover (hit_4 && flips == 0 && thinned == 0);
-  not_kept: cover (hit_4 && flips == 0 && &live_4 && &bits_4);
-  kept_and_not: cover (thinned == 2'b10 && &code_4 && flips[1:0] == 2'b10);
+  dropped: cover (hit_5 && flips == 0 && thinned == 0);
+  not_kept: cover (hit_5 && flips == 0 && &live_5 && &bits_5);
+  kept_and_not: cover (thinned == 2'b10 && &code_5 && flips[1:0] == 2'b10);
 end
 endmodule

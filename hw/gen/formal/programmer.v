@@ -2,7 +2,7 @@
 //
 // Nothing is assumed of pulses, memory or noise: `result_i`, `code_i` and `seen_i` are free, and so is when the memory is read.
 // Proved, for every power-on state, from the first cycle of reset on and for all time:
-//   ends       a word takes no more than 10 cycles for each of its pulses, not counted those that it waits for the memory;
+//   ends       a word takes no more than 11 cycles for each of its pulses, not counted those that it waits for the memory;
 //   limited    no word gets more pulses than it may, and one where nothing is read back;
 //   passed     a word ends before its last pulse only when each of its cells was read right once;
 //   spared     a cell that was read right keeps what was read back with it, whatever pulses come;
@@ -43,7 +43,7 @@ programmer dut (
   .counts_o(counts)
 );
 (* hierconn *) wire [2:0] \dut.state ;
-(* hierconn *) wire [1:0] \dut.timer ;
+(* hierconn *) wire [2:0] \dut.timer ;
 (* hierconn *) wire [7:0] \dut.most ;
 (* hierconn *) wire [BITS-1:0] \dut.pulsed ;
 (* hierconn *) wire [BITS-1:0] \dut.held ;
@@ -85,11 +85,11 @@ always @(posedge clk_i) begin
   if (rst_i || clear_i) words <= 0;
 end
 
-wire [11:0] within = \dut.state == PULSE ? \dut.timer : \dut.state == LOOK ? 4 : \dut.state == SEE ? 5 + \dut.timer : 9;
+wire [11:0] within = \dut.state == PULSE ? \dut.timer : \dut.state == LOOK ? 4 : \dut.state == SEE ? 5 + \dut.timer : 10;
 wire [7:0] limit = open_most == 0 ? 1 : open_most;
 always @(*) if (was_reset) begin
   if (open) begin
-    ends: assert (\dut.state <= JUDGE && spent == 10 * number + within);
+    ends: assert (\dut.state <= JUDGE && spent == 11 * number + within);
     limited: assert (number < limit && \dut.most == open_most && (open_most != 0 || \dut.state == PULSE));
     stable: assert (tag == open_tag && wanted == open_word);
     passed: assert (\dut.pulsed == ~right && (!commit || write || number + 1 == limit || &(right | now_right)));

@@ -11,7 +11,7 @@
 //   paced      not before its period is over, counted from the start of the run or the word before;
 //   held       what is judged was read 3 cycles before, as long as `scrubber.v` asks for;
 //   spared     what is written back goes to its address, and differs in mended cells alone from what was read there;
-//   ends       a word is done 14 cycles after it was taken at the latest;
+//   ends       a word is done 15 cycles after it was taken at the latest;
 //   stable     and until then the engine names it, at the address of the walk;
 //   walks      the walk goes on by one word when one is done, and from the last address to 0 with the next epoch;
 //   uncounted  to the host a scrubbed word is not a programmed one.
@@ -62,7 +62,7 @@ weight_memory memory (
   .row_i({1'b0, row_i}), .code_o(code)
 );
 (* hierconn *) wire [2:0] \engine.state ;
-(* hierconn *) wire [1:0] \engine.timer ;
+(* hierconn *) wire [2:0] \engine.timer ;
 (* hierconn *) wire \engine.scrubbing ;
 (* hierconn *) wire [7:0] \engine.most ;
 (* hierconn *) wire [25:0] \engine.held ;
@@ -80,7 +80,7 @@ localparam [2:0] IDLE = 0, PULSE = 1, SEE = 3, MEND = 5;
 reg was_reset = 0;
 reg settled = 0;
 reg [20:0] since;
-reg [3:0] spent;
+reg [4:0] spent;
 reg went;
 reg [25:0] mend_then;
 reg [25:0] seen_before;
@@ -93,7 +93,7 @@ always @(posedge clk_i) begin
   was_reset <= was_reset | rst_i;
   settled <= was_reset & ~rst_i;
   since <= !run_i ? 21'd0 : taken ? 21'd1 : since[20] ? since : since + 21'd1;
-  spent <= taken ? 4'd1 : spent == 4'd15 ? spent : spent + 4'd1;
+  spent <= taken ? 5'd1 : spent == 5'd31 ? spent : spent + 5'd1;
   went <= scrubbed;
   if (judged) mend_then <= mend_i;
   seen_before <= seen;
@@ -103,7 +103,7 @@ always @(posedge clk_i) begin
 end
 wire busy = \engine.scrubbing && \engine.state != IDLE;
 wire [31:0] place = {26'd0, address};
-wire [3:0] within = \engine.state == SEE ? 4'd1 + \engine.timer : \engine.state == MEND ? 4'd5 + \engine.timer : 4'd9 + \engine.timer ;
+wire [4:0] within = \engine.state == SEE ? 5'd1 + \engine.timer : \engine.state == MEND ? 5'd6 + \engine.timer : 5'd10 + \engine.timer ;
 
 always @(*) in_reset: assume (!(rst_i && run_i));
 
@@ -121,7 +121,7 @@ always @(*) if (was_reset) begin
   if (write && busy) spared: assert (\engine.pulsed == mend_then && \memory.lanes_0_write_address_i == address &&
     ((data ^ \engine.held ) & ~mend_then) == 0 &&
     ((data ^ result_i) & mend_then) == 0);
-  if (busy) ends: assert (\engine.state == SEE ? 1 : (\engine.state == MEND || \engine.state == PULSE) && spent <= 14);
+  if (busy) ends: assert (\engine.state == SEE ? 1 : (\engine.state == MEND || \engine.state == PULSE) && spent <= 15);
   if (busy) begin
     stable: assert (tag[5:0] == address && \engine.most == 0 && spent == within && scrubbing);
     uncounted: assert (!commit);

@@ -1,9 +1,9 @@
 // Properties of `wishbone`, the host's port, for the array and the depths that the parameters give.
 //
 // A request is accepted when `cyc` and `stb` are high and `stall` and `rst` are low. In the next cycle the strobe of the
-// registers may rise, two cycles later those of the memories, and it is answered six cycles after it was accepted.
+// registers may rise, two cycles later those of the memories, and it is answered seven cycles after it was accepted.
 // Proved, for every power-on state, from the first cycle of reset on and for all time:
-//   answered    an accepted request gets exactly one of `ack` and `err`, exactly six cycles later unless a reset comes
+//   answered    an accepted request gets exactly one of `ack` and `err`, exactly seven cycles later unless a reset comes
 //               between, and nothing else is answered;
 //   stalled     the bus stalls only a write to the streamed weights while their ring has no room;
 //   caused      a strobe comes only with a request accepted one or three cycles before: a write strobe with a write, a read
@@ -14,7 +14,7 @@
 //   done        a write answered with `ack` raised its strobe, or is one that has none: to a read-only memory, to a
 //               column that does not exist, or a piece of a weight word before its last;
 //   carried     the answer to a read is the asked word of its memory, as the memory showed it in the cycle before.
-// Argument: k-induction with k = 6, for the answer is six registers behind the bus, with no feedback.
+// Argument: k-induction with k = 7, for the answer is seven registers behind the bus, with no feedback.
 module wishbone_properties #(
   parameter ROWS = 4,
   parameter COLS = 4,
@@ -93,30 +93,33 @@ wire [4:0] writes = {map_b_write, map_a_write, |bias_write | |scale_write, progr
 wire [2:0] reads = {counters_read, accumulator_read, map_read};
 wire [7:0] strobes = {writes, reads};
 
-// The requests accepted one to six cycles ago that no reset has dropped; what they were; whether they raised a strobe.
+// The requests accepted one to seven cycles ago that no reset has dropped; what they were; whether they raised a strobe.
 reg was_reset = 0;
-reg [6:1] accepted;
-reg [6:1] wrote;
-reg [23:0] adr_1, adr_2, adr_3, adr_4, adr_5, adr_6;
-reg [6:2] registered;
-reg [6:4] acted;
+reg [7:1] accepted;
+reg [7:1] wrote;
+reg [23:0] adr_1, adr_2, adr_3, adr_4, adr_5, adr_6, adr_7;
+reg [7:2] registered;
+reg [7:4] acted;
 reg busy_before, stream_before;
-reg [31:0] word;
+reg [31:0] word, early; // that of a map is there a cycle later
 always @(posedge clk_i) begin
   was_reset <= was_reset | rst_i;
-  accepted <= rst_i ? 0 : {accepted[5:1], cyc_i && stb_i && !stall};
-  wrote <= {wrote[5:1], we_i};
-  {adr_1, adr_2, adr_3, adr_4, adr_5, adr_6} <= {adr_i, adr_1, adr_2, adr_3, adr_4, adr_5};
-  registered <= {registered[5:2], register_write && known_i};
-  acted <= {acted[5:4], |strobes};
+  accepted <= rst_i ? 0 : {accepted[6:1], cyc_i && stb_i && !stall};
+  wrote <= {wrote[6:1], we_i};
+  {adr_1, adr_2, adr_3, adr_4, adr_5, adr_6, adr_7} <= {adr_i, adr_1, adr_2, adr_3, adr_4, adr_5, adr_6};
+  registered <= {registered[6:2], register_write && known_i};
+  acted <= {acted[6:4], |strobes};
   {busy_before, stream_before} <= {busy_i, stream_i};
   case (adr_5[23:20])
-    REGISTERS: word <= register_data_i;
-    MAP_A: word <= map_a_i >> 32 * (adr_5 % MAP_STRIDE);
-    MAP_B: word <= map_b_i >> 32 * (adr_5 % MAP_STRIDE);
-    ACCUMULATORS: word <= accumulators_i >> 32 * (adr_5 % COLUMN_STRIDE);
-    COUNTERS: word <= counters_i;
-    default: word <= 0;
+    REGISTERS: early <= register_data_i;
+    ACCUMULATORS: early <= accumulators_i >> 32 * (adr_5 % COLUMN_STRIDE);
+    COUNTERS: early <= counters_i;
+    default: early <= 0;
+  endcase
+  case (adr_6[23:20])
+    MAP_A: word <= map_a_i >> 32 * (adr_6 % MAP_STRIDE);
+    MAP_B: word <= map_b_i >> 32 * (adr_6 % MAP_STRIDE);
+    default: word <= early;
   endcase
 end
 
@@ -137,7 +140,7 @@ endfunction
 wire [COLS-1:0] column = 1 << adr_3 / 2 % COLUMN_STRIDE;
 
 always @(*) if (was_reset) begin
-  answered: assert (accepted[6] ? ack != err : !ack && !err);
+  answered: assert (accepted[7] ? ack != err : !ack && !err);
   if (stall) stalled: assert (we_i && adr_i[23:20] == WEIGHTS && stream_i && nearly_full_i);
   caused: assert ((!register_write || accepted[1] && wrote[1]) && (strobes == 0 ||
     accepted[3] && (strobes & (strobes - 1)) == 0 && (reads == 0) == wrote[3]));
@@ -152,14 +155,14 @@ always @(*) if (was_reset) begin
     (!map_a_write && !map_b_write && !map_read || fits(map_address, MAP_WORDS, MAP_STRIDE)) &&
     (!accumulator_read || adr_3[23:20] == ACCUMULATORS && fits(column_address, ACCUMULATOR_WORDS, COLUMN_STRIDE)) &&
     (!counters_read || adr_3[23:20] == COUNTERS && fits(offset, COUNTER_WORDS, 1)));
-  if (err) no_harm: assert (!acted[6] && !registered[6]);
-  if (ack && wrote[6]) done: assert ((acted[6] || registered[6]) == acts(adr_6));
-  if (ack && !wrote[6]) carried: assert (dat == word);
+  if (err) no_harm: assert (!acted[7] && !registered[7]);
+  if (ack && wrote[7]) done: assert ((acted[7] || registered[7]) == acts(adr_7));
+  if (ack && !wrote[7]) carried: assert (dat == word);
 end
 
 always @(*) if (was_reset) begin
-  write_done: cover (ack && wrote[6] && acted[6] && accepted == 6'b111111);
-  write_refused: cover (err && wrote[6]);
+  write_done: cover (ack && wrote[7] && acted[7] && accepted == 7'b1111111);
+  write_refused: cover (err && wrote[7]);
   ring_written_while_busy: cover (busy_i && weight_write);
   stalls: cover (stall && ack);
 end

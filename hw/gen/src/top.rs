@@ -216,7 +216,8 @@ impl Top {
             "assign wb_dat_o = host_dat_o;\nassign wb_ack_o = host_ack_o;\nassign wb_err_o = host_err_o;\n\
              assign wb_stall_o = host_stall_o;\nassign busy_o = busy;\n\
              // The trigger is registered, so the program counts as running from the write on.\n\
-             wire busy = sequencer_busy_o | registers_start_o;\n",
+             reg was_busy;\nalways @(posedge clk_i) was_busy <= ~rst_i & (sequencer_busy_o | registers_start_o);\n\
+             wire busy = was_busy | registers_start_o;\n",
         );
         for (port, name, from) in [
             (&mut host.cyc_i, "cyc_i", "wb_cyc_i"),

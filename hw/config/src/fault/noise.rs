@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{AtRisk, CellFaults, Kind, RateError, Rates, Site};
 
-/// Cycles from the input of the read noise's draws to their output: one for the word, and one for three levels of the tree, of which
+/// Cycles from the input of the read noise's draws to their output: one for the word, and one for two levels of the tree, of which
 /// the largest codeword has eight.
-pub const INJECTOR_LATENCY: u32 = 4;
+pub const INJECTOR_LATENCY: u32 = 5;
 /// Cycles that faults of cells add to a read: their draws begin with the address.
 pub const CELL_LATENCY: u32 = 1;
 /// Cycles that write errors add to a write.

@@ -70,11 +70,11 @@ impl Board {
         top.system.clk_i.connect();
         let mut text = format!(
             "assign clk_i = clock_clock_o;
-reg [{last}:0] starting = {RESET_CYCLES}'d0;
+reg [{last}:0] starting = {{{RESET_CYCLES}{{1'b1}}}};
 always @(posedge clk_i or negedge clock_locked_o)
-  if (~clock_locked_o) starting <= {RESET_CYCLES}'d0;
-  else starting <= {{starting[{before}:0], 1'b1}};
-assign rst_i = ~starting[{last}];
+  if (~clock_locked_o) starting <= {{{RESET_CYCLES}{{1'b1}}}};
+  else starting <= {{starting[{before}:0], 1'b0}};
+assign rst_i = starting[{last}];
 assign uart_tx_o = link_tx_o;
 // Slow while the accelerator rests, fast while it runs{lit}.
 reg [{SLOW_BIT}:0] count;

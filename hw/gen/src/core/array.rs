@@ -9,7 +9,7 @@ use rust_hdl::core::prelude::*;
 use super::column::{Column, HOST_ADDRESS_BITS};
 use super::control::Control;
 use super::skew::Skew;
-use crate::emit::custom;
+use crate::emit::{custom, range};
 use crate::wire::Wire;
 
 /// See the module's text.
@@ -97,7 +97,14 @@ impl Array {
     }
 
     fn wire_columns(&mut self) -> String {
-        let mut text = String::new();
+        // Scales are written a cycle after the request: the columns are far apart.
+        let mut text = format!(
+            "reg {columns}write_scale;\nreg [{address}:0] scale_address;\nreg [31:0] scale_data;\n\
+             always @(posedge clk_i) begin\n  write_scale <= host_write_scale_i;\n  scale_address <= host_address_i;\n  \
+             scale_data <= host_data_i;\nend\n",
+            columns = range(self.columns.len() as u32),
+            address = HOST_ADDRESS_BITS - 1,
+        );
         let mut accumulators = Vec::new();
         for (c, column) in self.columns.iter_mut().enumerate() {
             column.clk_i.connect();
@@ -111,10 +118,11 @@ impl Array {
                 (&mut column.weight_i, "weight_i", format!("weight_skew_lanes_o[{}:{}]", 8 * c + 7, 8 * c)),
                 (&mut column.host_read_i, "host_read_i", "host_read_i".to_owned()),
                 (&mut column.host_address_i, "host_address_i", "host_address_i".to_owned()),
-                (&mut column.host_data_i, "host_data_i", "host_data_i".to_owned()),
                 (&mut column.bias_i, "bias_i", "bias_i".to_owned()),
                 (&mut column.bias_load_i, "bias_load_i", format!("bias_load_i[{c}]")),
-                (&mut column.host_write_scale_i, "host_write_scale_i", format!("host_write_scale_i[{c}]")),
+                (&mut column.host_write_scale_i, "host_write_scale_i", format!("write_scale[{c}]")),
+                (&mut column.scale_address_i, "scale_address_i", "scale_address".to_owned()),
+                (&mut column.scale_data_i, "scale_data_i", "scale_data".to_owned()),
             ] {
                 text.push_str(&port.drive(&format!("columns_{c}_{name}"), &from));
             }

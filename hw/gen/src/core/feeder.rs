@@ -1,10 +1,10 @@
 //! Turns the sequencer's pixel commands into the array's left edge.
 //!
-//! A command waits until the weight path is one cycle ahead of it, reads the feature map (latency 2), and blanks padding
+//! A command waits until the weight path is one cycle ahead of it, reads the feature map, and blanks padding
 //! pixels and unused rows. Latency from command to `x_o`: `weight_latency + 1`.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::MEMORY_LATENCY;
+use hafnia_config::accel::MAP_MEMORY_LATENCY;
 use rust_hdl::core::prelude::*;
 
 use super::control::Control;
@@ -63,13 +63,13 @@ impl Feeder {
 fn text(hw: &Elaborated, control: u32) -> String {
     // The cycles of the map memory and its port, and one of blanking, are the feeder's own.
     let port = if hw.config.injector.activations.at_reads() { hw.injector_latency } else { 0 };
-    let wait = hw.weight_latency + 1 - (MEMORY_LATENCY + port + 1);
+    let wait = hw.weight_latency + 1 - (MAP_MEMORY_LATENCY + port + 1);
     let width = 3 + hw.map_address_bits + hw.rows + control;
     let mut text = format!(
         "wire [{top}:0] command_0 = {{control_i, rows_i, address_i, padding_i, switch_i & valid_i, valid_i}};\n",
         top = width - 1
     );
-    let total = wait + MEMORY_LATENCY + port;
+    let total = wait + MAP_MEMORY_LATENCY + port;
     for n in 1..=total {
         text.push_str(&format!("reg [{}:0] command_{n};\n", width - 1));
     }

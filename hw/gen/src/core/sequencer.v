@@ -46,6 +46,9 @@ assign count_clear_o = begin_layer;
 wire [1:0] first_tap = {1'b0, ~f_taps9};
 wire [1:0] last_tap = {f_taps9, ~f_taps9};
 
+// The cycle before RUN. Weights are loaded from then on, and nothing runs that is not loaded: only stalls ask for the state.
+wire begin_run = begin_layer ? (<AFTER_FETCH>) == RUN : (state == SEED) & (timer == 16'd<SEED_LAST>);
+
 // Weight loading: one row of a tile per cycle, one tile ahead of the pixels.
 reg loading;
 reg tile_ready;
@@ -61,7 +64,7 @@ reg tile_last_k;
 reg tile_last_tap; // tile_r and tile_s are at their last tap
 reg row_last; // of this tile
 wire [7:0] tile_cols = tile_last_k ? f_cols_last : 8'd<COLS>;
-wire load = running & loading & weight_ready_i;
+wire load = loading & weight_ready_i;
 wire load_last = load & row_last;
 assign weight_next_o = load;
 wire load_final = load_last & tile_last_tap & tile_last_c & tile_last_k;
@@ -72,6 +75,7 @@ reg pass_busy;
 reg pixels_done;
 reg passes_done;
 reg [7:0] wait_cycles;
+reg waited; // wait_cycles == 0
 reg [7:0] age;
 reg aged; // age >= age_last
 reg [15:0] pass_c;
@@ -86,8 +90,8 @@ wire [7:0] pass_cols = pass_last_k ? f_cols_last : 8'd<COLS>;
 wire pass_first = (pass_c == 16'd0) & (pass_r == first_tap) & (pass_s == first_tap);
 wire pass_emits = pass_last_c & pass_last_tap & ~f_raw;
 wire [7:0] interval = pass_emits ? f_emit_interval : 8'd1;
-wire pass_start = running & ~pass_busy & ~passes_done & (tile_ready | load_last);
-wire issue = pass_start | (pass_busy & ~pixels_done & (wait_cycles == 8'd0));
+wire pass_start = ~pass_busy & ~passes_done & (tile_ready | load_last);
+wire issue = pass_start | (pass_busy & ~pixels_done & waited);
 
 // Pixels of a pass: image by image; 2x2 windows one after the other when a pool follows, else row by row.
 reg [7:0] x;
@@ -130,11 +134,9 @@ always @(posedge clk_i) begin
     IDLE: begin
       timer <= 16'd0;
       stopping <= 1'b0;
-      if (start_i & (count_i != 8'd0)) begin
-        state <= FETCH;
-        index <= first_i;
-        left <= count_i;
-      end
+      index <= first_i;
+      left <= count_i;
+      if (start_i & (count_i != 8'd0)) state <= FETCH;
     end
     FETCH: if (begin_layer) begin
       timer <= 16'd0;
@@ -169,15 +171,17 @@ always @(posedge clk_i) begin
 end
 
 // Program words arrive two cycles after their address; the first one ends up in d0.
+reg arrives;
 always @(posedge clk_i) begin
-  if ((state == FETCH) & (timer >= 16'd2) & (timer < 16'd34)) begin
+  arrives <= (state == FETCH) & (timer >= 16'd1) & (timer < 16'd33);
+  if (arrives) begin
 <SHIFT>    d31 <= program_data_i;
   end
 end
 
 always @(posedge clk_i) begin
+  if (begin_run) loading <= 1'b1;
   if (begin_layer) begin
-    loading <= 1'b1;
     tile_ready <= 1'b0;
     tiles_done <= 1'b0;
     tile_row <= 8'd0;
@@ -219,6 +223,10 @@ always @(posedge clk_i) begin
       loading <= ~(tiles_done | load_final);
     end
   end
+  if (stop_i | rst_i) begin
+    loading <= 1'b0;
+    tile_ready <= 1'b0;
+  end
 end
 
 always @(posedge clk_i) begin
@@ -227,6 +235,7 @@ always @(posedge clk_i) begin
     pixels_done <= 1'b0;
     passes_done <= 1'b0;
     wait_cycles <= 8'd0;
+    waited <= 1'b1;
     pass_c <= 16'd0;
     pass_k <= 16'd0;
     pass_r <= first_tap;
@@ -240,6 +249,7 @@ always @(posedge clk_i) begin
     if (final_pixel) passes_done <= 1'b1;
     if (issue) wait_cycles <= interval - 8'd1;
     else if (wait_cycles != 8'd0) wait_cycles <= wait_cycles - 8'd1;
+    waited <= wait_end;
     if (pass_start) age <= 8'd1;
     else if (~aged) age <= age + 8'd1;
     aged <= pass_start ? age_last == 8'd1 : aged | (age + 8'd1 == age_last);

@@ -233,7 +233,9 @@ reg [<TOP>:0] offset_1;
 reg [31:0] data_1;
 reg [3:0] select_1;
 // While a program runs the memories are its own; the registers and the ring of streamed weights stay open.
-wire open = ~busy_i | (region_1 == <REGISTERS>) | (stream_i & (region_1 == <WEIGHTS>));
+reg is_registers_1;
+reg is_ring_1;
+wire open = ~busy_i | is_registers_1 | (stream_i & is_ring_1);
 wire ok = valid_1 & exists_1 & open;
 reg write_2;
 reg [<RTOP>:0] region_2;
@@ -243,6 +245,8 @@ reg [3:0] select_2;
 always @(posedge clk_i) begin
   valid_1 <= ~rst_i & valid;
   exists_1 <= exists;
+  is_registers_1 <= region == <REGISTERS>;
+  is_ring_1 <= region == <WEIGHTS>;
   write_1 <= write;
   region_1 <= region;
   offset_1 <= offset;
@@ -328,7 +332,7 @@ fn maps(hw: &Elaborated, piece_bits: u32) -> String {
     )
 }
 
-/// Two stages for the memories' latency, then the answer.
+/// Two stages for the memories' latency, one more for that of the maps, then the answer.
 fn answers(hw: &Elaborated, map_bits: u32, column_bits: u32) -> String {
     let region_top = ADDRESS_BITS - REGION_SHIFT - 1;
     let low = map_bits.max(column_bits).max(1);
@@ -343,16 +347,20 @@ fn answers(hw: &Elaborated, map_bits: u32, column_bits: u32) -> String {
     } else {
         format!("{{{}'d0, accumulators_i}}", full_columns - 32 * hw.cols)
     };
-    let index = |bits: u32| {
-        if bits == 0 { "0".to_owned() } else { format!("32 * {{27'd0, {}{}}}", pad5(bits), slice("offset_4", 0, bits)) }
+    let index = |offset: &str, bits: u32| {
+        if bits == 0 { "0".to_owned() } else { format!("32 * {{27'd0, {}{}}}", pad5(bits), slice(offset, 0, bits)) }
     };
     format!(
         "reg [{after}:0] valid_after;
 reg [{after}:0] ok_after;
 reg [{region_top}:0] region_3;
 reg [{region_top}:0] region_4;
+reg [{region_top}:0] region_5;
 reg [{ltop}:0] offset_3;
 reg [{ltop}:0] offset_4;
+reg [{ltop}:0] offset_5;
+reg [31:0] early;
+reg [31:0] known;
 reg [31:0] answer;
 reg [31:0] dat;
 wire [{mtop}:0] map_a = {map_a};
@@ -363,12 +371,16 @@ assign ack_o = valid_after[{after}] & ok_after[{after}];
 assign err_o = valid_after[{after}] & ~ok_after[{after}];
 always @(*) begin
   case (region_4)
-    {registers}: answer = register_data_i;
+    {registers}: early = register_data_i;
+    {acc}: early = accumulators[{column_index} +: 32];
+    {counters}: early = counters_i;
+    default: early = 32'd0;
+  endcase
+  // A map's word is there a cycle later.
+  case (region_5)
     {a}: answer = map_a[{map_index} +: 32];
     {b}: answer = map_b[{map_index} +: 32];
-    {acc}: answer = accumulators[{column_index} +: 32];
-    {counters}: answer = counters_i;
-    default: answer = 32'd0;
+    default: answer = known;
   endcase
 end
 always @(posedge clk_i) begin
@@ -376,8 +388,11 @@ always @(posedge clk_i) begin
   ok_after <= {{ok_after[{before}:0], ok}};
   region_3 <= region_2;
   region_4 <= region_3;
+  region_5 <= region_4;
   offset_3 <= offset_2[{ltop}:0];
   offset_4 <= offset_3;
+  offset_5 <= offset_4;
+  known <= early;
   dat <= answer;
 end
 ",
@@ -395,8 +410,8 @@ end
         b = region(Region::MapB),
         acc = region(Region::Accumulators),
         counters = region(Region::Counters),
-        map_index = index(map_bits),
-        column_index = index(column_bits),
+        map_index = index("offset_5", map_bits),
+        column_index = index("offset_4", column_bits),
     )
 }
 

@@ -5,7 +5,7 @@
 //! generator of its own and steps it only when it draws, so the draws of one word are independent and the golden model's
 //! work follows the flips. A node with a cell for a half also tells whether a candidate of the direction with the lower
 //! rate is kept. Equations (1) to (5) of `docs/fault-model.md`. What a draw says is known ahead: a generator compares its next draw
-//! with the thresholds when it steps, which therefore hold still from its seed on. So the tree is only followed, three levels a
+//! with the thresholds when it steps, which therefore hold still from its seed on. So the tree is only followed, two levels a
 //! cycle, the leaves in the last one: a small tree begins later. Draws are compared by `<` alone, which is a carry chain; `<=` would
 //! be one and a wide gate.
 //! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
@@ -96,7 +96,7 @@ impl InjectorLane {
 
 /// Cycles of the tree, after that of the word's draw; and levels that draw in each.
 const TREE_CYCLES: u32 = INJECTOR_LATENCY - 1;
-const LEVELS: u32 = 3;
+const LEVELS: u32 = 2;
 
 /// The halves of a node, as the nets are named.
 const SIDES: [&str; 2] = ["lower", "upper"];

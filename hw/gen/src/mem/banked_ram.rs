@@ -1,8 +1,8 @@
 //! A deep memory of one read and one write port: banks of block RAM, each as deep as one block is at its full width of 9 bits.
 //!
 //! Read latency [`CODE_MEMORY_LATENCY`]; one word per cycle each way. Addresses, data and enables reach the blocks, which are far
-//! apart, from registers, and what a bank holds waits in a register of its own until one is chosen: without a read it is 0. A word
-//! read in the cycle in which it is written is undefined: no user of this block does so.
+//! apart, from registers, and what a bank holds waits in two: the block's own (`hafnia-pnr` puts it there), and one that is 0 unless
+//! the bank was read. Without a read the word is 0. A word read in the cycle in which it is written is undefined: no user of this block does so.
 
 use hafnia_config::accel::CODE_MEMORY_LATENCY;
 use rust_hdl::core::prelude::*;
@@ -27,7 +27,7 @@ pub struct BankedRam {
 /// Bits of an address within a bank.
 const BANK_BITS: usize = 11;
 const BANK_WORDS: u32 = 1 << BANK_BITS;
-const _: () = assert!(CODE_MEMORY_LATENCY == 4, "address, block, bank and choice have a register each");
+const _: () = assert!(CODE_MEMORY_LATENCY == 5, "address, block, its output, bank and choice have a register each");
 
 impl BankedRam {
     /// Returns a memory of `depth_words` words of `width_bits` bits.
@@ -74,24 +74,28 @@ impl Logic for BankedRam {
 reg [{top}:0] words_{bank} [0:{last}];
 reg [{top}:0] fetched_{bank};
 reg [{top}:0] held_{bank};
+reg [{top}:0] chosen_{bank};
 reg write_{bank};
 reg read_{bank};
 reg was_read_{bank};
+reg was_held_{bank};
 always @(posedge clk_i) begin
   write_{bank} <= {};
   read_{bank} <= {};
   was_read_{bank} <= read_{bank};
+  was_held_{bank} <= was_read_{bank};
   if (write_{bank}) words_{bank}[write_address{at}] <= write_data;
   if (read_{bank}) fetched_{bank} <= words_{bank}[read_address{at}];
-  held_{bank} <= was_read_{bank} ? fetched_{bank} : {width}'d0;
+  held_{bank} <= fetched_{bank};
+  chosen_{bank} <= was_held_{bank} ? held_{bank} : {width}'d0;
 end
 ",
                 is("write", bank),
                 is("read", bank),
             );
         }
-        let held: Vec<_> = (0..banks).map(|bank| format!("held_{bank}")).collect();
-        text += &format!("always @(posedge clk_i) read_data <= {};\n", held.join(" | "));
+        let chosen: Vec<_> = (0..banks).map(|bank| format!("chosen_{bank}")).collect();
+        text += &format!("always @(posedge clk_i) read_data <= {};\n", chosen.join(" | "));
         let summary = format!("One write and one read port; read latency {CODE_MEMORY_LATENCY}.");
         custom(&format!("banked_ram_{depth}x{width}"), &summary, text)
     }

@@ -90,7 +90,7 @@ impl Logic for FlipRecord {
             "reg valid;\nreg [31:0] index;\nreg [{top}:0] stored;\nreg [{top}:0] mask;\nreg [7:0] count;\n\
              wire [{top}:0] of_1 = mask & stored;\nwire [{top}:0] of_0 = mask & ~stored;\n\
              // The sums of its flips are known a cycle later.\n\
-             reg summed;\n\
+             reg summed;\nreg clear;\n\
              // What the registers hold before reset is no flip.\nassign valid_o = valid & ~rst_i;\n\
              assign index_o = index;\nassign before_o = stored;\nassign mask_o = mask;\nassign count_o = count;\n"
         );
@@ -117,7 +117,7 @@ impl Logic for FlipRecord {
              always @(posedge clk_i) begin\n  valid <= |flips_i;\n  index <= index_i;\n  stored <= word_i ^ flips_i;\n  mask <= flips_i;\n\
              \x20 summed <= valid_o;\n  if (valid) begin\n{}  end\n\
              {ones}  count <= {};\n\
-             \x20 if (rst_i | clear_i) begin\n{clears}  end else if (summed) begin\n{adds}  end\nend\n",
+             \x20 clear <= rst_i | clear_i;\n  if (clear) begin\n{clears}  end else if (summed) begin\n{adds}  end\nend\n",
             self.sums(),
             parts.join(" + "),
         ));

@@ -225,22 +225,24 @@ impl ReadPort {
         };
         seeder.clk_i.connect();
         let mut text = String::from(
-            "// The chain of all generators shifts a cycle late: its enable has many to reach.\n\
-             reg [31:0] seed_word;\nalways @(posedge clk_i) seed_word <= seeder_0_word_o;\n",
+            "// Both come from far away.\nreg seed_load;\nreg seed_shift;\n\
+             // The chain of all generators shifts a cycle late: its enable has many to reach.\n\
+             reg [31:0] seed_word;\nalways @(posedge clk_i) begin\n  seed_load <= seed_load_i;\n  \
+             seed_shift <= seed_shift_i;\n  seed_word <= seeder_0_word_o;\nend\n",
         );
         // What stays as it is while a layer runs is kept beside the lanes.
         let seeds = seed_enables(port.cells);
         for (n, copy) in self.seeds.iter_mut().enumerate() {
             copy.clk_i.connect();
-            text += &copy.data_i.drive(&format!("seeds_{n}_data_i"), "seed_shift_i");
+            text += &copy.data_i.drive(&format!("seeds_{n}_data_i"), "seed_shift");
         }
         for copy in &mut self.noise {
             copy.clk_i.connect();
             text += &copy.data_i.drive("noise_0_data_i", "noise_i");
         }
-        text += &seeder.load_i.drive("seeder_0_load_i", "seed_load_i");
+        text += &seeder.load_i.drive("seeder_0_load_i", "seed_load");
         text += &seeder.key_i.drive("seeder_0_key_i", "seed_key_i");
-        text += &seeder.shift_i.drive("seeder_0_shift_i", "seed_shift_i");
+        text += &seeder.shift_i.drive("seeder_0_shift_i", "seed_shift");
         for (l, lane) in self.lanes.iter_mut().enumerate() {
             lane.clk_i.connect();
             let slice = |net: &str, bits: u32, all: u32| match (bits, all) {

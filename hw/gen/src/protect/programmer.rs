@@ -142,7 +142,7 @@ reg scrubbing;
 reg named; // the tag is that of the word to scrub
 wire offered = (state == IDLE) & named & ~valid_i & scrub_i_0;
 wire taken = offered & slot_i;
-wire mending = (state == MEND) & (timer == 2'd<MEND>);
+wire mending = (state == MEND) & (timer == 3'd<MEND>);
 assign taken_o_0 = taken;
 assign judged_o_0 = mending;
 assign scrubbed_o_0 = (mending & ~(|mend_i_0)) | (scrubbing & write_o);
@@ -159,7 +159,7 @@ assign seen_o_0 = seen;
       tag <= scrub_tag_i_0;
       scrubbing <= taken;
       most <= 8'd0;
-      timer <= 2'd0;
+      timer <= 3'd0;
       if (taken) state <= SEE;
     end",
         "",
@@ -167,13 +167,13 @@ assign seen_o_0 = seen;
     ("NAMES", "\n  named <= (state == IDLE) & ~valid_i;", ""),
     ("TAKES", "\n      scrubbing <= 1'b0;", ""),
     ("SEEN", "scrubbing ? MEND : JUDGE", "JUDGE"),
-    ("RESTARTS", "\n      timer <= 2'd0;", ""),
+    ("RESTARTS", "\n      timer <= 3'd0;", ""),
     (
         "MENDS",
         "
     MEND: if (mending) begin
       state <= (|mend_i_0) ? PULSE : IDLE;
-      timer <= 2'd0;
+      timer <= 3'd0;
       wanted <= mended_i_0;
       pulsed <= mend_i_0;
     end",
@@ -187,7 +187,7 @@ localparam LOOK = 3'd2;
 localparam SEE = 3'd3;
 localparam JUDGE = 3'd4;
 reg [2:0] state;
-reg [1:0] timer;
+reg [2:0] timer;
 reg [7:0] most;
 reg [7:0] number;
 reg [<TAGTOP>:0] tag;
@@ -204,7 +204,7 @@ assign wanted_o = wanted;
 assign number_o = number;
 assign look_o = <LOOK>;
 assign counts_o = {give_ups, repeated, words};
-assign write_o = (state == PULSE) & (timer == 2'd<PULSED>);
+assign write_o = (state == PULSE) & (timer == 3'd<PULSED>);
 assign data_o = (result_i & pulsed) | (held & ~pulsed);
 wire [<TOP>:0] wrong = pulsed & (seen ^ wanted);
 wire last = number + 8'd1 == most;
@@ -215,11 +215,11 @@ wire [31:0] count = <ONES>;
 wire [31:0] again = (judged & ~last) ? count : 32'd0;
 wire [31:0] given_up = (judged & last) ? count : 32'd0;
 always @(posedge clk_i) begin
-  timer <= timer + 2'd1;<NAMES>
+  timer <= timer + 3'd1;<NAMES>
   case (state)
     IDLE: if (valid_i) begin
       state <= PULSE;
-      timer <= 2'd0;
+      timer <= 3'd0;
       most <= max_pulses_i;
       number <= 8'd0;
       tag <= tag_i;
@@ -229,16 +229,16 @@ always @(posedge clk_i) begin
     PULSE: if (write_o) state <= (most == 8'd0) ? IDLE : LOOK;
     LOOK: if (slot_i) begin
       state <= SEE;
-      timer <= 2'd0;
+      timer <= 3'd0;
     end
-    SEE: if (timer == 2'd<READ>) begin
+    SEE: if (timer == 3'd<READ>) begin
       state <= <SEEN>;<RESTARTS>
       held <= code_i;
       seen <= seen_i;
     end
     JUDGE: begin
       state <= done ? IDLE : PULSE;
-      timer <= 2'd0;
+      timer <= 3'd0;
       pulsed <= wrong;
       number <= number + 8'd1;
     end<MENDS>

@@ -41,7 +41,7 @@ fn assert_uses_the_right_blocks(hw: &Elaborated, Synthesis { modules, total }: &
     assert!(count(pe, "LUT4") < 16, "a multiplier of LUTs: {pe:?}");
 }
 
-/// All words in DP16KD, few enough of them, and no flip-flops but the output registers: two, or those of all banks, of what is
+/// All words in DP16KD, few enough of them, and no flip-flops but the output registers: two, or two of each bank, those of what is
 /// written, and of addresses.
 fn assert_is_block_ram(name: &str, size: &str, cells: &Counts) {
     // A second module of the same size would carry a number after it.
@@ -50,7 +50,7 @@ fn assert_is_block_ram(name: &str, size: &str, cells: &Counts) {
     let (depth, width): (u64, u64) = (depth.parse().expect("a depth"), width.parse().expect("a width"));
     let (blocks, least) = (count(cells, "DP16KD"), (depth * width).div_ceil(BLOCK_BITS));
     assert!((least..=2 * least).contains(&blocks), "{name}: {blocks} DP16KD, at least {least} needed");
-    let most = if name.starts_with("banked") { (depth.div_ceil(2048) + 2) * (width + 3) + 22 } else { 2 * width };
+    let most = if name.starts_with("banked") { 2 * (depth.div_ceil(2048) + 1) * (width + 3) + 22 } else { 2 * width };
     assert!(count(cells, "TRELLIS_FF") <= most, "{name} holds words in flip-flops: {cells:?}");
 }
 

@@ -182,11 +182,15 @@ impl Product {
         for c in 0..self.cols {
             // These take most sums of a few tiles into the range of an int8.
             let scale = Scale { m: self.rng.random_range(1 << 15..=u16::MAX), s: self.rng.random_range(24..=27) };
-            self.bench.set("host_address_i", address);
-            self.bench.set("host_data_i", u64::from(scale.s) << 16 | u64::from(scale.m));
+            // A column is behind the array's registers.
+            let [address_port, data_port] =
+                if self.alone { ["scale_address_i", "scale_data_i"] } else { ["host_address_i", "host_data_i"] };
+            self.bench.set(address_port, address);
+            self.bench.set(data_port, u64::from(scale.s) << 16 | u64::from(scale.m));
             self.bench.set("host_write_scale_i", 1 << c);
             self.bench.step();
             self.bench.set("host_write_scale_i", 0);
+            self.bench.step();
             scales.push(scale);
         }
         scales

@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 
 use crate::common::{Bench, array, injecting, rng};
 use hafnia_config::Elaborated;
+use hafnia_config::accel::MAP_MEMORY_LATENCY;
 use hafnia_config::fault::{INJECTOR_LATENCY, Site};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// The feature-map memory beside the feeder, read latency 2, and its noisy port, if there is one.
+/// The feature-map memory beside the feeder, and its noisy port, if there is one.
 struct MapMemory {
     words: Vec<Vec<u8>>,
     fetched: Vec<u8>,
-    /// The word that leaves the memory, and those that are in the port.
+    /// The word that leaves the memory, those that are under way to it, and those that are in the port.
     data: VecDeque<Vec<u8>>,
 }
 
@@ -21,13 +22,17 @@ impl MapMemory {
     fn new(hw: &Elaborated, port: u32, rng: &mut ChaCha8Rng) -> Self {
         let mut word = || (0..hw.rows).map(|_| rng.random()).collect::<Vec<u8>>();
         let words = (0..hw.config.memory.map_words).map(|_| word()).collect();
-        Self { words, fetched: word(), data: (0..=port).map(|_| word()).collect() }
+        Self { words, fetched: word(), data: (2..=MAP_MEMORY_LATENCY + port).map(|_| word()).collect() }
     }
 
     /// What the feeder gets in this cycle: a port inverts every bit.
     fn pixel(&self) -> Vec<u8> {
         let word = &self.data[0];
-        if self.data.len() > 1 { word.iter().map(|byte| !byte).collect() } else { word.clone() }
+        if self.data.len() as u32 >= MAP_MEMORY_LATENCY {
+            word.iter().map(|byte| !byte).collect()
+        } else {
+            word.clone()
+        }
     }
 
     /// One clock edge.
@@ -75,8 +80,8 @@ fn compare(hw: &Elaborated) {
     let noisy = hw.config.injector.read_sites().any(|site| site == Site::Activations);
     let port = if noisy { INJECTOR_LATENCY } else { 0 };
     let mut memory = MapMemory::new(hw, port, &mut rng);
-    // The memory's two cycles, those of its port, and the register behind it are the last ones of `weight_latency + 1`.
-    let wait = (hw.weight_latency - 2 - port) as usize;
+    // The memory's cycles, those of its port, and the register behind it are the last ones of `weight_latency + 1`.
+    let wait = (hw.weight_latency - MAP_MEMORY_LATENCY - port) as usize;
     let mut under_way = VecDeque::new();
     for cycle in 0..5000 {
         let command = Command {

@@ -14,6 +14,8 @@ struct Reference {
     ones: u64,
     count: u64,
     counts: [u64; 16],
+    /// The counts start anew now.
+    clear: bool,
 }
 
 impl Reference {
@@ -32,8 +34,11 @@ impl Reference {
         let flips = self.word.take().map_or([0; 16], |(_, stored, mask)| Self::flips(&stored, &mask));
         (self.count, self.ones) = (self.ones, self.summed.iter().sum());
         let summed = self.summed.iter();
-        let clear = clear || rst;
-        self.counts.iter_mut().zip(summed).for_each(|(count, flips)| *count = if clear { 0 } else { *count + flips });
+        self.counts
+            .iter_mut()
+            .zip(summed)
+            .for_each(|(count, flips)| *count = if self.clear { 0 } else { *count + flips });
+        self.clear = clear || rst;
         self.summed = if rst { [0; 16] } else { flips };
         self.word = mask.iter().any(|&byte| byte != 0).then_some((index, stored, mask));
     }
@@ -72,7 +77,7 @@ fn compare(rows: u32, cols: u32, site: Site, bytes: usize) {
     bench.set("rst_i", 1);
     bench.set_bytes("flips_i", &vec![0; bytes]);
     bench.steps(4);
-    let mut reference = Reference { word: None, summed: [0; 16], ones: 0, count: 0, counts: [0; 16] };
+    let mut reference = Reference { word: None, summed: [0; 16], ones: 0, count: 0, counts: [0; 16], clear: true };
     let (mut cleared, mut largest) = (0, [0; 16]);
     for cycle in 0..5000 {
         let (index, read, mask) = (rng.random::<u32>(), mask(&mut rng, bytes), mask(&mut rng, bytes));
@@ -85,7 +90,7 @@ fn compare(rows: u32, cols: u32, site: Site, bytes: usize) {
         reference.check(&mut bench, bytes, rst, cycle);
         bench.step();
         let stored = read.iter().zip(&mask).map(|(read, flips)| read ^ flips).collect();
-        cleared += u32::from((clear || rst) && reference.summed != [0; 16]);
+        cleared += u32::from(reference.clear && reference.summed != [0; 16]);
         reference.step(index, stored, mask, (clear, rst));
         largest = std::array::from_fn(|n| reference.counts[n].max(largest[n]));
     }

@@ -175,7 +175,7 @@ fn scrubbing_never_delays_a_read_and_mends_what_the_code_corrects() {
     let model = scrubber("scrubber", 4).model();
     model.assert_holds_from_power_on();
     model.assert_every_cover_is_reached();
-    let model = scrubber("scrubbing", 15).model();
+    let model = scrubber("scrubbing", 17).model();
     model.assert_holds_from_power_on();
     model.assert_holds_by_induction();
     model.assert_every_cover_is_reached();
@@ -198,14 +198,14 @@ fn scrubbing_with_a_fault_breaks_its_properties() {
         fault("(timer == period_i) & ~own;", "(timer == period_i);", "kept_off"),
         fault("(timer == period_i) & ~own;", "~own;", "paced"),
         fault("if (taken_i) timer <= 20'd1;", "if (taken_i) timer <= 20'd0;", "pace_known"),
-        fault("(state == MEND) & (timer == 2'd3);", "(state == MEND) & (timer == 2'd2);", "held"),
+        fault("(state == MEND) & (timer == 3'd3);", "(state == MEND) & (timer == 3'd2);", "held"),
         fault("pulsed <= mend_i_0;", "pulsed <= ~mend_i_0;", "spared"),
         fault("state <= (|mend_i_0) ? PULSE : IDLE;", "state <= (|mend_i_0) ? LOOK : IDLE;", "ends"),
         fault("tag <= scrub_tag_i_0;", "if (taken) tag <= tag_i;", "stable"),
         fault("if (address == last_i) epoch <= epoch + 32'd1;", "epoch <= epoch + 32'd1;", "walks"),
         fault("(write_o & (most == 8'd0) & ~scrubbing);", "(write_o & (most == 8'd0));", "uncounted"),
     ];
-    assert_each_fault_is_found(|| scrubber("scrubbing", 15), &faults);
+    assert_each_fault_is_found(|| scrubber("scrubbing", 17), &faults);
 }
 
 /// A ring as deep as the weight memory of `hw`.
@@ -227,7 +227,7 @@ fn lane(hw: &Elaborated) -> Proof {
     let hw = &injecting(hw, &[Site::Weights]);
     let sizes = node_sizes(hw.codeword_bits).len() as u32;
     let parameters = vec![("WEIGHTS", hw.lane_weights), ("SIZES", sizes)];
-    Proof { parameters, header: draws(hw.codeword_bits), ..Proof::new("injector_lane", hw, 5) }
+    Proof { parameters, header: draws(hw.codeword_bits), ..Proof::new("injector_lane", hw, 6) }
 }
 
 /// What the nodes know of their next draws in Verilog, by the names of their registers in the flattened design; and whether it became
@@ -352,7 +352,7 @@ fn programmer() -> Proof {
     config.injector = InjectorConfig::default();
     config.protection.write_verify = true;
     let hw = config.validate().expect("the configuration is legal");
-    let whole = Proof::new("programmer", &hw, 22);
+    let whole = Proof::new("programmer", &hw, 24);
     let parameters = vec![("BITS", 8 * hw.cols), ("TAG", 32 + hw.weight_address_bits)];
     Proof { parameters, verilog: module(&whole.verilog, "programmer"), ..whole }
 }
@@ -441,7 +441,7 @@ fn wishbone(hw: &Elaborated) -> Proof {
         ("PROGRAM_WORDS", memory.program_descriptors * DESCRIPTOR_WORDS),
         ("COUNTER_WORDS", memory.program_descriptors * LayerCounters::STRIDE),
     ];
-    Proof { parameters, ..Proof::new("wishbone", hw, 8) }
+    Proof { parameters, ..Proof::new("wishbone", hw, 9) }
 }
 
 /// The configuration of preset `4x4` with another depth of the weight memory.
@@ -492,13 +492,13 @@ fn injector_off_is_identity_and_on_reports_every_flip() {
 fn injector_lane_with_a_fault_breaks_its_properties() {
     let faults = [
         Fault { line: "word_valid = valid_i & enable_i;", instead: "word_valid = valid_i;", fails: "identity" },
-        Fault { line: "code_q <= code_2 ^ flips;", instead: "code_q <= code_2;", fails: "reported" },
-        Fault { line: "flips = flips & live_2 & (", instead: "flips = flips & (", fails: "only_live" },
+        Fault { line: "code_q <= code_3 ^ flips;", instead: "code_q <= code_3;", fails: "reported" },
+        Fault { line: "flips = flips & live_3 & (", instead: "flips = flips & (", fails: "only_live" },
         Fault { line: "live_0 <= {bits_i & ", instead: "live_0 <= {", fails: "only_live" },
         Fault { line: "hit_0 <= word_valid & hits;", instead: "hit_0 <= word_valid;", fails: "drawn" },
         // A draw equal to the threshold would flip neither half.
         Fault { line: "lower0 <= ~(left_8 < u1)", instead: "lower0 <= u1 < left_8", fails: "ahead" },
-        Fault { line: "draws[1] = draws[0] & lower0", instead: "draws[1] = draws[0] & upper0", fails: "found" },
+        Fault { line: "found[1] = draws[0] & lower0", instead: "found[1] = draws[0] & upper0", fails: "found" },
         Fault { line: "upper4 <= ~(both_2 < u5) | (left_2 < u5)", instead: "upper4 <= left_2 < u5", fails: "ahead" },
         Fault { line: "flips[3] = draws[4] & upper4", instead: "flips[3] = draws[4] & lower4", fails: "pairs" },
         Fault {
@@ -530,7 +530,7 @@ fn write_verify_ends_and_spares_what_is_right() {
 #[test]
 fn write_verify_with_a_fault_breaks_its_properties() {
     let faults = [
-        Fault { line: "SEE: if (timer == 2'd3) begin", instead: "SEE: if (timer == 2'd1) begin", fails: "ends" },
+        Fault { line: "SEE: if (timer == 3'd4) begin", instead: "SEE: if (timer == 3'd2) begin", fails: "ends" },
         Fault { line: "wire last = number + 8'd1 == most;", instead: "wire last = 1'b0;", fails: "limited" },
         Fault { line: "judged & (last | ~(|wrong));", instead: "judged;", fails: "passed" },
         Fault { line: "(result_i & pulsed) | (held & ~pulsed);", instead: "result_i;", fails: "spared" },
@@ -641,19 +641,19 @@ fn wishbone_answers_every_request_once_and_guards_the_memories() {
 fn wishbone_with_a_fault_breaks_its_properties() {
     let faults = [
         Fault { line: "valid <= ~rst_i & cyc_i & stb_i", instead: "valid <= ~rst_i & stb_i", fails: "answered" },
-        Fault { line: "err_o = valid_after[3] & ~ok_after[3];", instead: "err_o = valid_after[3];", fails: "answered" },
+        Fault { line: "err_o = valid_after[4] & ~ok_after[4];", instead: "err_o = valid_after[4];", fails: "answered" },
         Fault { line: "stall_o = stream_i & nearly", instead: "stall_o = nearly", fails: "stalled" },
         Fault {
             line: "program_write_o = is_program & write_2;",
             instead: "program_write_o = is_program;",
             fails: "caused",
         },
-        Fault { line: "(stream_i & (region_1 == 4'd2))", instead: "(region_1 == 4'd2)", fails: "owned" },
-        Fault { line: "~busy_i | (region_1 == 4'd0)", instead: "~busy_i | (region_1 <= 4'd1)", fails: "owned" },
+        Fault { line: "(stream_i & is_ring_1)", instead: "is_ring_1", fails: "owned" },
+        Fault { line: "is_registers_1 <= region == 4'd0", instead: "is_registers_1 <= region <= 4'd1", fails: "owned" },
         Fault { line: "4'd2: exists = offset < 20'd", instead: "4'd2: exists = offset <= 20'd", fails: "addressed" },
         Fault {
-            line: "ok_after <= {ok_after[2:0], ok};",
-            instead: "ok_after <= {ok_after[2:0], 1'b0};",
+            line: "ok_after <= {ok_after[3:0], ok};",
+            instead: "ok_after <= {ok_after[3:0], 1'b0};",
             fails: "no_harm",
         },
         Fault { line: "map_b_write_o = is_map_b & write_2;", instead: "map_b_write_o = 1'b0;", fails: "done" },

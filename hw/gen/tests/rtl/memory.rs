@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::common::{Bench, array, rng};
 use hafnia_config::Elaborated;
-use hafnia_config::accel::{CODE_MEMORY_LATENCY, MEMORY_LATENCY};
+use hafnia_config::accel::{CODE_MEMORY_LATENCY, MAP_MEMORY_LATENCY, MEMORY_LATENCY};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -19,6 +19,8 @@ struct Reads {
 
 /// One block: the array, then the output register.
 const BLOCK: Reads = Reads { latency: MEMORY_LATENCY, holds: true };
+/// Blocks behind a register.
+const MAP: Reads = Reads { latency: MAP_MEMORY_LATENCY, holds: true };
 /// Banks of blocks.
 const BANKED: Reads = Reads { latency: CODE_MEMORY_LATENCY, holds: false };
 
@@ -125,13 +127,13 @@ fn block_ram_holds_the_fetched_word_while_read_i_is_low() {
 
 #[test]
 fn map_memory_writes_only_the_lanes_it_is_told_to() {
-    random_traffic(&with_words(3, 5, 2, 70), "map_memory", BLOCK, [3, 70], Some("write_lanes_i"));
+    random_traffic(&with_words(3, 5, 2, 70), "map_memory", MAP, [3, 70], Some("write_lanes_i"));
 }
 
 /// Sixteen lanes leave the words of 64 bits that the simulator's ports are made of.
 #[test]
 fn map_memory_of_sixteen_lanes_writes_only_the_lanes_it_is_told_to() {
-    random_traffic(&with_words(16, 2, 2, 64), "map_memory", BLOCK, [16, 64], Some("write_lanes_i"));
+    random_traffic(&with_words(16, 2, 2, 64), "map_memory", MAP, [16, 64], Some("write_lanes_i"));
 }
 
 /// What the ring did to its limits.

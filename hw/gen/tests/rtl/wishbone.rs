@@ -123,7 +123,7 @@ impl Slave {
             bench.step();
         }
         let pieces = vec![0; hw.weight_pieces as usize];
-        let (addresses, offsets) = (VecDeque::from([[None; 3]; 2]), VecDeque::from([None; 4]));
+        let (addresses, offsets) = (VecDeque::from([[None; 3]; 3]), VecDeque::from([None; 4]));
         let mut slave = Self { bench, hw: hw.clone(), addresses, offsets, pieces };
         slave.bench.set("cyc_i", 1);
         slave.bench.set("stb_i", 1);
@@ -137,7 +137,7 @@ impl Slave {
         slave
     }
 
-    /// Gives the answers of the memories to the addresses of two cycles ago, and of the registers to the offset of four cycles
+    /// Gives the answers of the memories to the addresses of two cycles ago, of the maps three, and of the registers to the offset of four cycles
     /// ago; without one, anything.
     fn drive_memories(&mut self, rng: &mut ChaCha8Rng) {
         let offset = self.bench.get("register_offset_o") as u32;
@@ -150,7 +150,8 @@ impl Slave {
             ["map_read_o", "accumulator_read_o", "counters_read_o"].map(|port| self.bench.get(port) == 1);
         let now = [read_map.then_some(map), read_column.then_some(column), read_counter.then_some(offset)];
         self.addresses.push_back(now);
-        let [map, column, counter] = self.addresses.pop_front().expect("it holds three cycles");
+        let [map, _, _] = self.addresses.pop_front().expect("it holds four cycles");
+        let [_, column, counter] = self.addresses[0];
         let mut word =
             |tag, address: Option<u32>, piece| address.map_or_else(|| rng.random(), |a| content(tag, a, piece));
         self.bench.set("register_data_i", word(0, register, 0).into());

@@ -186,7 +186,7 @@ fn every_fault_in_it_is_seen() {
     for (text, instead, flip, flips) in [
         ("if (hit_i & cell_i[18]) armed <= 1'b0;", "", Directed { cell, once: true, ..unused }, 1),
         (" & (address_i == target_i_0[31:0])", "", Directed { cell, once: true, ..unused }, 1),
-        ("{8{live_4[6]}}", "{8{1'b1}}", unused, 0),
+        ("{8{live_5[6]}}", "{8{1'b1}}", unused, 0),
     ] {
         assert!(sound.verilog.contains(text), "`{text}` is not there");
         let faulty = Design { verilog: sound.verilog.replace(text, instead), ..sound.clone() };

@@ -57,7 +57,7 @@ const FAULTS: [Fault; 63] = [
     fault("threshold of another node size", "lower0 <= ~(left_16 < u1)", "lower0 <= ~(left_8 < u1)"),
     fault("bits that are not at risk", "live_0 <= {bits_i & {8{live_i[1]}},", "live_0 <= {{8{live_i[1]}},"),
     fault("layers that are not at risk", "registers_inject_enable_o & at_risk", "registers_inject_enable_o"),
-    fault("flips in columns that are not live", "flips = flips & live_2 & (", "flips = flips & ("),
+    fault("flips in columns that are not live", "flips = flips & live_3 & (", "flips = flips & ("),
     fault("candidates of the other value thinned", "{16{thinned[1]}} & code", "{16{thinned[1]}} & ~code"),
     fault(
         "a cell kept that is not",
@@ -111,7 +111,7 @@ const FAULTS: [Fault; 63] = [
     fault("reads of traps the same in every group", "{layer_i, 8'd0, group_i}", "{layer_i, 8'd0, 16'd0}"),
     fault("noise does not see faults of cells", "lanes_0_code_i = seen", "lanes_0_code_i = held"),
     fault("noise and fault of one cell both count", "faulty_read ^ noisy", "faulty_read | noisy"),
-    fault("faults where no word is read", "{issue_3 & at_risk_i}", "{at_risk_i}"),
+    fault("faults where no word is read", "{issue_4 & at_risk_i}", "{at_risk_i}"),
     fault(
         "feature maps A and B the same device",
         "map_port_0_address_i = {sequencer_source_o, ",
@@ -137,7 +137,7 @@ const FAULTS: [Fault; 63] = [
     fault("PEs added instead of multiplied", "{2'd0, pixel_rows_i} * {2'd0", "{2'd0, pixel_rows_i} + {2'd0"),
     fault("padding counted as read", "activations_is <= pixel_i & ~padding_i &", "activations_is <= pixel_i &"),
     fault("flips counted in the other direction", "of_1 = mask & stored;", "of_1 = mask & ~stored;"),
-    fault("flip counts not cleared", "if (rst_i | clear_i) begin\n    total_0", "if (rst_i) begin\n    total_0"),
+    fault("flip counts not cleared", "clear <= rst_i | clear_i;", "clear <= rst_i;"),
     // Time
     fault("ring of streamed weights holds one word", "weights_level_o > 20'd53", "weights_level_o > 20'd0"),
     fault("program that never starts", "if (start_i & (count_i != 8'd0))", "if (start_i & (count_i > 8'd200))"),
@@ -148,7 +148,7 @@ const FAULTS_OF_WRITE_VERIFY: [Fault; 12] = [
     fault("all cells pulsed again", "      pulsed <= wrong;\n", ""),
     fault("one pulse less", "number + 8'd1 == most", "number + 8'd2 == most"),
     fault("kept cells as wanted", "(held & ~pulsed)", "(wanted & ~pulsed)"),
-    fault("read back a cycle early", "SEE: if (timer == 2'd3)", "SEE: if (timer == 2'd2)"),
+    fault("read back a cycle early", "SEE: if (timer == 3'd4)", "SEE: if (timer == 3'd3)"),
     fault("noise that does not know the pulse", "{24'd0, weight_programmer_0_number_o}", "32'd0"),
     fault("stuck cells unseen", "(code_i & ~stuck) | (stuck & ~stuck_0)", "code_i"),
     fault(
