@@ -135,7 +135,12 @@ impl Nets {
             memory["parameters"]["DATA_WIDTH_B"].as_str().is_some_and(|width| u32::from_str_radix(width, 2) == Ok(36));
         let written = self.users_of(memory, "DOA");
         let Some(registers) = self.behind(memory, "DOB").filter(|_| !wide && written == 0) else { return 0 };
-        let clock = &memory["connections"]["CLKB"][0];
+        let pin = |name: &str| &memory["connections"][name][0];
+        // The register has the enable and the reset of the port, and those that move into it have none.
+        if pin("OCEB") != "1" || pin("RSTB") != "0" {
+            return 0;
+        }
+        let clock = pin("CLKB");
         let fits = |register: &Register| register.enable.is_none() && register.clock == *clock;
         if registers.is_empty() || !registers.iter().all(|(_, register)| fits(register)) {
             return 0;
@@ -299,8 +304,8 @@ mod tests {
     fn memory(width: &str) -> Value {
         json!({
             "type": "DP16KD", "parameters": { "DATA_WIDTH_B": width, "REGMODE_B": "NOREG" },
-            "port_directions": { "CLKB": "input", "DOA0": "output", "DOB0": "output", "DOB1": "output" },
-            "connections": { "CLKB": [1], "DOA0": [20], "DOB0": [21], "DOB1": [22] }
+            "port_directions": { "CLKB": "input", "OCEB": "input", "RSTB": "input", "DOA0": "output", "DOB0": "output", "DOB1": "output" },
+            "connections": { "CLKB": [1], "OCEB": ["1"], "RSTB": ["0"], "DOA0": [20], "DOB0": [21], "DOB1": [22] }
         })
     }
 
@@ -377,5 +382,10 @@ mod tests {
             let mut kept = netlist(&[&[("memory", memory(width))][..], &registers(enable)].concat());
             assert_eq!(absorb(&mut kept), Some(0));
         }
+        // A reset of the port.
+        let mut reset = memory(narrow);
+        reset["connections"]["RSTB"] = json!([43]);
+        let mut kept = netlist(&[&[("memory", reset)][..], &registers(None)].concat());
+        assert_eq!(absorb(&mut kept), Some(0));
     }
 }

@@ -39,10 +39,9 @@ pub struct Target {
 }
 
 /// How a design is placed and routed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placer {
     /// Close together, by what is slow: the faster result where there is room.
-    #[default]
     Heap,
     /// All over the device, which leaves room for the routes of one that is nearly full.
     Static,

@@ -177,7 +177,8 @@ parameter GSR = "ENABLED";
 parameter WID = 0;
 localparam WIDE = DATA_WIDTH_A == 36;
 generate
-  if (REGMODE_A != "NOREG" || (REGMODE_B != "NOREG" && (REGMODE_B != "OUTREG" || WIDE)) || CLKAMUX != "CLKA" || CLKBMUX != "CLKB" || WIDE != (DATA_WIDTH_B == 36)
+  if (REGMODE_A != "NOREG" || (REGMODE_B != "NOREG" && (REGMODE_B != "OUTREG" || WIDE))
+      || CLKAMUX != "CLKA" || CLKBMUX != "CLKB" || WIDE != (DATA_WIDTH_B == 36)
       || WRITEMODE_A == "WRITETHROUGH" || WRITEMODE_B == "WRITETHROUGH")
     $error("a DP16KD has a mode that is not modelled");
 endgenerate

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hafnia_config::board::{Build, BuildRecord};
 use hafnia_config::digest::sha256;
 use hafnia_gen::generate_board;
@@ -24,8 +24,8 @@ pub struct Args {
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u32>,
     /// How nextpnr places and routes: `static` for a device that is nearly full, where `heap` finds no routes.
-    #[arg(long, value_name = "NAME", default_value = "heap", value_parser = placers())]
-    placer: String,
+    #[arg(long, value_name = "NAME", default_value = Placer::Heap.name(), value_parser = placers())]
+    placer: Placer,
     /// Seeds tried at once, each with up to 1.5 GB; without it one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -59,8 +59,7 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     let work = tempfile::tempdir()?;
     let folder = work.path();
     let generated = generate_board(build);
-    let placer = Placer::ALL.into_iter().find(|placer| placer.name() == args.placer).unwrap_or_default();
-    let target = target(build, &generated.top().name, placer);
+    let target = target(build, &generated.top().name, args.placer);
     let verilog = format!("{}.v", target.top);
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text);
     write(&verilog, &generated.verilog)?;
@@ -92,7 +91,7 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
 
     let bitstream = std::fs::read(folder.join(BITSTREAM))?;
     let tools = [yosys, nextpnr, ecppack].map(|tool| tool.version).to_vec();
-    let record = record(build, tools, placer, best, &tried, &bitstream);
+    let record = record(build, tools, args.placer, best, &tried, &bitstream);
     let config = chosen.hw.config.to_toml();
     for (name, bytes) in [
         (&*verilog, generated.verilog.as_bytes()),
@@ -115,8 +114,9 @@ pub const RECORD: &str = "build.json";
 const TOO_LARGE: &str = "where there is not enough room, take a smaller preset or leave injectors out; `hafnia price` tells what \
                          an array takes";
 
-fn placers() -> PossibleValuesParser {
-    Placer::ALL.map(Placer::name).into()
+fn placers() -> impl TypedValueParser<Value = Placer> {
+    let named = |name: String| Placer::ALL.into_iter().find(|placer| placer.name() == name);
+    PossibleValuesParser::new(Placer::ALL.map(Placer::name)).map(move |name| named(name).expect("one of the names"))
 }
 
 fn target(build: &Build<'_>, top: &str, placer: Placer) -> Target {

@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "I/N", conflicts_with = "list")]
     shard: Option<Shard>,
     /// Compute on a cluster, as a job array of SLURM, and merge its rows.
-    #[arg(long, conflicts_with_all = ["shard", "list"])]
+    #[arg(long, conflicts_with_all = ["shard", "list", "port"])]
     slurm: bool,
     /// Tasks of the array, each with many points; without it 32, and never more than there are points.
     #[arg(long, value_name = "N", requires = "slurm", value_parser = clap::value_parser!(u32).range(1..))]

@@ -296,11 +296,8 @@ impl Spec {
             return Err(reason.to_owned());
         }
         if spec.engines.contains(&Engine::Fpga) {
-            if spec.presets.len() + spec.configs.len() > 1 || spec.codes().len() > 1 {
-                return Err(format!(
-                    "`engines` has \"fpga\", and a board holds one configuration, not {}",
-                    spec.named()
-                ));
+            if let Some(names) = spec.several() {
+                return Err(format!("`engines` has \"fpga\", and a board holds one configuration, not {names}"));
             }
             if spec.audit > 0.0 {
                 let reason = "`audit` compares with the simulated hardware, cycle by cycle, which a board that waits for its \
@@ -314,8 +311,8 @@ impl Spec {
         if spec.images_per_read.is_some_and(|images| !(1..=65536).contains(&images)) {
             return Err("`images_per_read` is out of range, expected 1 to 65536".to_owned());
         }
-        if spec.rtl.is_some() && (spec.presets.len() + spec.configs.len() > 1 || spec.codes().len() > 1) {
-            return Err(format!("`rtl` is the Verilog of one configuration, and the sweep names {}", spec.named()));
+        if let (Some(_), Some(names)) = (&spec.rtl, spec.several()) {
+            return Err(format!("`rtl` is the Verilog of one configuration, and the sweep names {names}"));
         }
         match spec.stop {
             Some(stop) if !(stop.width > 0.0 && stop.width < 1.0) => {
@@ -333,11 +330,12 @@ impl Spec {
         }
     }
 
-    /// The configurations and codes that are named, for a message.
-    fn named(&self) -> String {
+    /// The names of the configurations and codes, where they make more than one accelerator.
+    fn several(&self) -> Option<String> {
         let names = self.presets.iter().cloned().chain(self.configs.iter().map(|path| path.display().to_string()));
         let codes = self.protection.iter().flatten().map(|code| format!("`protection` {code}"));
-        names.chain(codes).collect::<Vec<_>>().join(", ")
+        let several = self.presets.len() + self.configs.len() > 1 || self.codes().len() > 1;
+        several.then(|| names.chain(codes).collect::<Vec<_>>().join(", "))
     }
 
     /// Says what is wrong with a key of the file.

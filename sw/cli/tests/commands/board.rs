@@ -170,6 +170,7 @@ fn a_sweep_gives_the_rows_of_the_golden_model(port: &str) {
     std::fs::write(&file, spec).unwrap();
     let sweep = ["sweep", text(&file), "-o", text(&output)];
     assert!(refused(&sweep).contains("pass --port and --board"));
+    assert!(refused(&[&sweep[..], &["--port", port, "--board", "ulx3s-25f", "--slurm"]].concat()).contains("--slurm"));
     assert_eq!(json(&[&sweep[..], &["--port", port, "--board", "ulx3s-25f"]].concat(), 0)["computed"], 2);
     let rows = std::fs::read_to_string(output.join("rows.csv")).unwrap();
     let rows: Vec<Vec<&str>> = rows.lines().map(|line| line.split(',').collect()).collect();
