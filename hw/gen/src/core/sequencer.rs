@@ -225,7 +225,7 @@ const SCRUB: &str = "reg run;
 assign run_o_0 = run;
 assign weight_base_o_0 = f_weight_base;
 assign weight_end_o_0 = {f_weight_end_upper, f_weight_end};
-always @(posedge clk_i) run <= running;
+always @(posedge clk_i) run <= running & ~ended;
 ";
 
 const TEXT: &str = include_str!("sequencer.v");

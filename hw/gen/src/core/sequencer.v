@@ -71,11 +71,14 @@ wire load_final = load_last & tile_last_tap & tile_last_c & tile_last_k;
 wire next_last_c = tile_last_c ? f_c_folds == 16'd1 : tile_c + 16'd2 == f_c_folds;
 
 // Passes: one tile each.
+// The loading of weights decides in the same cycle whether a pass starts, and what starts with it moves every counter of the
+// pixels. What else they depend on is known a cycle before.
 reg pass_busy;
+reg idle; // ~pass_busy & ~passes_done
 reg pixels_done;
 reg passes_done;
 reg [7:0] wait_cycles;
-reg waited; // wait_cycles == 0
+reg going; // pass_busy & ~pixels_done & (wait_cycles == 0)
 reg [7:0] age;
 reg aged; // age >= age_last
 reg [15:0] pass_c;
@@ -90,8 +93,10 @@ wire [7:0] pass_cols = pass_last_k ? f_cols_last : 8'd<COLS>;
 wire pass_first = (pass_c == 16'd0) & (pass_r == first_tap) & (pass_s == first_tap);
 wire pass_emits = pass_last_c & pass_last_tap & ~f_raw;
 wire [7:0] interval = pass_emits ? f_emit_interval : 8'd1;
-wire pass_start = ~pass_busy & ~passes_done & (tile_ready | load_last);
-wire issue = pass_start | (pass_busy & ~pixels_done & waited);
+reg emits_apart; // f_emit_interval != 1
+wire apart = pass_emits & emits_apart;
+wire pass_start = idle & (tile_ready | load_last);
+wire issue = pass_start | going;
 
 // Pixels of a pass: image by image; 2x2 windows one after the other when a pool follows, else row by row.
 reg [7:0] x;
@@ -109,8 +114,8 @@ wire [7:0] strides = f_pool ? 8'd4 : 8'd2; // two of them
 reg x_last; // x + stride == f_width
 reg y_last;
 reg image_last;
-wire plane_end = corner_last & x_last & y_last;
-wire pixel_last = issue & plane_end & image_last;
+wire last = corner_last & x_last & y_last & image_last;
+wire pixel_last = issue & last;
 wire [7:0] pixel_x = {x[7:1], f_pool ? corner[0] : x[0]};
 wire [7:0] pixel_y = {y[7:1], f_pool ? corner[1] : y[0]};
 wire pads_y = ((pass_r == 2'd0) & (pixel_y == 8'd0)) | ((pass_r == 2'd2) & (pixel_y + 8'd1 == f_height));
@@ -119,13 +124,14 @@ wire [<MTOP>:0] width = <WIDTH>;
 wire [<MTOP>:0] one = <MAP>'d1;
 wire [<MTOP>:0] tap_y = (pass_r == 2'd0) ? -width : (pass_r == 2'd2) ? width : <MAP>'d0;
 wire [<MTOP>:0] tap_x = (pass_s == 2'd0) ? -one : (pass_s == 2'd2) ? one : <MAP>'d0;
-wire pixels_end = pixels_done | pixel_last;
-wire wait_end = issue ? (interval == 8'd1) : (wait_cycles <= 8'd1);
 wire [7:0] age_last = f_taps9 ? 8'd<MIN_PASS> : 8'd<TAP_PASS>;
-wire age_end = ~pass_start & aged;
-wire pass_end = (pass_start | pass_busy) & pixels_end & wait_end & age_end;
-wire final_pixel = pixel_last & pass_last_tap & pass_last_c & pass_last_k;
-assign count_stall_o = running & ~pass_busy & ~passes_done & ~pass_start;
+wire wait_end = wait_cycles <= 8'd1;
+// A pass does not end in the cycle in which it starts.
+wire pass_end = pass_busy & aged & (pixels_done ? wait_end : going & last & ~apart);
+wire pass_last = pass_last_tap & pass_last_c & pass_last_k;
+wire done = passes_done | (~pixels_done & pass_last); // where pass_end is: whether it was the last
+wire ended = passes_done & ~pass_busy;
+assign count_stall_o = running & idle & ~pass_start;
 
 always @(posedge clk_i) begin
   timer <= timer + 16'd1;
@@ -146,8 +152,8 @@ always @(posedge clk_i) begin
       timer <= 16'd0;
       state <= RUN;
     end
-    RUN: if (pass_end & (passes_done | final_pixel)) begin
-      timer <= 16'd0;
+    RUN: if (ended) begin
+      timer <= 16'd1; // the pipeline has drained for a cycle
       state <= DRAIN;
     end
     DRAIN: if (timer == 16'd<DRAIN_LAST>) begin
@@ -234,8 +240,10 @@ always @(posedge clk_i) begin
     pass_busy <= 1'b0;
     pixels_done <= 1'b0;
     passes_done <= 1'b0;
+    idle <= 1'b1;
+    going <= 1'b0;
+    emits_apart <= f_emit_interval != 8'd1;
     wait_cycles <= 8'd0;
-    waited <= 1'b1;
     pass_c <= 16'd0;
     pass_k <= 16'd0;
     pass_r <= first_tap;
@@ -244,12 +252,13 @@ always @(posedge clk_i) begin
     pass_last_k <= f_k_folds == 16'd1;
     pass_last_tap <= ~f_taps9;
   end else begin
-    pass_busy <= (pass_start | pass_busy) & ~pass_end;
-    pixels_done <= pixels_end & ~pass_end;
-    if (final_pixel) passes_done <= 1'b1;
+    pass_busy <= pass_start | (pass_busy & ~pass_end);
+    idle <= pass_busy ? pass_end & ~done : idle & ~pass_start;
+    pixels_done <= (pixels_done | pixel_last) & ~pass_end;
+    if (pixel_last & pass_last) passes_done <= 1'b1;
     if (issue) wait_cycles <= interval - 8'd1;
     else if (wait_cycles != 8'd0) wait_cycles <= wait_cycles - 8'd1;
-    waited <= wait_end;
+    going <= issue ? ~last & ~apart : pass_busy & ~pixels_done & wait_end;
     if (pass_start) age <= 8'd1;
     else if (~aged) age <= age + 8'd1;
     aged <= pass_start ? age_last == 8'd1 : aged | (age + 8'd1 == age_last);

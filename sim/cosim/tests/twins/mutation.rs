@@ -141,7 +141,7 @@ const FAULTS: [Fault; 63] = [
     // Time
     fault("ring of streamed weights holds one word", "weights_level_o > 20'd53", "weights_level_o > 20'd0"),
     fault("program that never starts", "if (start_i & (count_i != 8'd0))", "if (start_i & (count_i > 8'd200))"),
-    fault("pass that never ends", "wire pass_end = (pass_start | pass_busy) &", "wire pass_end = pass_start &"),
+    fault("pass that never ends", "wire pass_end = pass_busy &", "wire pass_end = idle &"),
 ];
 
 const FAULTS_OF_WRITE_VERIFY: [Fault; 12] = [
