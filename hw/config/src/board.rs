@@ -78,6 +78,15 @@ impl Device {
         }
     }
 
+    /// Returns its number of block RAMs of 18 Kibit (DP16KD), as nextpnr counts them: on the 12F those of its die.
+    pub const fn block_rams(self) -> u64 {
+        match self {
+            Self::Lfe5u12f | Self::Lfe5u25f => 56,
+            Self::Lfe5u45f | Self::Lfe5um5g45f => 108,
+            Self::Lfe5u85f | Self::Lfe5um5g85f => 208,
+        }
+    }
+
     /// Returns the word that its configuration port answers IDCODE with (Lattice FPGA-TN-02039, table 26).
     pub const fn idcode(self) -> u32 {
         match self {

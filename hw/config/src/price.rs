@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::accel::{AccelConfig, Elaborated, InjectorConfig, ProtectionConfig};
+use crate::board::Device;
 use crate::fault::Site;
 use crate::protect::{Code, Codeword, OnDetected};
 use crate::schedule::Schedule;
@@ -11,8 +12,8 @@ use crate::shape::LayerShape;
 
 /// The device that is priced.
 pub const DEVICE: &str = "LFE5U-85F";
-/// Its block RAMs of 18 Kibit (DP16KD), as nextpnr counts them.
-pub const DEVICE_DP16KD: u64 = 208;
+/// Its block RAMs.
+pub const DEVICE_DP16KD: u64 = Device::Lfe5u85f.block_rams();
 /// Its multipliers (MULT18X18D).
 pub const DEVICE_MULT18X18D: u64 = 156;
 

@@ -38,16 +38,19 @@ struct Nets {
     hard: HashSet<u64>,
 }
 
-/// Changes the netlist in `folder`.
+/// Changes the netlist in `folder`, and returns its number of block RAMs.
 ///
 /// # Errors
 /// There is no such netlist, or it cannot be written.
-pub fn absorb_registers(folder: &Path) -> Result<(), Error> {
+pub fn absorb_registers(folder: &Path) -> Result<u64, Error> {
     let path = folder.join(NETLIST);
     let failed = || Error::Report { path: path.clone(), wanted: WANTED };
     let mut netlist = report(&path, WANTED)?;
     absorb(&mut netlist).ok_or_else(failed)?;
-    std::fs::write(&path, netlist.to_string()).map_err(|_| failed())
+    std::fs::write(&path, netlist.to_string()).map_err(|_| failed())?;
+    let modules = netlist["modules"].as_object().into_iter().flatten();
+    let cells = modules.filter_map(|(_, module)| module["cells"].as_object()).flatten();
+    Ok(cells.filter(|(_, cell)| cell["type"] == "DP16KD").count() as u64)
 }
 
 /// Changes each module of the netlist, and returns how many registers went into something; none if it is no netlist.

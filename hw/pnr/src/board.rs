@@ -34,8 +34,6 @@ pub struct Target {
     pub package: String,
     /// Its speed grade.
     pub speed_grade: u32,
-    /// How it is placed and routed.
-    pub placer: Placer,
 }
 
 /// How a design is placed and routed.
@@ -59,6 +57,12 @@ impl Placer {
         }
     }
 
+    /// Returns the one that finds routes for a design with so many block RAMs on a device that has so many: it is their nets for
+    /// which there is no room (`docs/boards.md`).
+    pub const fn suited(block_rams: u64, available: u64) -> Self {
+        if 4 * block_rams > 3 * available { Self::Static } else { Self::Heap }
+    }
+
     /// Returns the router that goes with it.
     const fn router(self) -> &'static str {
         match self {
@@ -68,11 +72,12 @@ impl Placer {
     }
 }
 
-/// Synthesises the design in `folder`, and leaves the netlist there. `line` is shown what yosys prints.
+/// Synthesises the design in `folder`, leaves the netlist there, and returns its number of block RAMs. `line` is shown what yosys
+/// prints.
 ///
 /// # Errors
 /// yosys cannot be run or fails.
-pub fn flatten(yosys: &Path, folder: &Path, target: &Target, line: &mut dyn FnMut(&str)) -> Result<(), Error> {
+pub fn flatten(yosys: &Path, folder: &Path, target: &Target, line: &mut dyn FnMut(&str)) -> Result<u64, Error> {
     let top = &target.top;
     // Registers that are kept apart lose their modules last, when nothing is merged any more.
     let script = format!(
@@ -91,10 +96,11 @@ pub fn place_and_route(
     nextpnr: &Path,
     folder: &Path,
     target: &Target,
+    placer: Placer,
     seed: u32,
     line: &mut dyn FnMut(&str),
 ) -> Result<Report, Error> {
-    let Target { pins, device, package, speed_grade, placer, .. } = target;
+    let Target { pins, device, package, speed_grade, .. } = target;
     let (placer, router) = (placer.name(), placer.router());
     let report_file = format!("report-{seed}.json");
     let text = format!(
@@ -116,4 +122,15 @@ pub fn place_and_route(
 pub fn pack(ecppack: &Path, folder: &Path, seed: u32) -> Result<(), Error> {
     let text = format!("--compress --freq 38.8 --input {} --bit {BITSTREAM}", configuration(seed));
     run(ecppack, &words(&text), folder, &mut |_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 8x8-85f takes 196 of the 208 block RAMs of an LFE5U-85F, and 8x8-45f 68 of 108.
+    #[test]
+    fn a_device_is_filled_evenly_where_its_block_rams_are_nearly_all_taken() {
+        assert_eq!([Placer::suited(196, 208), Placer::suited(68, 108)], [Placer::Static, Placer::Heap]);
+    }
 }

@@ -23,9 +23,10 @@ pub struct Args {
     /// Seeds of placer and router to try; the fastest result is kept.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u32>,
-    /// How nextpnr places and routes: `static` for a device that is nearly full, where `heap` finds no routes.
-    #[arg(long, value_name = "NAME", default_value = Placer::Heap.name(), value_parser = placers())]
-    placer: Placer,
+    /// How nextpnr places and routes: `heap`, or `static` for a device that is nearly full, where `heap` finds no routes. Without it
+    /// `static` where more than three quarters of the block RAMs are taken.
+    #[arg(long, value_name = "NAME", value_parser = placers())]
+    placer: Option<Placer>,
     /// Seeds tried at once, each with up to 1.5 GB; without it one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -59,14 +60,15 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     let work = tempfile::tempdir()?;
     let folder = work.path();
     let generated = generate_board(build);
-    let target = target(build, &generated.top().name, args.placer);
+    let target = target(build, &generated.top().name);
     let verilog = format!("{}.v", target.top);
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text);
     write(&verilog, &generated.verilog)?;
     write(&target.pins, chosen.board.pins())?;
 
     let spinner = console.spinner();
-    flatten(&yosys.program, folder, &target, &mut |line| stage(&spinner, "synthesis", line))?;
+    let block_rams = flatten(&yosys.program, folder, &target, &mut |line| stage(&spinner, "synthesis", line))?;
+    let placer = args.placer.unwrap_or_else(|| Placer::suited(block_rams, build.board.device.block_rams()));
     let done = AtomicUsize::new(0);
     let route = |&seed: &u32| {
         let mut show = |line: &str| {
@@ -74,7 +76,7 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
                 format!("place and route, seed {seed} ({} of {} done)", done.load(Ordering::Relaxed), args.seeds.len());
             stage(&spinner, &place, line);
         };
-        let report = place_and_route(&nextpnr.program, folder, &target, seed, &mut show);
+        let report = place_and_route(&nextpnr.program, folder, &target, placer, seed, &mut show);
         done.fetch_add(1, Ordering::Relaxed);
         report.map(|report| Tried { seed, report })
     };
@@ -91,7 +93,7 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
 
     let bitstream = std::fs::read(folder.join(BITSTREAM))?;
     let tools = [yosys, nextpnr, ecppack].map(|tool| tool.version).to_vec();
-    let record = record(build, tools, args.placer, best, &tried, &bitstream);
+    let record = record(build, tools, placer, best, &tried, &bitstream);
     let config = chosen.hw.config.to_toml();
     for (name, bytes) in [
         (&*verilog, generated.verilog.as_bytes()),
@@ -119,7 +121,7 @@ fn placers() -> impl TypedValueParser<Value = Placer> {
     PossibleValuesParser::new(Placer::ALL.map(Placer::name)).map(move |name| named(name).expect("one of the names"))
 }
 
-fn target(build: &Build<'_>, top: &str, placer: Placer) -> Target {
+fn target(build: &Build<'_>, top: &str) -> Target {
     let board = build.board;
     Target {
         top: top.to_owned(),
@@ -127,7 +129,6 @@ fn target(build: &Build<'_>, top: &str, placer: Placer) -> Target {
         device: board.device.nextpnr().to_owned(),
         package: board.package.clone(),
         speed_grade: board.speed_grade,
-        placer,
     }
 }
 

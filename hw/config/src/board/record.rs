@@ -58,3 +58,38 @@ impl BuildRecord {
         serde_json::to_string_pretty(self).expect("a record is plain data") + "\n"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board;
+    use crate::presets;
+
+    /// Each record of `bitstreams/` is of a board and a preset as they are now, and `docs/boards.md` shows its figures.
+    #[test]
+    fn recorded_builds_are_of_todays_presets_and_in_the_table() {
+        let page = include_str!("../../../../docs/boards.md");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bitstreams");
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let records: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+        assert!(!records.is_empty());
+        for path in records {
+            let record = BuildRecord::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let (name, board) = (&record.config.name, board::find(&record.board).unwrap());
+            assert_eq!(path.file_stem().unwrap().to_str(), Some(&*format!("{}-{name}", board.name)));
+            assert_eq!(record.device, board.device.to_string());
+            assert_eq!((&record.config, &record.config_hash), (&presets::find(name).unwrap(), &record.config.hash()));
+            let [lut4, ff, block_rams, multipliers] =
+                ["TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D"].map(|cell| record.utilisation[cell][0]);
+            let macs = f64::from(record.config.array.rows * record.config.array.cols);
+            let row = format!(
+                "| `{}` | `{name}` | `{}` | {lut4} | {ff} | {block_rams} | {multipliers} | {:.2} | {:.2} |",
+                board.name,
+                record.placer,
+                record.fmax_mhz,
+                macs * record.fmax_mhz / 1000.0,
+            );
+            assert!(page.contains(&row), "docs/boards.md lacks {row}");
+        }
+    }
+}
