@@ -151,6 +151,7 @@ fn a_fault_in_the_verilog_ends_verify_with_1_and_a_command_that_replays_it() {
         ("clamped > largest", "clamped < largest", "channel", Some("write_back_data_o")),
         ("{2'd0, weight_flips_i}", "{1'd0, weight_flips_i, 1'd0}", "counter `flips_weights`", None),
         ("a0 << 13", "a0 << 12", "flip ", weights),
+        ("flips = flips & live_3 &", "flips = flips & live_3 & ~(live_3 >> 1) &", "flip ", weights),
         (
             "bias_port_0_seed_key_i = sequencer_bias_key_o",
             "bias_port_0_seed_key_i = sequencer_map_key_o",
