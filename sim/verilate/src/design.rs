@@ -85,7 +85,8 @@ pub enum Effort {
     /// Long runs: optimised fully.
     #[default]
     Full,
-    /// Short runs, which take less time than the build: built in half the time, and slower.
+    /// Short runs, which take less time than the build: built in half the time, and slower; and many of them, which share what the
+    /// compiler read.
     Quick,
 }
 

@@ -46,11 +46,12 @@ fn changed(model: &Model) -> SystemTime {
     fs::metadata(model.folder().join("model.so")).unwrap().modified().unwrap()
 }
 
-/// Everything in the folder that is not a lock, a log or a part of Verilator's runtime.
+/// Everything in the folder that is not a lock, a log or what all libraries share: a part of Verilator's runtime, headers.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let ends = |path: &PathBuf, ending: &str| path.extension().is_some_and(|extension| extension == ending);
-    all.filter(|path| !ends(path, "lock") && !ends(path, "log") && !path.join("runtime.o").exists()).collect()
+    let shared = |path: &PathBuf| ["runtime.o", "headers.h"].iter().any(|name| path.join(name).exists());
+    all.filter(|path| !ends(path, "lock") && !ends(path, "log") && !shared(path)).collect()
 }
 
 #[test]
