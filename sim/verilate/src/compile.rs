@@ -195,13 +195,14 @@ impl Recipe<'_> {
     fn header(&self, cache: &Cache, optimisation: &str) -> Result<PathBuf, Error> {
         let flags = [&COMPILER_FLAGS.map(String::from)[..], &self.compiler_flags()].concat().join(" ");
         let key = key_of(&[&self.versions(), &flags, optimisation, HEADERS, "headers"]);
-        let name = "headers.h";
-        let open = |path: &Path| Ok(path.to_path_buf());
+        // The compiler takes what it read as it is, damaged or not: the stamp is that of the large file.
+        let name = "headers.h.gch";
+        let open = |read: &Path| Ok(read.with_extension(""));
         let make = |folder: &Path| {
-            let header = folder.join(name);
+            let header = folder.join("headers.h");
             write(&header, HEADERS)?;
             let mut command = self.compiler(optimisation);
-            command.args(["-x", "c++-header"]).arg(&header).arg("-o").arg(folder.join("headers.h.gch"));
+            command.args(["-x", "c++-header"]).arg(&header).arg("-o").arg(folder.join(name));
             run(&mut command, GET_COMPILER, Some(folder)).map(drop)
         };
         cache.obtain(&key, name, open, make).map(|(header, _)| header)

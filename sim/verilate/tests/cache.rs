@@ -105,6 +105,33 @@ fn damaged_entry_is_built_again_with_a_notice() {
     }
 }
 
+/// The compiler would take damaged headers without a word.
+#[test]
+fn damaged_headers_are_read_again_with_a_notice() {
+    let folder = own_folder();
+    let notices = Mutex::new(Vec::new());
+    let quick = |text: &str| {
+        let builder =
+            Builder::new().folder(folder.path()).notice(|notice| notices.lock().unwrap().push(notice.clone()));
+        builder.build(&tiny(text), Variant { effort: Effort::Quick, ..Variant::default() }).unwrap()
+    };
+    quick("whole");
+    assert!(matches!(&notices.lock().unwrap()[..], [Notice::Building { .. }]));
+    let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let read: Vec<_> = entries.map(|entry| entry.join("headers.h.gch")).filter(|read| read.exists()).collect();
+    assert!(!read.is_empty());
+    for read in &read {
+        let mut bytes = fs::read(read).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(read, bytes).unwrap();
+    }
+    quick("damaged").dut().unwrap().step(3).unwrap();
+    let notices = notices.lock().unwrap();
+    let expected = matches!(&notices[1..], [Notice::Building { .. }, Notice::Rebuilding { .. }]);
+    assert!(expected, "{notices:?}");
+}
+
 #[test]
 fn library_that_cannot_be_opened_is_built_again() {
     let folder = own_folder();
