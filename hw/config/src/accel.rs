@@ -455,7 +455,7 @@ impl Port {
 }
 
 /// Generators of a lane that share a copy of the enable of their seed.
-pub const SEED_GROUP: u32 = 8;
+pub const SEED_GROUP: u32 = 4;
 
 /// Returns the copies of the enable that lets the generators of a lane of `cells` cells take their seed.
 pub const fn seed_enables(cells: u32) -> u32 {

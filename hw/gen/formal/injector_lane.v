@@ -37,7 +37,7 @@ wire [31:0] seed_word;
 wire [8*WEIGHTS-1:0] code;
 wire [8*WEIGHTS-1:0] flips;
 injector_lane dut (
-  .clk_i(clk_i), .enable_i(enable_i), .noise_i(noise_i), .bits_i(bits_i), .seed_i({WEIGHTS{seed_i}}), .seed_word_i(seed_word_i), .seed_word_o(seed_word),
+  .clk_i(clk_i), .enable_i(enable_i), .noise_i(noise_i), .bits_i(bits_i), .seed_i({2*WEIGHTS{seed_i}}), .seed_word_i(seed_word_i), .seed_word_o(seed_word),
   .valid_i(valid_i), .live_i(live_i), .code_i(code_i), .code_o(code), .flips_o(flips)
 );
 // The word's generator, inside the block.

@@ -270,7 +270,12 @@ impl Top {
         let memory = &hw.config.memory;
         let program_top = address_top(memory.program_descriptors * DESCRIPTOR_WORDS);
         let store_top = address_top(memory.program_descriptors * LayerCounters::STRIDE);
-        let mut text = String::new();
+        let mut text = format!(
+            "// A counter's value comes a cycle after it is selected.\nreg stores;\nreg [{store_top}:0] store_address;\n\
+             always @(posedge clk_i) begin\n  stores <= sequencer_store_o;\n  \
+             store_address <= {{sequencer_store_index_o[{}:0], sequencer_count_select_o}};\nend\n",
+            store_top - 4
+        );
         for clock in [
             &mut self.program_store.clk_i,
             &mut self.counter_store.clk_i,
@@ -294,12 +299,8 @@ impl Top {
                 "program_store_read_address_i",
                 format!("sequencer_program_address_o[{program_top}:0]"),
             ),
-            (&mut self.counter_store.write_i, "counter_store_write_i", "sequencer_store_o".to_owned()),
-            (
-                &mut self.counter_store.write_address_i,
-                "counter_store_write_address_i",
-                format!("{{sequencer_store_index_o[{}:0], sequencer_count_select_o}}", store_top - 4),
-            ),
+            (&mut self.counter_store.write_i, "counter_store_write_i", "stores".to_owned()),
+            (&mut self.counter_store.write_address_i, "counter_store_write_address_i", "store_address".to_owned()),
             (&mut self.counter_store.write_data_i, "counter_store_write_data_i", "counters_value_o".to_owned()),
             (&mut self.counter_store.read_i, "counter_store_read_i", "host_counters_read_o".to_owned()),
             (

@@ -1,7 +1,7 @@
 //! The counters of the running descriptor; saturating, cleared at its start, stored by the sequencer at its end.
 //!
 //! Cycles are counted as they pass. What else happens is added up in one cycle and counted in the next, while the layer drains
-//! at the latest.
+//! at the latest. The value of a counter leaves a cycle after it is selected.
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::Site;
@@ -117,7 +117,7 @@ impl Logic for Counters {
             adds.push_str(&format!(
                 "    if ({counted}) {name} <= {name}_next[32] ? 32'hffffffff : {name}_next[31:0];\n"
             ));
-            cases.push_str(&format!("    4'd{i}: value = {name};\n"));
+            cases.push_str(&format!("    4'd{i}: value <= {name};\n"));
         }
         custom(
             "counters",
@@ -126,12 +126,10 @@ impl Logic for Counters {
                 "wire [9:0] pes = {{2'd0, pixel_rows_i}} * {{2'd0, pixel_cols_i}};
 {registers}reg [31:0] value;
 assign value_o = value;
-always @(*) begin
-  case (select_i)
-{cases}    default: value = 32'd0;
-  endcase
-end
 always @(posedge clk_i) begin
+  case (select_i)
+{cases}    default: value <= 32'd0;
+  endcase
 {events}  if (clear_i) begin
 {clears}  end else begin
 {adds}  end

@@ -37,8 +37,11 @@ assign store_o = state == STORE;
 assign store_index_o = index;
 
 // The last cycle of FETCH, with the timer at 34: the descriptor is complete, every loop starts.
-// Whether a loop is at its end is known with its counter, not compared when it is asked.
+// Whether a loop or a state is at its end is known with its counter, not compared when it is asked.
 reg fetched;
+reg seeded;
+reg drained;
+reg stored;
 wire begin_layer = (state == FETCH) & fetched;
 assign seed_load_o = begin_layer;
 assign write_start_o = begin_layer;
@@ -47,7 +50,7 @@ wire [1:0] first_tap = {1'b0, ~f_taps9};
 wire [1:0] last_tap = {f_taps9, ~f_taps9};
 
 // The cycle before RUN. Weights are loaded from then on, and nothing runs that is not loaded: only stalls ask for the state.
-wire begin_run = begin_layer ? (<AFTER_FETCH>) == RUN : (state == SEED) & (timer == 16'd<SEED_LAST>);
+wire begin_run = begin_layer ? (<AFTER_FETCH>) == RUN : (state == SEED) & seeded;
 
 // Weight loading: one row of a tile per cycle, one tile ahead of the pixels.
 reg loading;
@@ -136,6 +139,9 @@ assign count_stall_o = running & idle & ~pass_start;
 always @(posedge clk_i) begin
   timer <= timer + 16'd1;
   fetched <= timer == 16'd33;
+  seeded <= (state == SEED) & (timer == 16'd<SEED_LAST> - 16'd1);
+  drained <= (state == DRAIN) & (timer == 16'd<DRAIN_LAST> - 16'd1) & ~stop_i;
+  stored <= (state == STORE) & (timer == 16'd14);
   case (state)
     IDLE: begin
       timer <= 16'd0;
@@ -148,7 +154,7 @@ always @(posedge clk_i) begin
       timer <= 16'd0;
       state <= <AFTER_FETCH>;
     end
-    SEED: if (timer == 16'd<SEED_LAST>) begin
+    SEED: if (seeded) begin
       timer <= 16'd0;
       state <= RUN;
     end
@@ -156,11 +162,11 @@ always @(posedge clk_i) begin
       timer <= 16'd1; // the pipeline has drained for a cycle
       state <= DRAIN;
     end
-    DRAIN: if (timer == 16'd<DRAIN_LAST>) begin
+    DRAIN: if (drained) begin
       timer <= 16'd0;
       state <= stopping ? IDLE : STORE;
     end
-    STORE: if (timer == 16'd15) begin
+    STORE: if (stored) begin
       timer <= 16'd0;
       index <= index + 8'd1;
       left <= left - 8'd1;

@@ -1,7 +1,7 @@
 //! The register bank, generated from `hafnia_config::regs`.
 //!
 //! A write shows two cycles after its strobe. A read value leaves [`READ_LATENCY`] cycles after its offset, and is that of one cycle
-//! after it: in the first cycle the offset is kept, in the second eight registers are chosen from at a time.
+//! after it: in the first cycle the offset is kept, beside each eight registers that are chosen from in the second.
 
 use hafnia_config::Elaborated;
 use hafnia_config::accel::MEMORY_LATENCY;
@@ -12,6 +12,7 @@ use hafnia_config::regs::{
 };
 use rust_hdl::core::prelude::*;
 
+use crate::copy::Copy;
 use crate::emit::custom;
 use crate::inject::cell_bus::{self, CELL_BUS_BITS};
 use crate::inject::noise_bus::NoiseBus;
@@ -79,6 +80,8 @@ pub struct RegisterBank {
     pub scrub_last_o: Vec<Wire<Out>>,
     pub scrub_restart_o: Vec<Wire<Out>>,
     pub scrubbed_i: Vec<Wire<In>>,
+    /// The offset, for each eight registers.
+    offsets: Vec<Copy>,
     _text: String,
 }
 
@@ -94,6 +97,8 @@ impl RegisterBank {
         let bits = |site| Wire::new(hw.codeword(site).risk_bits());
         let flips = |site| Wire::new(counts(hw.codeword(site)) * COUNT_BITS);
         let (direct, scrub) = (hw.config.injector.has(Kind::Directed), hw.config.protection.scrub);
+        let mut offsets = Vec::new();
+        let text = text(hw, &mut offsets);
         Self {
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
@@ -140,7 +145,8 @@ impl RegisterBank {
             scrub_last_o: Wire::optional(scrub, hw.weight_address_bits),
             scrub_restart_o: Wire::optional(scrub, 1),
             scrubbed_i: Wire::optional(scrub, SCRUBBED_BITS),
-            _text: text(hw),
+            offsets,
+            _text: text,
         }
     }
 }
@@ -186,9 +192,9 @@ fn programmed(offset: u32) -> String {
 }
 
 /// The value that is read, chosen by three bits of the offset, then by two, then by three.
-fn reads(list: &[Register]) -> String {
+fn reads(list: &[Register], offsets: &mut Vec<Copy>) -> String {
     const { assert!(READ_LATENCY == 4, "the offset and each choice have a register") };
-    let (mut declared, mut chosen, mut known) = (String::new(), String::new(), Vec::new());
+    let (mut copied, mut declared, mut chosen, mut known) = (String::new(), String::new(), String::new(), Vec::new());
     let mut choose = |net: String, by: &str, bits: u32, from: Vec<(u32, String)>| {
         declared.push_str(&format!("reg [31:0] {net};\n"));
         let cases: String = from.iter().map(|(n, from)| format!("    {bits}'d{n}: {net} <= {from};\n")).collect();
@@ -200,7 +206,11 @@ fn reads(list: &[Register]) -> String {
         if !of_group.is_empty() {
             known.extend(of_group.iter().map(|r| format!("{OFFSET_BITS}'d{}", r.offset)));
             let from = of_group.iter().map(|r| (r.offset % 8, source(r))).collect();
-            choose(format!("group_{group}"), "offset[2:0]", 3, from);
+            let (n, mut copy) = (offsets.len(), Copy::new(3));
+            copy.clk_i.connect();
+            copied += &copy.data_i.drive(&format!("offsets_{n}_data_i"), "offset_i[2:0]");
+            offsets.push(copy);
+            choose(format!("group_{group}"), &format!("offsets_{n}_data_o"), 3, from);
             groups.push((group % 4, format!("group_{group}")));
         }
         if group % 4 == 3 && !groups.is_empty() {
@@ -210,9 +220,9 @@ fn reads(list: &[Register]) -> String {
     }
     choose("value".to_owned(), "offset_2[7:5]", 3, rows);
     format!(
-        "{declared}reg known;\nreg [7:3] offset_1;\nreg [7:5] offset_2;\nassign known_o = known;\nassign data_o = value;\n\
+        "{copied}{declared}reg known;\nreg [7:3] offset_1;\nreg [7:5] offset_2;\nassign known_o = known;\nassign data_o = value;\n\
          always @(*) begin\n  case (offset_i)\n    {}: known = 1'b1;\n    default: known = 1'b0;\n  endcase\nend\n\
-         always @(posedge clk_i) begin\n  offset_1 <= offset[7:3];\n  offset_2 <= offset_1[7:5];\n{chosen}end\n",
+         always @(posedge clk_i) begin\n  offset_1 <= offset;\n  offset_2 <= offset_1[7:5];\n{chosen}end\n",
         known.join(", "),
     )
 }
@@ -220,7 +230,7 @@ fn reads(list: &[Register]) -> String {
 /// Registers in a row of those that are written.
 const ROW: u32 = 16;
 
-fn text(hw: &Elaborated) -> String {
+fn text(hw: &Elaborated, offsets: &mut Vec<Copy>) -> String {
     let list = registers(hw);
     // Whether the write of now is of the register at this offset.
     let is = |offset: u32| format!("row[{}] & column[{}]", offset / ROW, offset % ROW);
@@ -259,15 +269,15 @@ fn text(hw: &Elaborated) -> String {
         outputs.extend(["period", "last", "restart"].map(|name| format!("assign scrub_{name}_o_0 = scrub_{name};\n")));
     }
     format!(
-        "{declared}reg [7:0] finished;\nreg [7:0] offset;\nreg [31:0] data;\n\
+        "{declared}reg [7:0] finished;\nreg [7:3] offset;\nreg [31:0] data;\n\
          // The row and the column of the register that is written, none without a write.\n\
          reg [15:0] row;\nreg [15:0] column;\n{outputs}{}\
-         always @(posedge clk_i) begin\n  offset <= offset_i;\n  data <= data_i;\n  \
+         always @(posedge clk_i) begin\n  offset <= offset_i[7:3];\n  data <= data_i;\n  \
          row <= {{15'd0, write_i & ~rst_i}} << offset_i[7:4];\n  column <= 16'd1 << offset_i[3:0];\n  \
          // A start while a program runs is ignored, and counts go on.\n  \
          if (rst_i | ({} & data[0] & ~status_i)) finished <= 8'd0;\n  \
          else if (descriptor_end_i) finished <= finished + 8'd1;\n{written}end\n",
-        reads(&list),
+        reads(&list, offsets),
         is(start),
     )
 }

@@ -8,6 +8,7 @@
 //! with the thresholds when it steps, which therefore hold still from its seed on. So the tree is only followed, two levels a
 //! cycle, the leaves in the last one: a small tree begins later. Draws are compared by `<` alone, which is a carry chain; `<=` would
 //! be one and a wide gate.
+//! The thresholds of the many nodes that have a cell for a half are kept once more for each [`NEAR`] cells, beside them.
 //! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
 //! that are not at risk are dropped after the draw. Flips are counted and reported where the data is changed.
 
@@ -18,6 +19,7 @@ use rust_hdl::core::prelude::*;
 
 use super::noise_bus::NoiseBus;
 use super::text::step;
+use crate::copy::Copy;
 use crate::emit::custom;
 use crate::protect::cells_at_risk;
 use crate::wire::Wire;
@@ -40,15 +42,20 @@ pub struct InjectorLane {
     pub code_i: Wire<In>,
     pub code_o: Wire<Out>,
     pub flips_o: Wire<Out>,
+    near: Vec<Copy>,
     _cells: u32,
     _word: Codeword,
+    _text: String,
 }
+
+/// Cells that share a copy of thresholds at most.
+pub const NEAR: u32 = 24;
 
 impl InjectorLane {
     /// Returns a lane of such codewords.
     pub fn new(word: &Codeword) -> Self {
         let cells = word.cells();
-        Self {
+        let mut lane = Self {
             clk_i: Wire::new(1),
             enable_i: Wire::new(1),
             noise_i: Wire::new(NoiseBus::new(cells).width()),
@@ -61,9 +68,13 @@ impl InjectorLane {
             code_i: Wire::new(cells),
             code_o: Wire::new(cells),
             flips_o: Wire::new(cells),
+            near: Vec::new(),
             _cells: cells,
             _word: word.clone(),
-        }
+            _text: String::new(),
+        };
+        lane._text = lane.text();
+        lane
     }
 
     /// Returns the enable of the seed of generator `g`; a port of one bit takes no index.
@@ -73,14 +84,19 @@ impl InjectorLane {
 
     /// The nodes of the tree, parents before children: lowest cell, size, and the nodes of the two halves (none for a cell).
     fn nodes(&self) -> Vec<Node> {
-        let mut nodes = vec![Node { low: 0, size: self._cells, stage: 0, children: [None; 2] }];
-        let (mut levels, mut i) = (vec![0], 0);
+        let mut nodes = vec![Node { low: 0, size: self._cells, stage: 0, near: None, children: [None; 2] }];
+        let (mut levels, mut copies, mut i) = (vec![0], 0, 0);
         while i < nodes.len() {
             let (low, (lower, upper)) = (nodes[i].low, halves(nodes[i].size));
             for (side, low, size) in [(0, low, lower), (1, low + lower, upper)] {
                 if size > 1 {
+                    let mut near = nodes[i].near;
+                    if size <= NEAR && nodes[i].size > NEAR {
+                        near = Some(copies);
+                        copies += 1;
+                    }
                     nodes[i].children[side] = Some(nodes.len());
-                    nodes.push(Node { low, size, stage: 0, children: [None; 2] });
+                    nodes.push(Node { low, size, stage: 0, near, children: [None; 2] });
                     levels.push(levels[i] + 1);
                 }
             }
@@ -106,6 +122,8 @@ struct Node {
     size: u32,
     /// The cycle of the tree in which it draws, counted from 0.
     stage: u32,
+    /// The copy of thresholds that it is near to, if it has any.
+    near: Option<usize>,
     children: [Option<usize>; 2],
 }
 
@@ -120,10 +138,11 @@ impl Node {
     /// of the draws of each outcome.
     fn outcome(&self, n: usize) -> String {
         let (size, u) = (self.size, format!("u{}", n + 1));
-        let both = format!("~(both_{size} < {u})");
-        let mut text =
-            format!("    lower{n} <= ~(left_{size} < {u});\n    upper{n} <= {both} | (left_{size} < {u});\n");
-        let keep = |part: &str| format!("({u} < keep_{size}_{part})");
+        let near = self.near.filter(|_| self.cells().next().is_some()).map(near_prefix).unwrap_or_default();
+        let both = format!("~({near}both_{size} < {u})");
+        let left = format!("({near}left_{size} < {u})");
+        let mut text = format!("    lower{n} <= ~{left};\n    upper{n} <= {both} | {left};\n");
+        let keep = |part: &str| format!("({u} < {near}keep_{size}_{part})");
         for (side, _) in self.cells() {
             let of_both = match side {
                 "lower" => keep("both_lower"),
@@ -135,13 +154,25 @@ impl Node {
     }
 }
 
+/// What the names of thresholds of a copy begin with.
+fn near_prefix(copy: usize) -> String {
+    format!("near{copy}_")
+}
+
 impl Logic for InjectorLane {
     fn update(&mut self) {}
 
     fn hdl(&self) -> Verilog {
+        let summary = format!("Flips the cells of one codeword; two-level draw, latency {INJECTOR_LATENCY}.");
+        custom("injector_lane", &summary, self._text.clone())
+    }
+}
+
+impl InjectorLane {
+    fn text(&mut self) -> String {
         let nodes = self.nodes();
         let (top, last) = (self._cells - 1, nodes.len() - 1);
-        let mut body = NoiseBus::new(self._cells).fields();
+        let mut body = self.thresholds(nodes.iter().filter_map(|node| node.near).max());
         body.push_str("// Generator 0 draws for the word, generator n + 1 for node n.\n");
         for g in 0..=nodes.len() {
             body.push_str(&generator(g, &self.seed(g)));
@@ -164,10 +195,23 @@ impl Logic for InjectorLane {
              assign code_o = code_q;\nassign flips_o = flips_q;\nassign seed_word_o = c{};\n",
             nodes.len()
         ));
-        body.push_str(&self.tree(&nodes));
-        body.push_str(&self.registers(&nodes));
-        let summary = format!("Flips the cells of one codeword; two-level draw, latency {INJECTOR_LATENCY}.");
-        custom("injector_lane", &summary, body)
+        body + &self.tree(&nodes) + &self.registers(&nodes)
+    }
+
+    /// Thresholds by name, with copies of those that many nodes have, up to this one.
+    fn thresholds(&mut self, last_copy: Option<usize>) -> String {
+        let bus = NoiseBus::new(self._cells);
+        let Some(last) = last_copy else { return bus.fields() };
+        let (top, low) = (bus.width() - 1, bus.near());
+        let mut text = bus.far_fields();
+        for n in 0..=last {
+            let mut copy = Copy::new(top + 1 - low);
+            copy.clk_i.connect();
+            text += &copy.data_i.drive(&format!("near_{n}_data_i"), &format!("noise_i[{top}:{low}]"));
+            text += &bus.near_fields(&near_prefix(n), &format!("near_{n}_data_o"));
+            self.near.push(copy);
+        }
+        text
     }
 }
 

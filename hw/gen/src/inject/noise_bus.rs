@@ -40,22 +40,42 @@ impl NoiseBus {
     /// Returns declarations of the fields, cut out of the port `noise_i`: `thinned`, `word_threshold`, `both_<size>`,
     /// `left_<size>`, and `keep_<size>_<part>`.
     pub fn fields(&self) -> String {
-        let field = |name: &str, low: u32, bits: u32| {
-            format!("wire [{}:0] {name} = noise_i[{}:{low}];\n", bits - 1, low + bits - 1)
-        };
-        let mut text = field("thinned", WEAK, 2) + &field("word_threshold", WORD, 32);
+        cut("", "noise_i", 0, &self.layout())
+    }
+
+    /// The same without those that [`NoiseBus::near_fields`] has.
+    pub fn far_fields(&self) -> String {
+        let far: Vec<_> = self.layout().into_iter().filter(|field| field.low < self.near()).collect();
+        cut("", "noise_i", 0, &far)
+    }
+
+    /// The fields of nodes that have a cell for a half, of which there are many, cut out of `net`, which carries no others; each with
+    /// this before its name.
+    pub fn near_fields(&self, prefix: &str, net: &str) -> String {
+        let near: Vec<_> = self.layout().into_iter().filter(|field| field.low >= self.near()).collect();
+        cut(prefix, net, self.near(), &near)
+    }
+
+    /// Lowest bit of the fields of nodes that have a cell for a half. They are the last ones.
+    pub fn near(&self) -> u32 {
+        NODES + 64 * self.sizes.iter().filter(|size| **size > 3).count() as u32
+    }
+
+    fn layout(&self) -> Vec<Field> {
+        let field = |name: String, low, bits| Field { name, low, bits };
+        let mut layout = vec![
+            field("thinned".to_owned(), WEAK, WORD - WEAK),
+            field("word_threshold".to_owned(), WORD, NODES - WORD),
+        ];
         for (i, size) in (0..).zip(&self.sizes) {
-            text += &field(&format!("both_{size}"), NODES + 64 * i, 32);
-            text += &field(&format!("left_{size}"), NODES + 64 * i + 32, 32);
+            layout.push(field(format!("both_{size}"), NODES + 64 * i, 32));
+            layout.push(field(format!("left_{size}"), NODES + 64 * i + 32, 32));
         }
-        let mut low = self.keep();
-        for (size, parts) in self.kept() {
-            for part in parts {
-                text += &field(&format!("keep_{size}_{}", part.to_lowercase()), low, 32);
-                low += 32;
-            }
+        let kept = self.kept().flat_map(|(size, parts)| parts.into_iter().map(move |part| (size, part)));
+        for (i, (size, part)) in (0..).zip(kept) {
+            layout.push(field(format!("keep_{size}_{}", part.to_lowercase()), self.keep() + 32 * i, 32));
         }
-        text
+        layout
     }
 
     /// Returns what the bus carries, as little-endian 32-bit words, for these thresholds.
@@ -91,4 +111,20 @@ impl NoiseBus {
         let known = |size: &u32| self.sizes.contains(size);
         [2, 3].into_iter().filter(known).map(|size| (size, SHARES.parts(size).collect()))
     }
+}
+
+/// A field of the bus: its lowest bit and its width.
+struct Field {
+    name: String,
+    low: u32,
+    bits: u32,
+}
+
+/// Declares nets for fields, cut out of `net`, which begins at bit `start` of the bus.
+fn cut(prefix: &str, net: &str, start: u32, fields: &[Field]) -> String {
+    let declared = fields.iter().map(|Field { name, low, bits }| {
+        let low = low - start;
+        format!("wire [{}:0] {prefix}{name} = {net}[{}:{low}];\n", bits - 1, low + bits - 1)
+    });
+    declared.collect()
 }

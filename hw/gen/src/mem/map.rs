@@ -29,7 +29,7 @@ pub struct MapMemory {
 }
 
 /// Lanes that share a register of their addresses.
-const GROUP: u32 = 4;
+const GROUP: u32 = 2;
 
 impl MapMemory {
     /// Returns the memory of this configuration.

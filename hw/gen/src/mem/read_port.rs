@@ -6,7 +6,7 @@
 //! `code_o`. Words are counted from `clear_i` on.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::{MEMORY_LATENCY, seed_enables};
+use hafnia_config::accel::{MEMORY_LATENCY, Port, seed_enables};
 use hafnia_config::fault::cell_hash::EPOCH_CLASSES;
 use hafnia_config::fault::{Kind, Site};
 use rust_hdl::core::prelude::*;
@@ -17,7 +17,7 @@ use crate::emit::{custom, delayed};
 use crate::inject::cell_bus::CELL_BUS_BITS;
 use crate::inject::cell_faults::CellFaults;
 use crate::inject::directed::{TARGET_BITS, armed};
-use crate::inject::lane::InjectorLane;
+use crate::inject::lane::{InjectorLane, NEAR};
 use crate::inject::noise_bus::NoiseBus;
 use crate::inject::seeder::Seeder;
 use crate::protect::{cells_at_risk, cells_in_use};
@@ -111,7 +111,7 @@ impl ReadPort {
             flip_counts_o: Wire::new(counts(word) * COUNT_BITS),
             seeder: noisy.then(Seeder::default).into_iter().collect(),
             seeds: (0..lanes * seed_enables(port.cells)).map(|_| Copy::new(1)).collect(),
-            noise: noisy.then(|| Copy::new(NoiseBus::new(port.cells).width())).into_iter().collect(),
+            noise: (0..lanes.div_ceil(sharers(port))).map(|_| Copy::new(NoiseBus::new(port.cells).width())).collect(),
             lanes: (0..lanes).map(|_| InjectorLane::new(word)).collect(),
             cells: kinds.of_cells().then(|| CellFaults::new(site, kinds, port)).into_iter().collect(),
             recorder: FlipRecord::new(word, port.lanes),
@@ -236,9 +236,9 @@ impl ReadPort {
             copy.clk_i.connect();
             text += &copy.data_i.drive(&format!("seeds_{n}_data_i"), "seed_shift");
         }
-        for copy in &mut self.noise {
+        for (n, copy) in self.noise.iter_mut().enumerate() {
             copy.clk_i.connect();
-            text += &copy.data_i.drive("noise_0_data_i", "noise_i");
+            text += &copy.data_i.drive(&format!("noise_{n}_data_i"), "noise_i");
         }
         text += &seeder.load_i.drive("seeder_0_load_i", "seed_load");
         text += &seeder.key_i.drive("seeder_0_key_i", "seed_key_i");
@@ -252,7 +252,7 @@ impl ReadPort {
             let seed = if l == 0 { "seed_word".to_owned() } else { format!("lanes_{}_seed_word_o", l - 1) };
             for (wire, name, from) in [
                 (&mut lane.enable_i, "enable_i", "enable_i".to_owned()),
-                (&mut lane.noise_i, "noise_i", "noise_0_data_o".to_owned()),
+                (&mut lane.noise_i, "noise_i", format!("noise_{}_data_o", l as u32 / sharers(port))),
                 (&mut lane.bits_i, "bits_i", "bits_i".to_owned()),
                 (&mut lane.seed_i, "seed_i", {
                     let copies = (0..seeds).rev().map(|n| format!("seeds_{}_data_o", l as u32 * seeds + n));
@@ -305,6 +305,11 @@ impl ReadPort {
         }
         text
     }
+}
+
+/// Lanes that share a copy of the thresholds. A lane of many cells has copies of its own.
+const fn sharers(port: Port) -> u32 {
+    if port.cells > NEAR { port.lanes } else { NEAR / port.cells }
 }
 
 impl Logic for ReadPort {

@@ -511,8 +511,8 @@ fn injector_lane_with_a_fault_breaks_its_properties() {
         Fault { line: "{8{thinned[1]}} & code", instead: "{8{thinned[0]}} & code", fails: "pairs" },
         Fault { line: "(kept | ~", instead: "(~", fails: "pairs" },
         Fault {
-            line: "next_c0 = seed_i ? b0 : {c0[14:4],",
-            instead: "next_c0 = seed_i ? b0 : {c0[15:5],",
+            line: "next_c0 = seed_i[0] ? b0 : {c0[14:4],",
+            instead: "next_c0 = seed_i[0] ? b0 : {c0[15:5],",
             fails: "generator",
         },
     ];
