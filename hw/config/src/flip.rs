@@ -37,6 +37,27 @@ impl fmt::Display for Flip {
     }
 }
 
+/// Polynomial of the CRC-32 of IEEE 802.3, highest power left out.
+pub const SIGNATURE_POLYNOMIAL: u32 = 0x04c1_1db7;
+
+/// Returns the bit of a signature that the flip of this bit of a word turns: each 32 bits lie five further on than those before.
+pub const fn signature_bit(bit: u32) -> u32 {
+    (bit + 5 * (bit / 32)) % 32
+}
+
+/// Returns the signatures of flips in the order of a flip log, by site in the order of [`Site::ALL`]: what the hardware, which
+/// lists no flips, keeps of them. Equation (20) of `docs/fault-model.md`.
+pub fn signatures(flips: &[Flip]) -> [u32; 3] {
+    let mut signatures = [0_u32; 3];
+    for word in flips.chunk_by(|a, b| (a.layer, a.group, a.site, a.word) == (b.layer, b.group, b.site, b.word)) {
+        let signature = &mut signatures[word[0].site as usize];
+        let turned = word.iter().fold(word[0].word, |turned, flip| turned ^ 1 << signature_bit(flip.bit));
+        let carry = if *signature >> 31 == 1 { SIGNATURE_POLYNOMIAL } else { 0 };
+        *signature = *signature << 1 ^ carry ^ turned;
+    }
+    signatures
+}
+
 /// Flips by site, direction and bit of a byte; those of check cells apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlipCounts {
@@ -102,6 +123,23 @@ impl FlipCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn flip(site: Site, word: u32, bit: u32) -> Flip {
+        Flip { layer: 0, group: 0, site, word, bit, before: false }
+    }
+
+    #[test]
+    fn a_signature_tells_which_bits_flipped_and_in_what_order() {
+        use Site::{Biases, Weights};
+        let flips = [flip(Weights, 5, 0), flip(Weights, 5, 33), flip(Biases, 9, 31), flip(Weights, 7, 1)];
+        // 5 with bits 0 and 6 turned; a step, then 7 with bit 1 turned.
+        assert_eq!(signatures(&flips), [(5 ^ 0x41) << 1 ^ 7 ^ 2, 9 ^ 1 << 31, 0]);
+        // The highest bit comes around.
+        let around = [flip(Biases, 9, 31), flip(Biases, 0, 0)];
+        assert_eq!(signatures(&around)[1], 18 ^ SIGNATURE_POLYNOMIAL ^ 1);
+        let swapped = [flip(Weights, 7, 1), flip(Weights, 5, 0), flip(Weights, 5, 33)];
+        assert_ne!(signatures(&swapped)[0], signatures(&flips)[0]);
+    }
 
     #[test]
     fn flips_few_and_many_are_counted_by_direction_and_bit() {

@@ -11,7 +11,7 @@ use crate::scrub::Scrubbed;
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
 /// Value of the register VERSION: register map 3.1, major in the upper half.
-pub const VERSION_VALUE: u32 = 0x0003_0001;
+pub const VERSION_VALUE: u32 = 0x0003_0002;
 
 /// How the host may use a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,6 +343,11 @@ fn injector(hw: &Elaborated, register: &impl Fn(&str, u32, Access, u32, u32, &st
             }
         }
     }
+    for site in hw.config.injector.flip_sites() {
+        let name = format!("FLIPS_{}_SIGNATURE", site.name().to_uppercase());
+        let doc = format!("Signature of the flips of the {site}, equation (20) of `docs/fault-model.md`.");
+        list.push(register(&name, signature_offset(site), Access::ReadOnly, 32, 0, &doc));
+    }
     for (i, size) in hw.node_sizes.iter().enumerate() {
         let offset = node_offset(i as u32);
         let both = format!("Threshold T - 1 of a node of {size} cells: both halves hold a candidate.");
@@ -361,6 +366,11 @@ pub const fn flips_offset(site: Site) -> u32 {
 /// Returns the offset of the first of the two counts of flips of a site's check cells: of those that held 0, then 1.
 pub const fn check_flips_offset(site: Site) -> u32 {
     176 + 2 * site as u32
+}
+
+/// Returns the offset of the signature of a site's flips.
+pub const fn signature_offset(site: Site) -> u32 {
+    182 + site as u32
 }
 
 /// Returns what the registers of faults hold for `noise` in a run, by name; those that the hardware does not have are not

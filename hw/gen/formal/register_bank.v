@@ -29,9 +29,9 @@ module register_bank_properties #(
   input status_i,
   input [19:0] weight_level_i,
   input descriptor_end_i,
-  input [511:0] flips_weights_i,
-  input [511:0] flips_biases_i,
-  input [511:0] flips_activations_i
+  input [543:0] flips_weights_i,
+  input [543:0] flips_biases_i,
+  input [543:0] flips_activations_i
 );
 localparam [1:0] UNKNOWN = 0, READ_ONLY = 1, READ_WRITE = 2, TRIGGER = 3;
 `include "generated.vh"
@@ -91,7 +91,8 @@ reg [31:0] seen;
 always @(*) case (access(r))
   READ_WRITE: seen = value;
   READ_ONLY: seen = r == STATUS ? status_i : r == WEIGHT_LEVEL ? weight_level_i :
-             r == FINISHED ? ends : r >= FLIPS_BIASES_01_0 ? flips_biases_i >> 32 * (r - FLIPS_BIASES_01_0) :
+             r == FINISHED ? ends : r == FLIPS_WEIGHTS_SIGNATURE ? flips_weights_i[543:512] :
+             r == FLIPS_BIASES_SIGNATURE ? flips_biases_i[543:512] : r >= FLIPS_BIASES_01_0 ? flips_biases_i >> 32 * (r - FLIPS_BIASES_01_0) :
              r >= FLIPS_WEIGHTS_01_0 ? flips_weights_i >> 32 * (r - FLIPS_WEIGHTS_01_0) : reset_value(r);
   default: seen = 0;
 endcase

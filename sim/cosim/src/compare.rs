@@ -79,6 +79,15 @@ pub enum Difference {
         /// The golden model's value.
         want: u64,
     },
+    /// The signature of a batch's flips: there were as many of each kind, and they were others.
+    FlipSignature {
+        /// Memory.
+        site: Site,
+        /// The hardware's value.
+        got: u32,
+        /// The golden model's value.
+        want: u32,
+    },
     /// A count of what programming took.
     Programmed {
         /// Memory.
@@ -116,7 +125,7 @@ impl Difference {
             | Self::Logit { layer, .. }
             | Self::Counter { layer, .. }
             | Self::Unfinished { layer, .. } => *layer,
-            Self::FlipCount { .. } | Self::Programmed { .. } | Self::Scrubbed { .. } => 0,
+            Self::FlipCount { .. } | Self::FlipSignature { .. } | Self::Programmed { .. } | Self::Scrubbed { .. } => 0,
             Self::Flip { got, want, .. } => got.iter().chain(want).map(|f| f.layer as usize).min().unwrap_or(0),
         }
     }
@@ -146,6 +155,9 @@ impl fmt::Display for Difference {
                 let cells = bit.map_or_else(|| "check cells".to_owned(), |bit| format!("bit {bit} of bytes"));
                 write!(f, "flips of {site}, {before} to {after}, {cells}: got {got}, want {want}")
             }
+            Self::FlipSignature { site, got, want } => {
+                write!(f, "signature of the flips of {site}: got 0x{got:08x}, want 0x{want:08x}")
+            }
             Self::Programmed { site, name, got, want } => {
                 write!(f, "programming of {site}, `{name}`: got {got}, want {want}")
             }
@@ -157,7 +169,7 @@ impl fmt::Display for Difference {
 
 /// Compares one batch of which every layer was read back. What differs in the first layer that differs is returned:
 /// its flips, which come before what they do, then its ofmap or logits; where all of that is equal, a counter, then a count
-/// of flips, then of what programming and scrubbing took. `late` tells
+/// of flips or their signature, then of what programming and scrubbing took. `late` tells
 /// whether the array may have waited for weights, as it does for those that come over the bus.
 ///
 /// # Panics
@@ -165,7 +177,7 @@ impl fmt::Display for Difference {
 pub fn compare(got: &BatchRun, want: &BatchResult, late: bool) -> Option<Difference> {
     let flip = flips(&got.flips, &want.flips);
     let before = flip.as_ref().map_or(want.outputs.len(), Difference::layer);
-    let counts = || counters(got, want, late).or_else(|| flip_counts(got, want));
+    let counts = || counters(got, want, late).or_else(|| flip_counts(got, want)).or_else(|| flip_signatures(got, want));
     outputs(got, want, before)
         .or(flip)
         .or_else(counts)
@@ -235,6 +247,12 @@ fn flip_counts(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
         }
     }
     None
+}
+
+fn flip_signatures(got: &BatchRun, want: &BatchResult) -> Option<Difference> {
+    let pairs = Site::ALL.into_iter().zip(got.flip_signatures.into_iter().zip(want.flip_signatures?));
+    let (site, (got, want)) = pairs.into_iter().find(|(_, (got, want))| got != want)?;
+    Some(Difference::FlipSignature { site, got, want })
 }
 
 fn programmed(got: &BatchRun, want: &BatchResult) -> Option<Difference> {

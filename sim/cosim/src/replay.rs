@@ -122,6 +122,7 @@ impl Place {
             Difference::Logit { .. }
             | Difference::Counter { .. }
             | Difference::FlipCount { .. }
+            | Difference::FlipSignature { .. }
             | Difference::Programmed { .. }
             | Difference::Scrubbed { .. }
             | Difference::Unfinished { .. } => Self { about: end.saturating_sub(AROUND), kind: Kind::Unknown },

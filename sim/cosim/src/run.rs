@@ -258,7 +258,8 @@ impl<'a> Worker<'a> {
                 let results = golden.batches(all.start, images(&all), depth);
                 assert_eq!(results.len(), run.len(), "ranges are hardware batches");
                 reports.extend(run.iter().zip(results).map(|(range, result)| {
-                    let BatchResult { outputs, flips, counters, flip_counts, silent, programmed, scrubbed } = result;
+                    let BatchResult { outputs, flips, counters, flip_counts, silent, programmed, scrubbed, .. } =
+                        result;
                     let report = report(range.start, outputs, flips, counters, flip_counts);
                     BatchReport { silent: Some(silent), programmed, scrubbed, ..report }
                 }));
@@ -285,7 +286,7 @@ fn on_hardware(
     (loaded, late): (u64, bool),
 ) -> Result<BatchReport, CosimError> {
     if let (Link::Board(_), Some(want)) = (accel.link(), &mut want) {
-        // A board counts its flips, and does not tell which they were.
+        // A board lists no flips: its counts and its signatures say which they were.
         want.flips.clear();
     }
     let got = match (accel.batch(first, images, depth), &want) {

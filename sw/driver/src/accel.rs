@@ -7,7 +7,7 @@ use hafnia_config::program::Descriptor;
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::{
     ID_VALUE, LayerCounters, Region, SCRUB_COUNTS_OFFSET, VERSION_VALUE, check_flips_offset, direct_cell, flips_offset,
-    noise_registers, programmed_offset, registers,
+    noise_registers, programmed_offset, registers, signature_offset,
 };
 use hafnia_config::schedule::Schedule;
 use hafnia_config::scrub::Scrubbed;
@@ -31,6 +31,8 @@ pub struct BatchRun {
     pub counters: Vec<(usize, LayerCounters)>,
     /// Flips by site, direction and bit of a byte.
     pub flip_counts: FlipCounts,
+    /// Signatures of the flips by site, see [`hafnia_config::flip::signatures`].
+    pub flip_signatures: [u32; 3],
     /// What programming weights and biases took, with write-verify: once for those that are resident, and for those that stream
     /// in, of the batch.
     pub programmed: Option<[Programmed; 2]>,
@@ -297,6 +299,8 @@ impl<'a, T: Transport> Accel<'a, T> {
                 self.link.read(Region::Registers.base() + check_flips_offset(site), &mut checks)?;
                 run.flip_counts.checks[site as usize] = checks.map(u64::from);
             }
+            let signature = &mut run.flip_signatures[site as usize..][..1];
+            self.link.read(Region::Registers.base() + signature_offset(site), signature)?;
         }
         Ok(run)
     }

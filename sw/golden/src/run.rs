@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use hafnia_config::Elaborated;
 use hafnia_config::fault::{Noise, Site};
-use hafnia_config::flip::{Flip, FlipCounts};
+use hafnia_config::flip::{Flip, FlipCounts, signatures};
 use hafnia_config::program::Descriptor;
 use hafnia_config::programmed::Programmed;
 use hafnia_config::regs::LayerCounters;
@@ -117,6 +117,8 @@ pub struct BatchResult {
     pub counters: Vec<(usize, LayerCounters)>,
     /// Flips by site, direction and bit of a byte.
     pub flip_counts: FlipCounts,
+    /// Signatures of the flips by site; none with [`Depth::Logits`].
+    pub flip_signatures: Option<[u32; 3]>,
     /// Units of weights, and of biases, that were read wrong without any being detected: what no hardware can count.
     pub silent: [u64; 2],
     /// What programming weights and biases takes, with write-verify: of all layers once, or where weights stream in, of those that do
@@ -270,6 +272,7 @@ impl<'a> Golden<'a> {
         }
         let result = |batch: Batch<'_>| {
             let Batch { clean, logits, mut result, .. } = batch;
+            result.flip_signatures = (depth != Depth::Logits).then(|| signatures(&result.flips));
             let logits = clean.map_or(logits, |clean| clean.logits.clone());
             if !logits.is_empty() {
                 let logits = logits.into_iter().map(|logits| LayerOutput::Logits(Array1::from(logits)));

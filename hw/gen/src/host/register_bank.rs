@@ -8,7 +8,7 @@ use hafnia_config::accel::MEMORY_LATENCY;
 use hafnia_config::fault::{Kind, Site};
 use hafnia_config::regs::{
     Access, DIRECT_CELL_BITS, Register, SCRUB_COUNTS_OFFSET, SCRUB_PERIOD_BITS, bits_register, check_flips_offset,
-    flips_offset, programmed_offset, registers,
+    flips_offset, programmed_offset, registers, signature_offset,
 };
 use rust_hdl::core::prelude::*;
 
@@ -17,7 +17,7 @@ use crate::emit::custom;
 use crate::inject::cell_bus::{self, CELL_BUS_BITS};
 use crate::inject::noise_bus::NoiseBus;
 use crate::inject::verify_faults::NOISE_BITS;
-use crate::mem::flip_record::{COUNT_BITS, counts};
+use crate::mem::flip_record::{COUNT_BITS, counts, words};
 use crate::protect::programmer::{COUNTS_BITS, PULSE_BITS};
 use crate::protect::scrubber::SCRUBBED_BITS;
 use crate::wire::Wire;
@@ -58,7 +58,7 @@ pub struct RegisterBank {
     /// What names the host's writes, and where the next one belongs.
     pub write_epoch_o: Wire<Out>,
     pub write_place_o: Wire<Out>,
-    /// Flip counts of each site.
+    /// Flip counts and the signature of each site.
     pub flips_weights_i: Wire<In>,
     pub flips_biases_i: Wire<In>,
     pub flips_activations_i: Wire<In>,
@@ -95,7 +95,7 @@ impl RegisterBank {
     pub fn new(hw: &Elaborated) -> Self {
         let noise = |site| Wire::new(NoiseBus::new(hw.port(site).cells).width());
         let bits = |site| Wire::new(hw.codeword(site).risk_bits());
-        let flips = |site| Wire::new(counts(hw.codeword(site)) * COUNT_BITS);
+        let flips = |site| Wire::new(words(hw.codeword(site)) * COUNT_BITS);
         let (direct, scrub) = (hw.config.injector.has(Kind::Directed), hw.config.protection.scrub);
         let mut offsets = Vec::new();
         let text = text(hw, &mut offsets);
@@ -152,14 +152,14 @@ impl RegisterBank {
 }
 
 /// The net that a register is read from.
-fn source(r: &Register) -> String {
+fn source(hw: &Elaborated, r: &Register) -> String {
     let zeros = |bits: u32, net: &str| if bits == 32 { net.to_owned() } else { format!("{{{}'d0, {net}}}", 32 - bits) };
     match (r.access, r.name.as_str()) {
         (Access::ReadOnly, "STATUS") => zeros(1, "status_i"),
         (Access::ReadOnly, "WEIGHT_LEVEL") => zeros(20, "weight_level_i"),
         (Access::ReadOnly, "FINISHED") => zeros(8, "finished"),
         (Access::ReadOnly, "DIRECT_HITS") => "direct_hits_i_0".to_owned(),
-        (Access::ReadOnly, name) if name.starts_with("FLIPS_") => flip_count(r.offset),
+        (Access::ReadOnly, name) if name.starts_with("FLIPS_") => flip_word(hw, r.offset),
         (Access::ReadOnly, name) if name.starts_with("SCRUB_") => {
             let low = COUNT_BITS * (r.offset - SCRUB_COUNTS_OFFSET);
             format!("scrubbed_i_0[{}:{low}]", low + COUNT_BITS - 1)
@@ -171,12 +171,13 @@ fn source(r: &Register) -> String {
     }
 }
 
-/// The flip count at an offset.
-fn flip_count(offset: u32) -> String {
+/// The flip count or the signature at an offset.
+fn flip_word(hw: &Elaborated, offset: u32) -> String {
     let of = |first: fn(Site) -> u32| {
         Site::ALL.into_iter().rfind(|&site| first(site) <= offset).map(|site| (site, offset - first(site)))
     };
-    let checks = of(check_flips_offset).map(|(site, n)| (site, 16 + n));
+    let signature = of(signature_offset).map(|(site, _)| (site, counts(hw.codeword(site))));
+    let checks = signature.or_else(|| of(check_flips_offset).map(|(site, n)| (site, 16 + n)));
     let (site, count) = checks.or_else(|| of(flips_offset)).expect("the first site has the lowest");
     let low = COUNT_BITS * count;
     format!("flips_{site}_i[{}:{low}]", low + COUNT_BITS - 1)
@@ -192,7 +193,7 @@ fn programmed(offset: u32) -> String {
 }
 
 /// The value that is read, chosen by three bits of the offset, then by two, then by three.
-fn reads(list: &[Register], offsets: &mut Vec<Copy>) -> String {
+fn reads(hw: &Elaborated, list: &[Register], offsets: &mut Vec<Copy>) -> String {
     const { assert!(READ_LATENCY == 4, "the offset and each choice have a register") };
     let (mut copied, mut declared, mut chosen, mut known) = (String::new(), String::new(), String::new(), Vec::new());
     let mut choose = |net: String, by: &str, bits: u32, from: Vec<(u32, String)>| {
@@ -205,7 +206,7 @@ fn reads(list: &[Register], offsets: &mut Vec<Copy>) -> String {
         let of_group: Vec<_> = list.iter().filter(|r| r.offset / 8 == group).collect();
         if !of_group.is_empty() {
             known.extend(of_group.iter().map(|r| format!("{OFFSET_BITS}'d{}", r.offset)));
-            let from = of_group.iter().map(|r| (r.offset % 8, source(r))).collect();
+            let from = of_group.iter().map(|r| (r.offset % 8, source(hw, r))).collect();
             let (n, mut copy) = (offsets.len(), Copy::new(3));
             copy.clk_i.connect();
             copied += &copy.data_i.drive(&format!("offsets_{n}_data_i"), "offset_i[2:0]");
@@ -277,7 +278,7 @@ fn text(hw: &Elaborated, offsets: &mut Vec<Copy>) -> String {
          // A start while a program runs is ignored, and counts go on.\n  \
          if (rst_i | ({} & data[0] & ~status_i)) finished <= 8'd0;\n  \
          else if (descriptor_end_i) finished <= finished + 8'd1;\n{written}end\n",
-        reads(&list, offsets),
+        reads(hw, &list, offsets),
         is(start),
     )
 }

@@ -1,8 +1,10 @@
-//! The record of what an injector flipped: one word at a time, and counts by bit of a byte and direction.
+//! The record of what an injector flipped: one word at a time, counts by bit of a byte and direction, and a signature.
 //!
 //! A word's record is at the outputs one cycle after the word, its number of flips three cycles later, when the counts hold them
-//! for a cycle. The counts saturate and start anew with `clear_i`.
+//! for a cycle. The counts saturate; counts and signature start anew with `clear_i`.
 
+use hafnia_config::accel::Port;
+use hafnia_config::flip::{SIGNATURE_POLYNOMIAL, signature_bit};
 use hafnia_config::protect::Codeword;
 use rust_hdl::core::prelude::*;
 
@@ -16,6 +18,11 @@ pub const COUNT_BITS: u32 = 32;
 /// cells, where there are any, in the same order.
 pub fn counts(word: &Codeword) -> u32 {
     if word.is_coded() { 18 } else { 16 }
+}
+
+/// Returns the 32-bit words of the record of such codewords that a host reads: the counts, then the signature.
+pub fn words(word: &Codeword) -> u32 {
+    counts(word) + 1
 }
 
 /// See the module's text.
@@ -54,7 +61,7 @@ impl FlipRecord {
             before_o: Wire::new(bits),
             mask_o: Wire::new(bits),
             count_o: Wire::new(8),
-            counts_o: Wire::new(counts(word) * COUNT_BITS),
+            counts_o: Wire::new(words(word) * COUNT_BITS),
             _word: word.clone(),
             _lanes: lanes,
         }
@@ -80,6 +87,20 @@ impl FlipRecord {
     }
 }
 
+impl FlipRecord {
+    /// What a word's flips turn of the signature, bit by bit.
+    fn turned(&self) -> String {
+        let cells = self._word.cells();
+        let port = Port { lanes: self._lanes, lane_bytes: self._word.data_bits / 8, cells };
+        let mut turned: [String; 32] = std::array::from_fn(|bit| format!("index[{bit}]"));
+        for cell in 0..cells * self._lanes {
+            turned[signature_bit(port.bit(cell / cells, cell % cells)) as usize] += &format!(" ^ mask[{cell}]");
+        }
+        turned.reverse();
+        format!("{{{}}}", turned.join(", "))
+    }
+}
+
 impl Logic for FlipRecord {
     fn update(&mut self) {}
 
@@ -90,7 +111,7 @@ impl Logic for FlipRecord {
             "reg valid;\nreg [31:0] index;\nreg [{top}:0] stored;\nreg [{top}:0] mask;\nreg [7:0] count;\n\
              wire [{top}:0] of_1 = mask & stored;\nwire [{top}:0] of_0 = mask & ~stored;\n\
              // The sums of its flips are known a cycle later.\n\
-             reg summed;\nreg clear;\n\
+             reg summed;\nreg clear;\nreg [31:0] signature;\n\
              // What the registers hold before reset is no flip.\nassign valid_o = valid & ~rst_i;\n\
              assign index_o = index;\nassign before_o = stored;\nassign mask_o = mask;\nassign count_o = count;\n"
         );
@@ -113,13 +134,16 @@ impl Logic for FlipRecord {
             parts.push(part);
         }
         text.push_str(&format!(
-            "assign counts_o = {{{totals}}};\n\
+            "assign counts_o = {{signature, {totals}}};\n\
              always @(posedge clk_i) begin\n  valid <= |flips_i;\n  index <= index_i;\n  stored <= word_i ^ flips_i;\n  mask <= flips_i;\n\
              \x20 summed <= valid_o;\n  if (valid) begin\n{}  end\n\
              {ones}  count <= {};\n\
-             \x20 clear <= rst_i | clear_i;\n  if (clear) begin\n{clears}  end else if (summed) begin\n{adds}  end\nend\n",
+             \x20 clear <= rst_i | clear_i;\n  if (clear) begin\n{clears}  end else if (summed) begin\n{adds}  end\n\
+             \x20 if (clear) signature <= 32'd0;\n  else if (valid) signature <= {{signature[30:0], 1'b0}} ^ \
+             (signature[31] ? 32'h{SIGNATURE_POLYNOMIAL:08x} : 32'd0) ^ {};\nend\n",
             self.sums(),
             parts.join(" + "),
+            self.turned(),
         ));
         custom(&format!("flip_record_{bits}"), "The record of what an injector flipped.", text)
     }

@@ -11,7 +11,7 @@ use hafnia_config::fault::cell_hash::EPOCH_CLASSES;
 use hafnia_config::fault::{Kind, Site};
 use rust_hdl::core::prelude::*;
 
-use super::flip_record::{COUNT_BITS, FlipRecord, counts};
+use super::flip_record::{COUNT_BITS, FlipRecord, words};
 use crate::copy::Copy;
 use crate::emit::{custom, delayed};
 use crate::inject::cell_bus::CELL_BUS_BITS;
@@ -108,7 +108,7 @@ impl ReadPort {
             flip_before_o: Wire::new(wide),
             flip_mask_o: Wire::new(wide),
             flip_count_o: Wire::new(8),
-            flip_counts_o: Wire::new(counts(word) * COUNT_BITS),
+            flip_counts_o: Wire::new(words(word) * COUNT_BITS),
             seeder: noisy.then(Seeder::default).into_iter().collect(),
             seeds: (0..lanes * seed_enables(port.cells)).map(|_| Copy::new(1)).collect(),
             noise: (0..lanes.div_ceil(sharers(port))).map(|_| Copy::new(NoiseBus::new(port.cells).width())).collect(),

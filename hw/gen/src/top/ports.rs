@@ -8,7 +8,7 @@ use rust_hdl::core::prelude::*;
 use crate::emit::{delayed, padded};
 use crate::inject::verify_faults::VerifyFaults;
 use crate::inject::write_faults::WriteFaults;
-use crate::mem::flip_record::{COUNT_BITS, counts};
+use crate::mem::flip_record::{COUNT_BITS, words};
 use crate::mem::read_port::ReadPort;
 use crate::protect::decode_port::{DecodePort, UNITS_BITS};
 use crate::protect::programmer::{COUNTS_BITS, Programmer};
@@ -67,7 +67,7 @@ impl Side<'_> {
         let Self { site, name, .. } = self;
         let (sizes, word) = (hw.port(site), hw.codeword(site));
         let (wide, bytes) = (sizes.cells * sizes.lanes, sizes.lane_bytes * sizes.lanes);
-        let counts = counts(word) * COUNT_BITS;
+        let counts = words(word) * COUNT_BITS;
         let record = if name == "weight" { "flip".to_owned() } else { format!("{name}_flip") };
         let outputs = [
             (format!("assign {record}_valid_o"), "flip_valid_o", 1),

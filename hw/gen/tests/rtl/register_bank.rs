@@ -27,7 +27,7 @@ struct Bank {
     /// The trigger that it fires.
     fired: Option<String>,
     /// Flip counts beside this cycle's access, by site.
-    flips: [[u32; 16]; 3],
+    flips: [[u32; 17]; 3],
     /// What the reads of the last cycles must give.
     under_way: VecDeque<u32>,
 }
@@ -38,7 +38,7 @@ impl Bank {
         let list = registers(hw);
         let values = list.iter().map(|r| r.reset).collect();
         let bench = Bench::new(hw, "register_bank");
-        let (hw, flips) = (hw.clone(), [[0; 16]; 3]);
+        let (hw, flips) = (hw.clone(), [[0; 17]; 3]);
         let mut bank =
             Self { bench, hw, list, values, finished: 0, acting: None, fired: None, flips, under_way: VecDeque::new() };
         bank.reset();
@@ -109,12 +109,12 @@ impl Bank {
         assert_eq!(self.bench.get(&format!("bits_{site}_o")), u64::from(bits), "{site}");
     }
 
-    /// The input that a flip count is read from, if `name` is one: `FLIPS_<site>_<before><after>_<bit>`.
+    /// The input that a flip count or a signature is read from, if `name` is one: `FLIPS_<site>_<before><after>_<bit>`,
+    /// `FLIPS_<site>_SIGNATURE`.
     fn flip_count(&self, name: &str) -> Option<u32> {
-        let [site, direction, bit] = name.strip_prefix("FLIPS_")?.split('_').collect::<Vec<_>>()[..] else {
-            return None;
-        };
+        let (site, rest) = name.strip_prefix("FLIPS_")?.split_once('_')?;
         let site: Site = site.to_lowercase().parse().expect("a site");
+        let Some((direction, bit)) = rest.split_once('_') else { return Some(self.flips[site as usize][16]) };
         let bit: usize = bit.parse().expect("a bit");
         Some(self.flips[site as usize][bit + if direction == "10" { 8 } else { 0 }])
     }

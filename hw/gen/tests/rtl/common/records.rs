@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use hafnia_config::fault::Site;
-use hafnia_config::flip::{Flip, FlipCounts};
+use hafnia_config::flip::{Flip, FlipCounts, signatures};
 use hafnia_golden::read::Stream;
 
 use super::Bench;
@@ -71,7 +71,9 @@ impl Records {
             panic!("got flip {got:?}, want {want:?}");
         }
         assert_eq!((self.flips.len(), self.counted), (golden.len(), golden.len() as u64));
-        let counts: Vec<u64> = bench.get_words("record_counts_o").into_iter().map(u64::from).collect();
+        let mut words = bench.get_words("record_counts_o");
+        assert_eq!(words.pop(), Some(signatures(golden)[self.site as usize]));
+        let counts: Vec<u64> = words.into_iter().map(u64::from).collect();
         assert_eq!(counts, self.counts.counts[self.site as usize]);
     }
 }

@@ -52,7 +52,7 @@ impl Bench {
         let noise = hw.noise(1e-2, hw.at_risk_by_default()).unwrap();
         let mut want = Golden::new(&network, &hw, &schedule, &noise, SEED).batch(0, &images, Depth::EveryLayer);
         assert!(!want.flips.is_empty());
-        // A board tells how many there were, and not which.
+        // A board lists none: its counts and its signatures say which they were.
         want.flips.clear();
         let design = design(&build(&board, &hw));
         let variant =
@@ -93,6 +93,36 @@ fn a_board_gives_what_the_golden_model_gives() {
     let (got, counts) = bench.run(bench.line()).unwrap_or_else(|error| panic!("{error}"));
     bench.check(&got);
     assert_eq!((counts.repeated, counts.damaged), (0, 0));
+}
+
+/// Counts of flips are those of the golden model though the flips are others; data goes to other words than it is for.
+#[test]
+fn every_fault_of_a_board_is_seen() {
+    for (text, instead, told) in [
+        ("  index <= index_i;", "  index <= index_i ^ 32'd1;", "signature of the flips of weights"),
+        (
+            "  stored <= word_i ^ flips_i;\n  mask <= flips_i;",
+            "  stored <= {word_i[7:0] ^ flips_i[7:0], word_i[31:8] ^ flips_i[31:8]};\n  \
+             mask <= {flips_i[7:0], flips_i[31:8]};",
+            "signature of the flips of weights",
+        ),
+        ("address <= address + 24'd1;", "address <= address + 24'd2;", ""),
+        ("data = word[15:8];", "data = word[7:0];", ""),
+    ] {
+        let planted = |build: &Build<'_>| {
+            let design = board_design(build);
+            assert!(design.verilog.contains(text), "{text}");
+            Design { verilog: design.verilog.replacen(text, instead, 1), ..design }
+        };
+        let bench = Bench::built(config(4, 4, 4).validate().unwrap(), "ulx3s-85f", &planted);
+        match bench.run(bench.line()) {
+            Ok((got, _)) => {
+                let found = compare(&got, &bench.want, false).unwrap_or_else(|| panic!("{instead} was not seen"));
+                assert!(found.to_string().contains(told), "{instead}: {found}");
+            }
+            Err(error) => assert!(told.is_empty(), "{instead}: {error}"),
+        }
+    }
 }
 
 /// Weights that do not fit stream in over the line, through the port that a memory would feed.
