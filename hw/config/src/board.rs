@@ -87,6 +87,31 @@ impl Device {
         }
     }
 
+    /// Returns its rows of tiles of logic (PLC2) by nextpnr's numbers, from 2 on; the others are of block RAMs and multipliers. Source: the
+    /// data base of Project Trellis.
+    pub fn logic_rows(self) -> impl Iterator<Item = u32> {
+        let (last, others) = match self {
+            Self::Lfe5u12f | Self::Lfe5u25f => (49, &[13, 25, 37, 49][..]),
+            Self::Lfe5u45f | Self::Lfe5um5g45f => (70, &[10, 22, 34, 46, 58, 70][..]),
+            Self::Lfe5u85f | Self::Lfe5um5g85f => (94, &[10, 22, 34, 46, 58, 70, 82, 94][..]),
+        };
+        (2..=last).filter(|row| !others.contains(row))
+    }
+
+    /// Returns the columns of tiles of logic, the same in each row.
+    pub const fn logic_columns(self) -> std::ops::RangeInclusive<u32> {
+        match self {
+            Self::Lfe5u12f | Self::Lfe5u25f => 2..=70,
+            Self::Lfe5u45f | Self::Lfe5um5g45f => 2..=88,
+            Self::Lfe5u85f | Self::Lfe5um5g85f => 2..=124,
+        }
+    }
+
+    /// Returns its number of LUT4: eight in a tile.
+    pub fn luts(self) -> u64 {
+        8 * (self.logic_rows().count() * self.logic_columns().count()) as u64
+    }
+
     /// Returns the word that its configuration port answers IDCODE with (Lattice FPGA-TN-02039, table 26).
     pub const fn idcode(self) -> u32 {
         match self {
@@ -262,6 +287,13 @@ impl<'a> Build<'a> {
 mod tests {
     use super::*;
     use crate::presets;
+
+    /// The figures of the family's data sheet, FPGA-DS-02012.
+    #[test]
+    fn tiles_have_the_luts_of_the_data_sheet() {
+        let devices = [Device::Lfe5u12f, Device::Lfe5u25f, Device::Lfe5um5g45f, Device::Lfe5u85f];
+        assert_eq!(devices.map(Device::luts), [24_288, 24_288, 43_848, 83_640]);
+    }
 
     #[test]
     fn every_board_can_be_built_with_its_own_preset() {

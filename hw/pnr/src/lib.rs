@@ -9,6 +9,7 @@ mod netlist;
 mod report;
 mod route;
 mod run;
+mod spread;
 mod synthesis;
 
 pub use board::{BITSTREAM, NETLIST, Placer, Target, configuration, flatten, pack, place_and_route, routed};
@@ -16,4 +17,5 @@ pub use netlist::netlist_verilog;
 pub use report::{Hop, Path, Report, Use};
 pub use route::{SEED, SPEED_GRADE, route, route_arguments};
 pub use run::Error;
+pub use spread::leave_rows_free;
 pub use synthesis::{Counts, Synthesis, script, synthesise};

@@ -73,6 +73,14 @@ impl Report {
         slack_ns(self.wanted_mhz, self.fmax_mhz)
     }
 
+    /// Returns the report without so many LUTs.
+    pub fn without_luts(mut self, luts: u64) -> Self {
+        if let Some(combs) = self.utilisation.get_mut("TRELLIS_COMB") {
+            combs.used -= luts;
+        }
+        self
+    }
+
     /// Reads nextpnr's JSON; none if it tells no clock with a limit. The clock with the least slack counts.
     pub(crate) fn read(found: &Value) -> Option<Self> {
         let clocks = found["fmax"]

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hafnia_config::board::{Build, BuildRecord};
 use hafnia_config::digest::sha256;
 use hafnia_gen::generate_board;
-use hafnia_pnr::{BITSTREAM, Placer, Report, Target, flatten, pack, place_and_route};
+use hafnia_pnr::{BITSTREAM, Placer, Report, Target, flatten, leave_rows_free, pack, place_and_route};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
@@ -69,6 +69,10 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     let spinner = console.spinner();
     let block_rams = flatten(&yosys.program, folder, &target, &mut |line| stage(&spinner, "synthesis", line))?;
     let placer = args.placer.unwrap_or_else(|| Placer::suited(block_rams, build.board.device.block_rams()));
+    let free = match placer {
+        Placer::Heap => 0,
+        Placer::Static => leave_rows_free(folder, &target.top, build.board.device)?,
+    };
     let done = AtomicUsize::new(0);
     let route = |&seed: &u32| {
         let mut show = |line: &str| {
@@ -78,7 +82,7 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
         };
         let report = place_and_route(&nextpnr.program, folder, &target, placer, seed, &mut show);
         done.fetch_add(1, Ordering::Relaxed);
-        report.map(|report| Tried { seed, report })
+        report.map(|report| Tried { seed, report: report.without_luts(free) })
     };
     let jobs = crate::setup::jobs(args.jobs).min(args.seeds.len());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
