@@ -10,10 +10,12 @@
 //              thinned: the tree loses none;
 //   pairs      of two cells whose node draws exactly those flip that its draw, as it is known, makes candidates, that are live and
 //              at risk, and that either hold the value that is not thinned or are kept by the draw; no other cells flip;
-//   ahead      when a generator steps, what it or its node knows of its next draw becomes what that draw says, and stays until then;
-//   generator  the word's generator takes the seed, else steps once for a valid word with the injector on, else holds.
+//   ahead      when a generator steps, its registers make its next draw, and what it or its node knows becomes what the draw before it
+//              says; both stay until then;
+//   first_draws  every generator steps in the two cycles after the seed;
+//   generator  the word's generator takes the seed, else steps then and for a valid word with the injector on, else holds.
 // Argument: what leaves depends on the state when the word entered and on the inputs since, so five cycles from an
-// arbitrary state are all there is to check, and one of `ahead` and `generator`: the bounded check is the proof. The block has no reset to start from. The rates
+// arbitrary state are all there is to check, and one of `ahead`, `first_draws` and `generator`: the bounded check is the proof. The block has no reset to start from. The rates
 // stay as they are, as they do while a layer runs.
 module injector_lane_properties #(
   parameter WEIGHTS = 4,
@@ -48,6 +50,10 @@ injector_lane dut (
 (* hierconn *) wire [2*PAIRS-2:0] \dut.draws ;
 wire [2*PAIRS-2:0] draws_now = \dut.draws ;
 (* hierconn *) wire \dut.hits ;
+(* hierconn *) wire [2*WEIGHTS-1:0] \dut.seeded ;
+(* hierconn *) wire [2*WEIGHTS-1:0] \dut.first ;
+wire [2*WEIGHTS-1:0] seeded = \dut.seeded ;
+wire [2*WEIGHTS-1:0] first = \dut.first ;
 wire [31:0] word_threshold = noise_i[33:2];
 wire draws = valid_i && enable_i;
 `include "generated.vh"
@@ -68,7 +74,8 @@ reg hit_1, hit_2, hit_3, hit_4, hit_5;
 reg [WEIGHTS-1:0] live_1, live_2, live_3, live_4, live_5;
 reg [8*WEIGHTS-1:0] code_1, code_2, code_3, code_4, code_5;
 reg [31:0] a_1, b_1, c_1, seed_word_1;
-reg draws_1, seed_1;
+reg draws_1, seed_1, first_1;
+reg [2*WEIGHTS-1:0] seeded_1;
 reg [2*PAIRS-1:0] pairs_now, pairs_1;
 always @(posedge clk_i) begin
   if (age < 5) age <= age + 1;
@@ -78,7 +85,7 @@ always @(posedge clk_i) begin
   {live_1, live_2, live_3, live_4, live_5} <= {live_i, live_1, live_2, live_3, live_4};
   {code_1, code_2, code_3, code_4, code_5} <= {code_i, code_1, code_2, code_3, code_4};
   {a_1, b_1, c_1, seed_word_1} <= {\dut.a0 , \dut.b0 , \dut.c0 , seed_word_i};
-  {draws_1, seed_1} <= {draws, seed_i};
+  {draws_1, seed_1, first_1, seeded_1} <= {draws, seed_i, first[0], seeded};
   pairs_1 <= pairs_now;
 end
 
@@ -101,9 +108,10 @@ always @(*) if (age != 1) drawn_before: assume (is_possible);
 always @(*) begin
   if (age == 1) begin
     ahead: assert (is_known && is_possible);
+    first_draws: assert (seeded == {2*WEIGHTS{seed_1}} && first == ({2*WEIGHTS{seed_1}} | seeded_1));
     generator: assert ({\dut.a0 , \dut.b0 , \dut.c0 } == (
       seed_1 ? {seed_word_1, a_1, b_1} :
-      draws_1 ? {step(a_1, 31, 13, 12), step(b_1, 29, 2, 4), step(c_1, 28, 3, 17)} :
+      draws_1 || first_1 ? {step(a_1, 31, 13, 12), step(b_1, 29, 2, 4), step(c_1, 28, 3, 17)} :
       {a_1, b_1, c_1}));
   end
   if (age >= 5) begin

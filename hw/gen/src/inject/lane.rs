@@ -4,13 +4,14 @@
 //! node known to hold a flip draws once and tells whether its lower half, its upper half or both hold one. Every node has a
 //! generator of its own and steps it only when it draws, so the draws of one word are independent and the golden model's
 //! work follows the flips. A node with a cell for a half also tells whether a candidate of the direction with the lower
-//! rate is kept. Equations (1) to (5) of `docs/fault-model.md`. What a draw says is known ahead: a generator compares its next draw
-//! with the thresholds when it steps, which therefore hold still from its seed on. So the tree is only followed, two levels a
-//! cycle, the leaves in the last one: a small tree begins later. Draws are compared by `<` alone, which is a carry chain; `<=` would
-//! be one and a wide gate.
+//! rate is kept. Equations (1) to (5) of `docs/fault-model.md`. What a draw says is known ahead: registers hold what the next draw of a
+//! generator says, and one the draw after it, which is compared with the thresholds when the generator steps; so these hold still from
+//! its seed on. So the tree is only followed, two levels a cycle, the leaves in the last one: a small tree begins later. Draws are
+//! compared by `<` alone, which is a carry chain; `<=` would be one and a wide gate.
 //! The thresholds of the many nodes that have a cell for a half are kept once more for each [`NEAR`] cells, beside them.
-//! While `seed_i`, all state registers form one scan chain of 32-bit words. Flips in weights that are not live and in bits
-//! that are not at risk are dropped after the draw. Flips are counted and reported where the data is changed.
+//! While `seed_i`, all state registers form one scan chain of 32-bit words; in the two cycles after it every generator makes its first two
+//! draws, and no word may come: its way through the memory takes longer. Flips in weights that are not live and in bits that are not at
+//! risk are dropped after the draw. Flips are counted and reported where the data is changed.
 
 use hafnia_config::accel::{SEED_GROUP, seed_enables};
 use hafnia_config::fault::{CELL_GENERATOR, INJECTOR_LATENCY, halves};
@@ -20,7 +21,7 @@ use rust_hdl::core::prelude::*;
 use super::noise_bus::NoiseBus;
 use super::text::step;
 use crate::copy::Copy;
-use crate::emit::custom;
+use crate::emit::{custom, range};
 use crate::protect::cells_at_risk;
 use crate::wire::Wire;
 
@@ -77,9 +78,9 @@ impl InjectorLane {
         lane
     }
 
-    /// Returns the enable of the seed of generator `g`; a port of one bit takes no index.
-    fn seed(&self, g: usize) -> String {
-        if self._cells <= SEED_GROUP { "seed_i".to_owned() } else { format!("seed_i[{}]", g as u32 / SEED_GROUP) }
+    /// Returns what generator `g` sees of a net with a bit for each [`SEED_GROUP`]; a net of one bit takes no index.
+    fn of_group(&self, net: &str, g: usize) -> String {
+        if self._cells <= SEED_GROUP { net.to_owned() } else { format!("{net}[{}]", g as u32 / SEED_GROUP) }
     }
 
     /// The nodes of the tree, parents before children: lowest cell, size, and the nodes of the two halves (none for a cell).
@@ -134,7 +135,7 @@ impl Node {
         SIDES.into_iter().zip(cells).zip(self.children).filter(|(_, child)| child.is_none()).map(|(cell, _)| cell)
     }
 
-    /// What the next draw of node `n` says: the halves that hold a flip, and whether a cell's candidate is kept, which is cut out
+    /// What the draw in the register of node `n` says: the halves that hold a flip, and whether a cell's candidate is kept, which is cut out
     /// of the draws of each outcome.
     fn outcome(&self, n: usize) -> String {
         let (size, u) = (self.size, format!("u{}", n + 1));
@@ -175,9 +176,13 @@ impl InjectorLane {
         let mut body = self.thresholds(nodes.iter().filter_map(|node| node.near).max());
         body.push_str("// Generator 0 draws for the word, generator n + 1 for node n.\n");
         for g in 0..=nodes.len() {
-            body.push_str(&generator(g, &self.seed(g)));
+            body.push_str(&generator(g, &self.of_group("seed_i", g)));
         }
-        body.push_str("// What the next draw of each says.\nreg hits;\n");
+        body.push_str(&format!(
+            "// The first two draws follow the seed.\nreg {groups}seeded;\nreg {groups}first;\n\
+             // What the next draw of each says.\nreg hits;\n",
+            groups = range(seed_enables(self._cells))
+        ));
         for (n, node) in nodes.iter().enumerate() {
             body.push_str(&format!("reg lower{n};\nreg upper{n};\n"));
             for (side, _) in node.cells() {
@@ -215,7 +220,7 @@ impl InjectorLane {
     }
 }
 
-/// The registers of a generator, what they are next, and what it draws next.
+/// The registers of a generator, what they are next, and that of its draw.
 fn generator(g: usize, seed_enable: &str) -> String {
     let from = if g == 0 { "seed_word_i".to_owned() } else { format!("c{}", g - 1) };
     let seeds = [from, format!("a{g}"), format!("b{g}")];
@@ -224,7 +229,7 @@ fn generator(g: usize, seed_enable: &str) -> String {
         let step = step(&format!("{z}{g}"), component);
         text.push_str(&format!("reg [31:0] {z}{g};\nwire [31:0] next_{z}{g} = {seed_enable} ? {seed} : {step};\n"));
     }
-    text + &format!("wire [31:0] u{g} = next_a{g} ^ next_b{g} ^ next_c{g};\n")
+    text + &format!("reg [31:0] u{g};\n")
 }
 
 impl InjectorLane {
@@ -263,7 +268,7 @@ impl InjectorLane {
         let live =
             cells_at_risk(&self._word, "bits_i", |b| if one { "live_i".to_owned() } else { format!("live_i[{b}]") });
         let mut text = format!(
-            "always @(posedge clk_i) begin\n  hit_0 <= word_valid & hits;\n  code_0 <= code_i;\n  live_0 <= {live};\n"
+            "always @(posedge clk_i) begin\n  seeded <= seed_i;\n  first <= seed_i | seeded;\n  hit_0 <= word_valid & hits;\n  code_0 <= code_i;\n  live_0 <= {live};\n"
         );
         for stage in 1..TREE_CYCLES {
             let before = stage - 1;
@@ -277,7 +282,8 @@ impl InjectorLane {
         ));
         for g in 0..=nodes.len() {
             let draws = if g == 0 { "word_valid".to_owned() } else { format!("draws[{}]", g - 1) };
-            text.push_str(&format!("  if ({} | {draws}) begin\n", self.seed(g)));
+            let [seed, first] = ["seed_i", "first"].map(|net| self.of_group(net, g));
+            text.push_str(&format!("  if ({seed} | {first} | {draws}) begin\n    u{g} <= a{g} ^ b{g} ^ c{g};\n"));
             for z in ["a", "b", "c"] {
                 text.push_str(&format!("    {z}{g} <= next_{z}{g};\n"));
             }

@@ -6,7 +6,7 @@
 //! `code_o`. Words are counted from `clear_i` on.
 
 use hafnia_config::Elaborated;
-use hafnia_config::accel::{MEMORY_LATENCY, Port, seed_enables};
+use hafnia_config::accel::{CODE_MEMORY_LATENCY, MAP_MEMORY_LATENCY, MEMORY_LATENCY, Port, seed_enables};
 use hafnia_config::fault::cell_hash::EPOCH_CLASSES;
 use hafnia_config::fault::{Kind, Site};
 use rust_hdl::core::prelude::*;
@@ -216,6 +216,8 @@ impl ReadPort {
 
     /// Read noise: `read` is the word as it is read, `noisy` what the noise changes.
     fn wire_noise(&mut self, hw: &Elaborated) -> String {
+        // The chain shifts two cycles late, and two more pass until the lanes know their first draws. Maps are read after weights.
+        const { assert!(CODE_MEMORY_LATENCY >= 4 && MAP_MEMORY_LATENCY >= 3, "a word would come before the first draws") }
         let port = hw.port(self._site);
         let (wide, at) = (port.cells * port.lanes, hw.memory_latency(self._site) + hw.cell_latency);
         let noise_latency = hw.injector_latency - hw.cell_latency;

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use crate::common::{array, injecting, noise, preset, run, tool, written};
 use hafnia_config::Elaborated;
-use hafnia_config::accel::{InjectorConfig, ProtectionConfig};
+use hafnia_config::accel::{InjectorConfig, ProtectionConfig, SEED_GROUP};
 use hafnia_config::fault::{Site, node_sizes};
 use hafnia_config::program::DESCRIPTOR_WORDS;
 use hafnia_config::protect::{Code, Decoding, OnDetected};
@@ -231,7 +231,7 @@ fn lane(hw: &Elaborated) -> Proof {
 }
 
 /// What the nodes know of their next draws in Verilog, by the names of their registers in the flattened design; and whether it became
-/// so in the cycle before, by the draw that each comes to when it steps, or stayed. Node `n` has generator `n + 1`; with a power of
+/// so in the cycle before, by the draw that each generator had when it stepped, or stayed. Node `n` has generator `n + 1`; with a power of
 /// two of cells the nodes of two cells are the last ones, and halves are equal. How it became so is asked of the smallest word alone:
 /// it has nodes of every kind, and each is proved by itself.
 fn draws(cells: u32) -> String {
@@ -274,18 +274,19 @@ fn draws(cells: u32) -> String {
             [lower, upper] => possible.push(format!("({lower} || {upper})")),
             _ => {}
         }
-        let (count, now) = (flags.len(), format!("{{{}, {a}, {b}, {c}}}", flags.join(", ")));
+        let (count, now) = (flags.len(), format!("{{{}, {u}, {a}, {b}, {c}}}", flags.join(", ")));
         declared.push_str(&format!(
             "reg steps_{g};\nreg [{}:0] says_{g};\nreg [31:0] next_{g};\nreg [{}:0] stays_{g};\n",
             count - 1,
-            count + 95
+            count + 127
         ));
         always.push_str(&format!(
-            "  steps_{g} <= seed_i || {steps};\n  says_{g} <= {{{}}};\n  next_{g} <= {u};\n  stays_{g} <= {now};\n",
+            "  steps_{g} <= seed_i || first[{}] || {steps};\n  says_{g} <= {{{}}};\n  next_{g} <= {a} ^ {b} ^ {c};\n  stays_{g} <= {now};\n",
+            g / SEED_GROUP,
             says.join(", ")
         ));
         known.push(format!(
-            "(steps_{g} ? {{{}}} == says_{g} && ({a} ^ {b} ^ {c}) == next_{g} : {now} == stays_{g})",
+            "(steps_{g} ? {{{}}} == says_{g} && {u} == next_{g} : {now} == stays_{g})",
             flags.join(", ")
         ));
     }
@@ -506,8 +507,10 @@ fn injector_lane_with_a_fault_breaks_its_properties() {
             instead: "keeps_lower3 <= ~(both_2 < u4) ? ((u4 <= keep_2_both_lower))",
             fails: "ahead",
         },
-        // What is known ahead would be that of the draw before.
-        Fault { line: "wire [31:0] u0 = next_a0", instead: "wire [31:0] u0 = a0", fails: "ahead" },
+        // The draw would be that after the next.
+        Fault { line: "u0 <= a0", instead: "u0 <= next_a0", fails: "ahead" },
+        // The first draw would be whatever was known before the seed.
+        Fault { line: "first <= seed_i | seeded;", instead: "first <= seed_i;", fails: "first_draws" },
         Fault { line: "{8{thinned[1]}} & code", instead: "{8{thinned[0]}} & code", fails: "pairs" },
         Fault { line: "(kept | ~", instead: "(~", fails: "pairs" },
         Fault {

@@ -101,6 +101,7 @@ fn shift(lanes: &mut [Dut], word: u32) -> Result<u32, CosimError> {
 /// Reads `words` codewords of a lane, one in each cycle.
 fn read(mut lane: Dut, words: u32, stored: u128) -> Result<Vec<Hit>, CosimError> {
     lane.poke("seed_i", &[0])?;
+    lane.step(2)?;
     lane.poke("valid_i", &[1])?;
     lane.step(u64::from(hafnia_config::fault::INJECTOR_LATENCY) - 1)?;
     let mut hits = Vec::new();
