@@ -38,11 +38,10 @@ assign store_index_o = index;
 
 // The last cycle of FETCH, with the timer at 34: the descriptor is complete, every loop starts.
 // Whether a loop or a state is at its end is known with its counter, not compared when it is asked.
-reg fetched;
+reg begin_layer;
 reg seeded;
 reg drained;
 reg stored;
-wire begin_layer = (state == FETCH) & fetched;
 assign seed_load_o = begin_layer;
 assign write_start_o = begin_layer;
 assign count_clear_o = begin_layer;
@@ -138,7 +137,7 @@ assign count_stall_o = running & idle & ~pass_start;
 
 always @(posedge clk_i) begin
   timer <= timer + 16'd1;
-  fetched <= timer == 16'd33;
+  begin_layer <= (state == FETCH) & (timer == 16'd33) & ~stop_i & ~rst_i;
   seeded <= (state == SEED) & (timer == 16'd<SEED_LAST> - 16'd1);
   drained <= (state == DRAIN) & (timer == 16'd<DRAIN_LAST> - 16'd1) & ~stop_i;
   stored <= (state == STORE) & (timer == 16'd14);
