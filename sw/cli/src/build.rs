@@ -1,5 +1,7 @@
 //! `hafnia build`.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,7 +22,7 @@ use crate::tool::tool;
 pub struct Args {
     #[command(flatten)]
     board: BoardArgs,
-    /// Seeds of placer and router to try; the fastest result is kept.
+    /// Seeds of placer and router to try, such as 1,2,3; the fastest result is kept.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u32>,
     /// How nextpnr places and routes: `heap`, or `static` for a device that is nearly full, where `heap` finds no routes. Without it
@@ -30,7 +32,7 @@ pub struct Args {
     /// Seeds tried at once, each with up to 1.5 GB; without it one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Folder to write into: bitstream, its record `build.json`, Verilog, pins and configuration.
+    /// Folder to write into: bitstream, its record `build.json`, Verilog, pins, configuration, and what the tools print, as they print it.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 }
@@ -44,7 +46,7 @@ struct Tried {
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let chosen = args.board.resolve()?;
     let build = chosen.build()?;
-    // What cannot be written should be known before the work; what fails later leaves nothing behind.
+    // What cannot be written should be known before the work. What the tools printed stays, nothing else of a build that fails.
     let made = !args.output.exists();
     std::fs::create_dir_all(&args.output).map_err(|error| unwritable(&args.output, &error))?;
     make(args, &chosen, &build, console).inspect_err(|_| {
@@ -67,7 +69,13 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     write(&target.pins, chosen.board.pins())?;
 
     let spinner = console.spinner();
-    let block_rams = flatten(&yosys.program, folder, &target, &mut |line| stage(&spinner, "synthesis", line))?;
+    // Where there is a record, everything is of the same build.
+    clear(&args.output)?;
+    let mut log = Log::create(&args.output, "yosys.log")?;
+    let block_rams = flatten(&yosys.program, folder, &target, &mut |line| {
+        log.line(line);
+        stage(&spinner, "synthesis", line);
+    })?;
     let placer = args.placer.unwrap_or_else(|| Placer::suited(block_rams, build.board.device.block_rams()));
     let free = match placer {
         Placer::Heap => 0,
@@ -75,19 +83,21 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     };
     let done = AtomicUsize::new(0);
     let route = |&seed: &u32| {
+        let mut log = Log::create(&args.output, &format!("nextpnr-{seed}.log"))?;
         let mut show = |line: &str| {
+            log.line(line);
             let place =
                 format!("place and route, seed {seed} ({} of {} done)", done.load(Ordering::Relaxed), args.seeds.len());
             stage(&spinner, &place, line);
         };
         let report = place_and_route(&nextpnr.program, folder, &target, placer, seed, &mut show);
         done.fetch_add(1, Ordering::Relaxed);
-        report.map(|report| Tried { seed, report: report.without_luts(free) })
+        let report = report.map_err(|error| Failure::new(error.to_string(), TOO_LARGE))?;
+        Ok(Tried { seed, report: report.without_luts(free) })
     };
     let jobs = crate::setup::jobs(args.jobs).min(args.seeds.len());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
-    let tried: Result<Vec<Tried>, _> = pool.install(|| args.seeds.par_iter().map(route).collect());
-    let tried = tried.map_err(|error| Failure::new(error.to_string(), TOO_LARGE))?;
+    let tried: Vec<Tried> = pool.install(|| args.seeds.par_iter().map(route).collect::<Result<_, Failure>>())?;
     spinner.finish_and_clear();
     let best = tried.iter().max_by(|a, b| a.report.fmax_mhz.total_cmp(&b.report.fmax_mhz)).expect("a seed was tried");
     if best.report.slack_ns() < 0.0 {
@@ -133,6 +143,32 @@ fn target(build: &Build<'_>, top: &str) -> Target {
         device: board.device.nextpnr().to_owned(),
         package: board.package.clone(),
         speed_grade: board.speed_grade,
+    }
+}
+
+/// Removes the record and the logs of a build before.
+fn clear(folder: &Path) -> Result<(), Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| unwritable(folder, &error))?;
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if path.file_name().is_some_and(|name| name == RECORD) || path.extension().is_some_and(|kind| kind == "log") {
+            std::fs::remove_file(&path).map_err(|error| unwritable(&path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a tool prints, in a file that grows with it: who stops a build that takes long still has it.
+struct Log(File);
+
+impl Log {
+    fn create(folder: &Path, name: &str) -> Result<Self, Failure> {
+        let path = folder.join(name);
+        File::create(&path).map(Self).map_err(|error| unwritable(&path, &error))
+    }
+
+    /// Adds a line; a full disk is told when the results are written.
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.0, "{line}");
     }
 }
 
