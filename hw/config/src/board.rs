@@ -38,6 +38,9 @@ pub struct Board {
     pub constraints: String,
     /// The lights.
     pub lights: Lights,
+    /// Whether there is a pin that is held high while the design runs, for the sake of what else is on the board.
+    #[serde(default)]
+    pub held_high: bool,
     /// How openFPGALoader reaches it.
     pub loader: Loader,
 }

@@ -32,12 +32,12 @@ fn design(board: &GeneratedBoard, verilog: &str, cells: &str, waivers: &[&str]) 
     Design { top: TOP.to_owned(), verilog, ports, waivers: waivers.iter().map(|&waiver| waiver.to_owned()).collect() }
 }
 
-/// Returns the module that gives the clock to the board's top; nobody looks at its lights.
+/// Returns the module that gives the clock to the board's top; nobody looks at its lights and pins for others.
 fn around(board: &GeneratedBoard) -> String {
     let Module { name: top, ports } = board.top();
-    let lights = ports.iter().filter(|port| port.name.starts_with("led_"));
+    let others = ports.iter().filter(|port| port.name.starts_with("led_") || port.name.starts_with("held_"));
     let (nets, pins): (String, String) =
-        lights.map(|Port { name, .. }| (format!("wire {name};\n"), format!(", .{name}({name})"))).unzip();
+        others.map(|Port { name, .. }| (format!("wire {name};\n"), format!(", .{name}({name})"))).unzip();
     format!(
         "module {TOP} (input clk_i, input uart_rx_i, output uart_tx_o);
 {nets}{top} board (.oscillator_i(clk_i), .uart_rx_i(uart_rx_i), .uart_tx_o(uart_tx_o){pins});

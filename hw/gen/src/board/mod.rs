@@ -30,6 +30,7 @@ pub struct Board {
     pub uart_tx_o: Wire<Out>,
     pub led_alive_o: Wire<Out>,
     pub led_error_o: Vec<Wire<Out>>,
+    pub held_high_o: Vec<Wire<Out>>,
     clk_i: Wire<Local>,
     rst_i: Wire<Local>,
     clock: Clock,
@@ -56,6 +57,7 @@ impl Board {
             uart_tx_o: Wire::new(1),
             led_alive_o: Wire::new(1),
             led_error_o: Wire::optional(lights.error, 1),
+            held_high_o: Wire::optional(build.board.held_high, 1),
             clk_i: Wire::new(1),
             rst_i: Wire::new(1),
             clock: Clock::new(build.pll),
@@ -95,6 +97,9 @@ end
             true => format!("assign led_alive_o = {not}{blink};\nassign led_error_o_0 = {not}error;\n"),
             false => format!("assign led_alive_o = {not}(error | {blink});\n"),
         };
+        if build.board.held_high {
+            text += "assign held_high_o_0 = 1'b1;\n";
+        }
         text += &top.clock.oscillator_i.drive("clock_oscillator_i", "oscillator_i");
         let link = &mut top.link;
         let system = &mut top.system;
