@@ -10,7 +10,7 @@ use crate::scrub::Scrubbed;
 
 /// Value of the register ID: `HFN1`.
 pub const ID_VALUE: u32 = 0x4846_4e31;
-/// Value of the register VERSION: register map 3.1, major in the upper half.
+/// Value of the register VERSION: register map 3.2, major in the upper half.
 pub const VERSION_VALUE: u32 = 0x0003_0002;
 
 /// How the host may use a register.

@@ -76,7 +76,7 @@ impl Report {
     /// Returns the report without so many LUTs.
     pub fn without_luts(mut self, luts: u64) -> Self {
         if let Some(combs) = self.utilisation.get_mut("TRELLIS_COMB") {
-            combs.used -= luts;
+            combs.used = combs.used.saturating_sub(luts);
         }
         self
     }

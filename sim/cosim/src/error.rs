@@ -15,7 +15,10 @@ pub enum CosimError {
     #[error(transparent)]
     Verilate(#[from] hafnia_verilate::Error),
     /// A serial port cannot be opened.
-    #[error("cannot open the serial port {port}: {reason}")]
+    #[error(
+        "cannot open the serial port {port}: {reason}; `ls /dev/ttyUSB* /dev/ttyACM*` lists those of boards that are plugged in, and where \
+         the permission is missing, `sudo usermod -aG dialout $USER` and a new login give it"
+    )]
     Port {
         /// The port.
         port: String,

@@ -34,7 +34,7 @@ pub struct PortArgs {
     #[arg(long, value_name = "NAME", value_parser = board_names(), requires = "port")]
     pub board: Option<String>,
     /// Rate of the port in bits per second; without it that of the board.
-    #[arg(long, value_name = "N", requires = "port")]
+    #[arg(long, value_name = "N", requires = "port", value_parser = clap::value_parser!(u32).range(300..=12_000_000))]
     pub baud: Option<u32>,
 }
 

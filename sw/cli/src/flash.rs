@@ -70,20 +70,30 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
 /// Reads the record, and checks that it is of this board and that the bitstream is the recorded one.
 fn checked(board: &Board, folder: &Path, bitstream: &Path) -> Result<BuildRecord, Failure> {
     let path = folder.join(RECORD);
+    let wrong = |path: &Path, what: String, help: String| Failure::new(format!("{}: {what}", path.display()), help);
     let again = format!("make it with `hafnia build --board {} -o {}`", board.name, folder.display());
-    let wrong = |path: &Path, what: String| Failure::new(format!("{}: {what}", path.display()), again.clone());
-    let text = hafnia_files::read_text(&path, LARGEST_RECORD).map_err(|error| wrong(&path, error.to_string()))?;
-    let record =
-        BuildRecord::from_json(&text).map_err(|error| wrong(&path, format!("not a record of a build: {error}")))?;
-    if record.board != board.name {
-        return Err(wrong(&path, format!("`board` is `{}`, not `{}`", record.board, board.name)));
+    if folder.is_file() {
+        return Err(wrong(folder, "a file".to_owned(), "pass the folder that `hafnia build` wrote".to_owned()));
     }
-    let read = hafnia_files::read(bitstream, LARGEST_BITSTREAM).map_err(|error| wrong(bitstream, error.to_string()))?;
-    let bytes = read.ok_or_else(|| wrong(bitstream, "longer than any bitstream".to_owned()))?;
+    let text = hafnia_files::read_text(&path, LARGEST_RECORD)
+        .map_err(|error| wrong(&path, error.to_string(), again.clone()))?;
+    let record = BuildRecord::from_json(&text)
+        .map_err(|error| wrong(&path, format!("not a record of a build: {error}"), again.clone()))?;
+    if record.board != board.name {
+        let help = format!(
+            "pass `--board {}` if that is plugged in, or build for `{}` into another folder",
+            record.board, board.name
+        );
+        return Err(wrong(&path, format!("`board` is `{}`, not `{}`", record.board, board.name), help));
+    }
+    let again = format!("the bitstream is damaged or of another build; {again}");
+    let read = hafnia_files::read(bitstream, LARGEST_BITSTREAM)
+        .map_err(|error| wrong(bitstream, error.to_string(), again.clone()))?;
+    let bytes = read.ok_or_else(|| wrong(bitstream, "longer than any bitstream".to_owned(), again.clone()))?;
     let found = sha256(&bytes);
     if found != record.sha256 {
         let what = format!("its SHA-256 is {found}, and {} has `sha256` {}", path.display(), record.sha256);
-        return Err(wrong(bitstream, what));
+        return Err(wrong(bitstream, what, again));
     }
     Ok(record)
 }

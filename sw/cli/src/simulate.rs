@@ -45,13 +45,21 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         Some(_) => build,
         None => Build { baud: build.clock_khz * 1000 / BIT_CYCLES, ..build },
     };
+    let path = &args.port;
+    let unusable = |reason: String| {
+        Failure::new(
+            format!("cannot make the port {}: {reason}", path.display()),
+            "pass a name that does not exist yet",
+        )
+    };
+    // Before the work.
+    if path.symlink_metadata().is_ok() {
+        return Err(unusable("it is there already".to_owned()));
+    }
     let model = builder().build(&board_design(&build), Variant::default())?;
     let ends = signals::told()?;
     let mut terminal = Terminal::open(model.dut()?, &build)?;
-    let path = &args.port;
-    symlink(terminal.path(), path).map_err(|error| {
-        Failure::new(format!("cannot make the port {}: {error}", path.display()), "pass a name that does not exist yet")
-    })?;
+    symlink(terminal.path(), path).map_err(|error| unusable(error.to_string()))?;
     let _link = Link(path);
     let port = path.display().to_string();
     console.result(

@@ -66,9 +66,13 @@ fn a_build_is_checked_before_it_goes_to_a_board() {
     assert!(permanent["command"].as_str().unwrap().contains(" --write-flash "), "{permanent}");
     let message = refused(&["flash", "--board", "ulx3s-85f", path, "--dry-run"]);
     assert!(message.contains("`board` is `ulx3s-25f`, not `ulx3s-85f`"), "{message}");
+    // Not to build over what is there.
+    assert!(message.contains("pass `--board ulx3s-25f`") && message.contains("another folder"), "{message}");
+    let message = refused(&["flash", "--board", "ulx3s-25f", &format!("{path}/board.bit")]);
+    assert!(message.contains("pass the folder"), "{message}");
     std::fs::write(folder.path().join("board.bit"), b"bitz").unwrap();
     let message = refused(&["flash", "--board", "ulx3s-25f", path, "--dry-run"]);
-    assert!(message.contains("board.bit: its SHA-256 is") && message.contains("`sha256`"), "{message}");
+    assert!(message.contains("board.bit: its SHA-256 is") && message.contains("of another build"), "{message}");
     std::fs::write(folder.path().join("build.json"), "{}").unwrap();
     assert!(refused(&["flash", "--board", "ulx3s-25f", path, "--dry-run"]).contains("not a record of a build"));
 }
@@ -134,7 +138,8 @@ fn a_run_on_a_simulated_board_gives_the_row_of_the_golden_model() {
     };
     let fpga = run(&["--preset", "4x4", "--engine", "fpga", "--port", port, "--board", "ulx3s-25f"]);
     let fpga: Vec<&str> = fpga.iter().map(String::as_str).collect();
-    assert!(refused(&fpga).contains("cannot open the serial port"));
+    let message = refused(&fpga);
+    assert!(message.contains("cannot open the serial port") && message.contains("dialout"), "{message}");
     let _board = simulated(port);
     // The port is there now, and nobody else's.
     assert!(
