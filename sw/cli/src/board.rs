@@ -8,6 +8,9 @@ use hafnia_cosim::Remote;
 use crate::console::Failure;
 use crate::hardware::HardwareArgs;
 
+/// Rates of a line in bits per second.
+const BAUDS: std::ops::RangeInclusive<i64> = 300..=12_000_000;
+
 /// Which board, and what is on it.
 #[derive(clap::Args)]
 pub struct BoardArgs {
@@ -20,7 +23,7 @@ pub struct BoardArgs {
     #[arg(long, value_name = "MHZ", value_parser = mhz)]
     clock: Option<u32>,
     /// Rate of the serial line in bits per second; without it that of the board.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(300..=12_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(BAUDS))]
     pub baud: Option<u32>,
 }
 
@@ -34,7 +37,7 @@ pub struct PortArgs {
     #[arg(long, value_name = "NAME", value_parser = board_names(), requires = "port")]
     pub board: Option<String>,
     /// Rate of the port in bits per second; without it that of the board.
-    #[arg(long, value_name = "N", requires = "port", value_parser = clap::value_parser!(u32).range(300..=12_000_000))]
+    #[arg(long, value_name = "N", requires = "port", value_parser = clap::value_parser!(u32).range(BAUDS))]
     pub baud: Option<u32>,
 }
 

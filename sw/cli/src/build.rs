@@ -69,8 +69,6 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     write(&target.pins, chosen.board.pins())?;
 
     let spinner = console.spinner();
-    // Where there is a record, everything is of the same build.
-    clear(&args.output)?;
     let mut log = Log::create(&args.output, "yosys.log")?;
     let block_rams = flatten(&yosys.program, folder, &target, &mut |line| {
         log.line(line);
@@ -144,17 +142,6 @@ fn target(build: &Build<'_>, top: &str) -> Target {
         package: board.package.clone(),
         speed_grade: board.speed_grade,
     }
-}
-
-/// Removes the record and the logs of a build before.
-fn clear(folder: &Path) -> Result<(), Failure> {
-    let entries = std::fs::read_dir(folder).map_err(|error| unwritable(folder, &error))?;
-    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        if path.file_name().is_some_and(|name| name == RECORD) || path.extension().is_some_and(|kind| kind == "log") {
-            std::fs::remove_file(&path).map_err(|error| unwritable(&path, &error))?;
-        }
-    }
-    Ok(())
 }
 
 /// What a tool prints, in a file that grows with it: who stops a build that takes long still has it.
