@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use hafnia_config::Elaborated;
 use hafnia_config::flip::Flip;
 use hafnia_config::regs::{Region, registers};
-use hafnia_config::{Elaborated, regs};
 
 use super::Transport;
 use crate::DriverError;
@@ -14,12 +14,6 @@ use crate::DriverError;
 pub struct FakeTransport {
     /// Every word ever written, by address, and the read-only constants.
     pub memory: HashMap<u32, u32>,
-    /// Number of times the layer program was started.
-    pub starts: u32,
-    /// When set, the layer program never ends.
-    pub hangs: bool,
-    /// When set, a start does nothing.
-    pub ignores_start: bool,
     /// Addresses by register name.
     registers: HashMap<String, u32>,
 }
@@ -35,11 +29,6 @@ impl FakeTransport {
         }
         fake
     }
-
-    /// Changes what the fake says of itself.
-    pub fn set_register(&mut self, offset: u32, value: u32) {
-        self.memory.insert(regs::Region::Registers.base() + offset, value);
-    }
 }
 
 impl Transport for FakeTransport {
@@ -48,28 +37,27 @@ impl Transport for FakeTransport {
     }
 
     fn write(&mut self, address: u32, words: &[u32]) -> Result<(), DriverError> {
-        for (i, &word) in words.iter().enumerate() {
-            let address = address + i as u32;
-            self.starts += u32::from(address == self.registers["START"] && word & 1 == 1);
+        for (address, &word) in (address..).zip(words) {
             self.memory.insert(address, word);
+            if address == self.registers["START"] && word & 1 == 1 {
+                let all = self.memory[&self.registers["PROGRAM_COUNT"]];
+                self.memory.insert(self.registers["FINISHED"], all);
+            }
         }
         Ok(())
     }
 
     fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), DriverError> {
-        for (i, word) in words.iter_mut().enumerate() {
-            *word = self.memory.get(&(address + i as u32)).copied().unwrap_or(0);
+        for (address, word) in (address..).zip(words) {
+            *word = self.memory.get(&address).copied().unwrap_or(0);
         }
         Ok(())
     }
 
-    fn finish(&mut self, _stream: &[u32], max_cycles: u64) -> Result<Option<String>, DriverError> {
-        if self.hangs {
-            return Ok(Some(format!("busy after {max_cycles} cycles")));
-        }
-        let ran = if self.ignores_start { 0 } else { self.memory[&self.registers["PROGRAM_COUNT"]] };
-        self.memory.insert(self.registers["FINISHED"], ran);
-        Ok(None)
+    fn finish(&mut self, stream: &[u32], max_cycles: u64) -> Result<Option<String>, DriverError> {
+        // Weights that stream in are waited for.
+        let starved = self.memory[&self.registers["WEIGHT_STREAM"]] != 0 && stream.is_empty();
+        Ok(starved.then(|| format!("busy after {max_cycles} cycles")))
     }
 
     fn take_flips(&mut self) -> Vec<Flip> {

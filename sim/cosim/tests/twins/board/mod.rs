@@ -2,6 +2,7 @@
 
 // Takes longest, so it comes early in the order of tests.
 mod netlist;
+mod sessions;
 
 use std::io;
 
