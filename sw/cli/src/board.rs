@@ -9,7 +9,7 @@ use crate::console::Failure;
 use crate::hardware::HardwareArgs;
 
 /// Rates of a line in bits per second.
-const BAUDS: std::ops::RangeInclusive<i64> = 300..=12_000_000;
+const BAUDS: std::ops::RangeInclusive<u32> = 300..=12_000_000;
 
 /// Which board, and what is on it.
 #[derive(clap::Args)]
@@ -23,29 +23,33 @@ pub struct BoardArgs {
     #[arg(long, value_name = "MHZ", value_parser = mhz)]
     clock: Option<u32>,
     /// Rate of the serial line in bits per second; without it that of the board.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(BAUDS))]
+    #[arg(long, value_name = "N", value_parser = bauds)]
     pub baud: Option<u32>,
 }
 
-/// A board at a serial port.
+/// A board, and the serial port that it is at.
 #[derive(clap::Args)]
 pub struct PortArgs {
     /// Serial port of a board that runs in place of the simulated hardware, such as /dev/ttyUSB0; `hafnia flash` configures it.
     #[arg(long, value_name = "PORT", requires = "board")]
     pub port: Option<String>,
-    /// The board at the port; `hafnia presets` lists them.
-    #[arg(long, value_name = "NAME", value_parser = board_names(), requires = "port")]
+    /// The board at the port; without a port, whose accelerator is meant where none is named. `hafnia presets` lists them.
+    #[arg(long, value_name = "NAME", value_parser = board_names())]
     pub board: Option<String>,
     /// Rate of the port in bits per second; without it that of the board.
-    #[arg(long, value_name = "N", requires = "port", value_parser = clap::value_parser!(u32).range(BAUDS))]
+    #[arg(long, value_name = "N", requires = "port", value_parser = bauds)]
     pub baud: Option<u32>,
 }
 
 impl PortArgs {
-    /// Returns the board, if there is one.
+    /// Returns the board that is named, if one is.
+    pub fn board(&self) -> Result<Option<Board>, Failure> {
+        Ok(self.board.as_deref().map(board::find).transpose()?)
+    }
+
+    /// Returns the board at the port, if there is one.
     pub fn remote(&self) -> Result<Option<Remote>, Failure> {
-        let (Some(port), Some(name)) = (self.port.clone(), &self.board) else { return Ok(None) };
-        let board = board::find(name)?;
+        let (Some(port), Some(board)) = (self.port.clone(), self.board()?) else { return Ok(None) };
         Ok(Some(Remote { port, baud: self.baud.unwrap_or(board.baud), board }))
     }
 }
@@ -53,6 +57,12 @@ impl PortArgs {
 /// Returns the names of boards, for a flag.
 pub fn board_names() -> PossibleValuesParser {
     board::all().into_iter().map(|board| board.name).collect::<Vec<_>>().into()
+}
+
+/// Reads the rate of a line.
+fn bauds(text: &str) -> Result<u32, String> {
+    let wanted = || format!("write bits per second, {} to {}, such as 3000000", BAUDS.start(), BAUDS.end());
+    text.parse().ok().filter(|rate| BAUDS.contains(rate)).ok_or_else(wanted)
 }
 
 /// Reads MHz, to the kHz.

@@ -23,7 +23,7 @@ pub struct Args {
     #[command(flatten)]
     board: BoardArgs,
     /// Seeds of placer and router to try, such as 1,2,3; the fastest result is kept.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3])]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3], value_parser = seed)]
     seeds: Vec<u32>,
     /// How nextpnr places and routes: `heap`, or `static` for a device that is nearly full, where `heap` finds no routes. Without it
     /// `static` where more than three quarters of the block RAMs are taken.
@@ -105,7 +105,7 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
 
     let bitstream = std::fs::read(folder.join(BITSTREAM))?;
     let tools = [yosys, nextpnr, ecppack].map(|tool| tool.version).to_vec();
-    let record = record(build, tools, placer, best, &tried, &bitstream);
+    let record = record(build, tools, placer, best, &tried, [generated.verilog.as_bytes(), &bitstream]);
     let config = chosen.hw.config.to_toml();
     for (name, bytes) in [
         (&*verilog, generated.verilog.as_bytes()),
@@ -127,6 +127,10 @@ pub const RECORD: &str = "build.json";
 
 const TOO_LARGE: &str = "where there is not enough room, take a smaller preset or leave injectors out; `hafnia price` tells what \
                          an array takes";
+
+fn seed(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("write whole numbers up to {}, separated by commas, such as 1,2,3", u32::MAX))
+}
 
 fn placers() -> impl TypedValueParser<Value = Placer> {
     let named = |name: String| Placer::ALL.into_iter().find(|placer| placer.name() == name);
@@ -191,7 +195,7 @@ fn record(
     placer: Placer,
     best: &Tried,
     tried: &[Tried],
-    bitstream: &[u8],
+    [verilog, bitstream]: [&[u8]; 2],
 ) -> BuildRecord {
     let rounded = |value: f64| (value * 100.0).round() / 100.0;
     let used = best.report.utilisation.iter().filter(|(_, part)| part.used > 0);
@@ -203,6 +207,7 @@ fn record(
         clock_khz: build.clock_khz,
         baud: build.baud,
         hafnia: env!("CARGO_PKG_VERSION").to_owned(),
+        verilog_sha256: sha256(verilog),
         tools,
         placer: placer.name().to_owned(),
         seeds: tried.iter().map(|tried| (tried.seed, rounded(tried.report.fmax_mhz))).collect(),

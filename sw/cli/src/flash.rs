@@ -1,7 +1,8 @@
 //! `hafnia flash`.
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use hafnia_config::board::{self, Board, BuildRecord};
 use hafnia_config::digest::sha256;
@@ -57,14 +58,31 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         return Ok(Status::Done);
     }
     let loader = tool("openFPGALoader")?;
-    let output = Command::new(&loader.program).args(&words).output()?;
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    if !output.status.success() {
-        return Err(Failure::new(format!("openFPGALoader failed:\n{}", said.trim_end()), help(&board, &said)));
+    let mut child = Command::new(&loader.program).args(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    let (said, told) = std::thread::scope(|scope| {
+        let told = scope.spawn(|| shown(stderr));
+        (shown(stdout), told.join().expect("reading does not panic"))
+    });
+    let said = said? + &told?;
+    if !child.wait()?.success() {
+        return Err(Failure::new("openFPGALoader failed with what it says above", help(&board, &said)));
     }
-    eprint!("{said}");
     console.result(&format!("`{}` has `{}` now", board.name, record.config.name), &result)?;
     Ok(Status::Done)
+}
+
+/// Shows what comes as it comes, for its bars of progress, and returns it.
+fn shown(mut from: impl Read) -> std::io::Result<String> {
+    let (mut all, mut buffer) = (Vec::new(), [0; 1024]);
+    loop {
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(String::from_utf8_lossy(&all).into_owned());
+        }
+        std::io::stderr().write_all(&buffer[..count])?;
+        all.extend_from_slice(&buffer[..count]);
+    }
 }
 
 /// Reads the record, and checks that it is of this board and that the bitstream is the recorded one.

@@ -62,7 +62,7 @@ enum Command {
     Generate(generate::Args),
     /// Run a network over test images on one engine: accuracy, counters, cycles, measured bit-error rate.
     Run(run::Args),
-    /// Run golden model and simulated hardware side by side and compare every layer, flip and counter.
+    /// Run golden model and simulated hardware, or a board at a port, side by side and compare every layer, flip and counter.
     Verify(verify::Args),
     /// Run a grid of experiments from a file; every finished point is a durable row.
     Sweep(sweep::Args),

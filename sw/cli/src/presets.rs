@@ -81,7 +81,7 @@ fn board_row(board: &Board) -> String {
 
 fn row([name, array, weights, maps, accumulators, parameters, descriptors, injector, code]: [String; 9]) -> String {
     let memories = format!("{weights:>9}{maps:>11}{accumulators:>14}{parameters:>12}{descriptors:>13}");
-    format!("{name:<10}{array:>11}{memories}{code:>12}  {injector}\n")
+    format!("{name:<10}{array:>11}{memories}{code:>14}  {injector}\n")
 }
 
 /// A line for each figure, those that were not published together on the last.

@@ -47,7 +47,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
             ));
         }
         (EngineName::Golden | EngineName::Sim, Some(port)) => {
-            return Err(Failure::new(format!("--port {port} is a board's"), "pass `--engine fpga`, or leave it out"));
+            let help = "pass `--engine fpga`, or leave it out; `--board` alone chooses that board's accelerator";
+            return Err(Failure::new(format!("--port {port} is a board's"), help));
         }
         (EngineName::Golden, None) => (),
         (EngineName::Sim | EngineName::Fpga, _) => args.setup.check_exact()?,

@@ -100,7 +100,7 @@ impl SetupArgs {
     /// Reads configuration, model and images, and plans the schedule.
     pub fn resolve(&self) -> Result<Setup, Failure> {
         let remote = self.port.remote()?;
-        let hw = self.hardware(remote.as_ref()).resolve()?;
+        let hw = self.hardware()?.resolve()?;
         self.check_remote()?;
         let model = read_model(&self.model)?;
         let data = hafnia_dataset::locate(self.data.as_deref())?;
@@ -125,8 +125,8 @@ impl SetupArgs {
     }
 
     /// Returns the choice of hardware, which a board has an opinion of.
-    pub fn hardware(&self, remote: Option<&Remote>) -> HardwareArgs {
-        remote.map_or_else(|| self.hardware.clone(), |remote| self.hardware.on(&remote.board))
+    pub fn hardware(&self) -> Result<HardwareArgs, Failure> {
+        Ok(self.port.board()?.map_or_else(|| self.hardware.clone(), |board| self.hardware.on(&board)))
     }
 
     /// What simulation alone can do is refused of a board.

@@ -66,6 +66,10 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
         _ => return list(&plan, console),
     };
     let board = args.port.remote()?;
+    if board.is_none() && args.port.board.is_some() {
+        let help = "add `--port`, or leave it out: the sweep's file names its configurations";
+        return Err(Failure::new("--board is for a board at a --port", help));
+    }
     let wants = plan.setups.iter().any(|setup| setup.engine == Engine::Fpga);
     if wants && board.is_none() {
         return Err(SweepError::NoBoard.into());

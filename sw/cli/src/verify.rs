@@ -159,7 +159,7 @@ impl Point<'_> {
     fn show(&self, first: &First, builder: &Builder<'_>, design: &Design) -> Result<Shown, Failure> {
         let setup = self.setup;
         if setup.remote.is_some() {
-            let command = self.command(setup.first, setup.ifmaps.len(), None);
+            let command = self.command(setup.first, setup.ifmaps.len(), None)?;
             let text = format!("The same on the simulated hardware:\n  {command}\n");
             return Ok(Shown { text, command, wave: None });
         }
@@ -169,11 +169,11 @@ impl Point<'_> {
         let ifmaps = &setup.ifmaps[start..setup.ifmaps.len().min(end_of_batch as usize)];
         let images = Ifmaps { first: first.image, images: ifmaps, clean: None };
         let Some(Replay { trace, window }) = replay(&self.plan, builder, design, images, &path)? else {
-            let command = self.command(setup.first, setup.ifmaps.len(), None);
+            let command = self.command(setup.first, setup.ifmaps.len(), None)?;
             let text = format!("It does not show when its batch runs alone. All of it again:\n  {command}\n");
             return Ok(Shown { text, command, wave: None });
         };
-        let command = self.command(first.image, ifmaps.len(), Some(&trace));
+        let command = self.command(first.image, ifmaps.len(), Some(&trace))?;
         let window = window.map_or_else(String::new, |window| format!("{window}\n"));
         let text = format!("{window}waveform: {}\nreplay it with\n  {command}\n", path.display());
         Ok(Shown { text, command, wave: Some(path) })
@@ -194,15 +194,16 @@ impl Point<'_> {
     }
 
     /// The command that shows the difference again, with a waveform around it.
-    fn command(&self, first: u32, count: usize, trace: Option<&Trace>) -> String {
+    fn command(&self, first: u32, count: usize, trace: Option<&Trace>) -> Result<String, Failure> {
         let args = &self.args.setup;
-        VerifyCommand::new(args.hardware(self.setup.remote.as_ref()).flags())
+        let command = VerifyCommand::new(args.hardware()?.flags())
             .path("--model", Some(&args.model))
             .path("--data", args.data.as_deref())
             .path("--rtl", args.rtl.as_deref())
             .images(first..first + count as u32, self.setup.schedule.batch)
             .noise(&self.plan.noise, self.plan.seed, self.setup.schedule.layers.len())
             .trace(trace)
-            .line()
+            .line();
+        Ok(command)
     }
 }

@@ -24,6 +24,8 @@ pub struct BuildRecord {
     pub baud: u32,
     /// Version of Hafnia.
     pub hafnia: String,
+    /// SHA-256 of the Verilog, hexadecimal; versions of Hafnia between releases differ in it.
+    pub verilog_sha256: String,
     /// Versions of the tools.
     pub tools: Vec<String>,
     /// The placer, by nextpnr's name.

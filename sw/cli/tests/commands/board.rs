@@ -1,6 +1,8 @@
 //! `generate --board`, `build`, `flash`, `simulate`, and a run on a simulated board at its port.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -29,6 +31,8 @@ fn what_cannot_be_built_is_refused_before_the_work() {
     let message = build(&["--clock", "10"]);
     assert!(message.contains("3000000 bit/s") && message.contains("18000 kHz or more"), "{message}");
     assert!(build(&["--clock", "fast"]).contains("such as 50"));
+    assert!(build(&["--baud", "3M"]).contains("such as 3000000"));
+    assert!(build(&["--seeds", "1-3"]).contains("such as 1,2,3"));
     assert!(!output.exists());
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -43,7 +47,7 @@ fn built(folder: &Path, bitstream: &[u8]) {
     let sha256: String = Sha256::digest(bitstream).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut record = json!({
         "board": "ulx3s-25f", "device": "LFE5U-25F", "config": config, "config_hash": config["config_hash"],
-        "clock_khz": 50_000, "baud": 3_000_000, "hafnia": "0.1.0", "tools": [], "placer": "heap", "seeds": [[1, 60.0]], "seed": 1,
+        "clock_khz": 50_000, "baud": 3_000_000, "hafnia": "0.1.0", "verilog_sha256": "", "tools": [], "placer": "heap", "seeds": [[1, 60.0]], "seed": 1,
         "fmax_mhz": 60.0, "slack_ns": 3.3, "utilisation": { "DP16KD": [1, 56] }, "critical_path": "", "sha256": sha256,
     });
     record["config"].as_object_mut().unwrap().remove("config_hash");
@@ -77,6 +81,42 @@ fn a_build_is_checked_before_it_goes_to_a_board() {
     assert!(refused(&["flash", "--board", "ulx3s-25f", path, "--dry-run"]).contains("not a record of a build"));
 }
 
+/// Makes a program that knows its version, and otherwise says this and fails.
+fn fails(program: &Path, text: &str) {
+    let script = format!("#!/bin/sh\ncase \"$1\" in -V|--[vV]ersion) exit 0;; esac\necho '{text}' >&2\nexit 1\n");
+    std::fs::write(program, script).unwrap();
+    std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_build_that_fails_leaves_its_log_and_the_build_before() {
+    let folder = folder();
+    let programs = folder.path().join("venv/bin");
+    std::fs::create_dir_all(&programs).unwrap();
+    for name in ["yosys", "nextpnr-ecp5", "ecppack"] {
+        fails(&programs.join(format!("yowasp-{name}")), "not today");
+    }
+    let output = folder.path().join("out");
+    let build = || {
+        let mut build = command(&["build", "--board", "ulx3s-25f", "-o", text(&output)]);
+        let output = build.env("HAFNIA_BUILD", folder.path()).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let files = || -> BTreeMap<_, _> {
+        let entries = std::fs::read_dir(&output).unwrap().map(|entry| entry.unwrap());
+        entries.map(|entry| (entry.file_name(), std::fs::read_to_string(entry.path()).unwrap())).collect()
+    };
+    let log = BTreeMap::from([("yosys.log".into(), "not today\n".to_owned())]);
+    let message = build();
+    assert!(message.contains("not today"), "{message}");
+    assert_eq!(files(), log);
+    built(&output, b"bits");
+    let before = files();
+    build();
+    assert_eq!(files(), before);
+}
+
 /// What openFPGALoader says is told with what to do about it.
 #[test]
 fn a_board_that_is_not_reached_is_explained() {
@@ -85,11 +125,7 @@ fn a_board_that_is_not_reached_is_explained() {
     let programs = folder.path().join("bin");
     std::fs::create_dir(&programs).unwrap();
     let says = |text: &str| {
-        let program = programs.join("openFPGALoader");
-        let script = format!("#!/bin/sh\n[ \"$1\" = --Version ] && exit 0\necho '{text}' >&2\nexit 1\n");
-        std::fs::write(&program, script).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&program, mode).unwrap();
+        fails(&programs.join("openFPGALoader"), text);
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
         let mut flash = command(&["flash", "--board", "ulx3s-25f", self::text(folder.path())]);
         let output = flash.env("PATH", path).output().unwrap();
@@ -102,6 +138,15 @@ fn a_board_that_is_not_reached_is_explained() {
     assert!(message.contains("ATTRS{idVendor}==\"0403\"") && message.contains("60-hafnia.rules"), "{message}");
     let message = says("Error: IDCODE mismatch");
     assert!(message.contains("LFE5U-25F of `ulx3s-25f` (IDCODE 0x41111043)"), "{message}");
+}
+
+#[test]
+fn a_board_alone_chooses_its_accelerator() {
+    let model = model();
+    let run =
+        ["run", "--engine", "golden", "--model", &model, "--data", "digits", "--images", "0:1", "--board", "ulx3s-25f"];
+    assert_eq!(json(&run, 0)["preset"], "4x4-25f");
+    assert!(refused(&[&run[..], &["--port", "/dev/ttyUSB0"]].concat()).contains("`--board` alone"));
 }
 
 /// A simulated board that ends with the test.
@@ -175,6 +220,7 @@ fn a_sweep_gives_the_rows_of_the_golden_model(port: &str) {
     std::fs::write(&file, spec).unwrap();
     let sweep = ["sweep", text(&file), "-o", text(&output)];
     assert!(refused(&sweep).contains("pass --port and --board"));
+    assert!(refused(&[&sweep[..], &["--board", "ulx3s-25f"]].concat()).contains("add `--port`"));
     assert!(refused(&[&sweep[..], &["--port", port, "--board", "ulx3s-25f", "--slurm"]].concat()).contains("--slurm"));
     assert_eq!(json(&[&sweep[..], &["--port", port, "--board", "ulx3s-25f"]].concat(), 0)["computed"], 2);
     let rows = std::fs::read_to_string(output.join("rows.csv")).unwrap();
