@@ -173,7 +173,8 @@ pub enum BoardError {
     },
     /// The PLL cannot make the clock.
     #[error(
-        "a clock of {clock_khz} kHz cannot be made from the {oscillator_khz} kHz of `{board}` within 0.1%; nearest: {nearest_khz} kHz"
+        "a clock of {} MHz cannot be made from the {} MHz of `{board}` within 0.1%; nearest: {} MHz",
+        mhz(*clock_khz), mhz(*oscillator_khz), mhz(*nearest_khz)
     )]
     Clock {
         /// Board.
@@ -187,7 +188,8 @@ pub enum BoardError {
     },
     /// The clock is too slow for the line.
     #[error(
-        "a line of {baud} bit/s needs a clock of {SLOWEST_BIT} cycles a bit, {needed_khz} kHz or more; the clock is {clock_khz} kHz"
+        "a line of {baud} bit/s needs a clock of {SLOWEST_BIT} cycles a bit, {} MHz or more; the clock is {} MHz",
+        mhz(*needed_khz), mhz(*clock_khz)
     )]
     Baud {
         /// Rate asked for.
@@ -197,6 +199,10 @@ pub enum BoardError {
         /// Clock asked for.
         clock_khz: u32,
     },
+}
+
+fn mhz(khz: u32) -> f64 {
+    f64::from(khz) / 1000.0
 }
 
 /// Least cycles of a bit on the line.
@@ -236,6 +242,11 @@ impl Board {
             "ulx3s" => include_str!("../../../constraints/ulx3s.lpf"),
             other => panic!("no constraints/{other}.lpf"),
         }
+    }
+
+    /// Returns the highest clock in kHz that its PLL makes and that is not above `limit_mhz`.
+    pub fn clock_within(&self, limit_mhz: f64) -> u32 {
+        Pll::fastest(self.oscillator_khz, (limit_mhz * 1000.0) as u32)
     }
 
     /// Returns the first 32 bits of the SHA-256 of the name.
@@ -304,6 +315,9 @@ mod tests {
         for (n, board) in boards.iter().enumerate() {
             let hw = presets::find(&board.preset).unwrap().validate().unwrap();
             Build::new(board, &hw, None, None).unwrap();
+            for limit in 40..130 {
+                Build::new(board, &hw, Some(board.clock_within(f64::from(limit))), None).unwrap();
+            }
             assert!(board.pins().contains("uart_rx_i"));
             assert!(boards[..n].iter().all(|other| other.name != board.name && other.hash() != board.hash()));
         }
@@ -314,8 +328,8 @@ mod tests {
         let hw = presets::find("4x4").unwrap().validate().unwrap();
         let board = find("ulx3s-85f").unwrap();
         let error = |clock, baud| Build::new(&board, &hw, Some(clock), Some(baud)).unwrap_err().to_string();
-        assert!(error(1_000_000, 115_200).contains("nearest: 800000 kHz"), "{}", error(1_000_000, 115_200));
-        assert!(error(10_000, 3_000_000).contains("18000 kHz or more"), "{}", error(10_000, 3_000_000));
+        assert!(error(1_000_000, 115_200).contains("nearest: 800 MHz"), "{}", error(1_000_000, 115_200));
+        assert!(error(10_000, 3_000_000).contains("18 MHz or more"), "{}", error(10_000, 3_000_000));
         assert!(find("icestick").unwrap_err().to_string().contains("ulx3s-85f"));
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::absorb::absorb_registers;
 use crate::report::Report;
-use crate::run::{Error, report, run, words};
+use crate::run::{Error, Watch, report, run, words};
 
 /// The netlist, that nextpnr reads.
 pub const NETLIST: &str = "net.json";
@@ -72,23 +72,22 @@ impl Placer {
     }
 }
 
-/// Synthesises the design in `folder`, leaves the netlist there, and returns its number of block RAMs. `line` is shown what yosys
-/// prints.
+/// Synthesises the design in `folder`, leaves the netlist there, and returns its number of block RAMs.
 ///
 /// # Errors
 /// yosys cannot be run or fails.
-pub fn flatten(yosys: &Path, folder: &Path, target: &Target, line: &mut dyn FnMut(&str)) -> Result<u64, Error> {
+pub fn flatten(yosys: &Path, folder: &Path, target: &Target, watch: &mut dyn Watch) -> Result<u64, Error> {
     let top = &target.top;
     // Registers that are kept apart lose their modules last, when nothing is merged any more.
     let script = format!(
         "read_verilog {top}.v; synth_ecp5 -top {top}; setattr -mod -unset keep_hierarchy *; flatten; write_json {NETLIST}"
     );
-    run(yosys, &["-p".to_owned(), script], folder, line)?;
+    run(yosys, &["-p".to_owned(), script], folder, watch)?;
     absorb_registers(folder)
 }
 
 /// Places and routes the netlist in `folder` with this seed, and leaves the routed design there. Whether it is fast enough is for
-/// the caller to see. `line` is shown what nextpnr prints.
+/// the caller to see.
 ///
 /// # Errors
 /// nextpnr cannot be run, fails, or does not tell what it found: then the design is too large, or the pins are wrong.
@@ -98,7 +97,7 @@ pub fn place_and_route(
     target: &Target,
     placer: Placer,
     seed: u32,
-    line: &mut dyn FnMut(&str),
+    watch: &mut dyn Watch,
 ) -> Result<Report, Error> {
     let Target { pins, device, package, speed_grade, .. } = target;
     let (placer, router) = (placer.name(), placer.router());
@@ -109,7 +108,7 @@ pub fn place_and_route(
         configuration(seed),
         routed(seed),
     );
-    run(nextpnr, &words(&text), folder, line)?;
+    run(nextpnr, &words(&text), folder, watch)?;
     let (path, wanted) = (folder.join(report_file), "a clock limit, what is used, and the slowest path");
     let found = report(&path, wanted)?;
     Report::read(&found).ok_or(Error::Report { path, wanted })
@@ -121,7 +120,7 @@ pub fn place_and_route(
 /// ecppack cannot be run or fails.
 pub fn pack(ecppack: &Path, folder: &Path, seed: u32) -> Result<(), Error> {
     let text = format!("--compress --freq 38.8 --input {} --bit {BITSTREAM}", configuration(seed));
-    run(ecppack, &words(&text), folder, &mut |_| ())
+    run(ecppack, &words(&text), folder, &mut ())
 }
 
 #[cfg(test)]

@@ -16,6 +16,6 @@ pub use board::{BITSTREAM, NETLIST, Placer, Target, configuration, flatten, pack
 pub use netlist::netlist_verilog;
 pub use report::{Hop, Path, Report, Use};
 pub use route::{SEED, SPEED_GRADE, route, route_arguments};
-pub use run::Error;
+pub use run::{Error, Watch};
 pub use spread::leave_rows_free;
 pub use synthesis::{Counts, Synthesis, script, synthesise};

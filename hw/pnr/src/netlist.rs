@@ -29,7 +29,7 @@ pub fn netlist_verilog(yosys: &Path, folder: &Path, file: &str, top: &str) -> Re
     // Bits of a vector depend on each other, and a simulator takes that for a loop.
     let script =
         format!("read_json {PREPARED}; delete t:$scopeinfo; splitnets; clean; write_verilog -noattr {VERILOG}");
-    run(yosys, &["-q".to_owned(), "-p".to_owned(), script], folder, &mut |_| ())?;
+    run(yosys, &["-q".to_owned(), "-p".to_owned(), script], folder, &mut ())?;
     let at = folder.join(VERILOG);
     std::fs::read_to_string(&at).map_err(failed(at.clone()))
 }

@@ -30,7 +30,7 @@ pub fn route_arguments(clock_mhz: u32) -> Vec<String> {
 /// nextpnr cannot be run, fails, or tells no clock limit.
 pub fn route(nextpnr: &Path, folder: &Path, clock_mhz: u32) -> Result<f64, Error> {
     absorb_registers(folder)?;
-    run(nextpnr, &route_arguments(clock_mhz), folder, &mut |_| ())?;
+    run(nextpnr, &route_arguments(clock_mhz), folder, &mut ())?;
     let (path, wanted) = (folder.join(REPORT), "a clock limit");
     let found = report(&path, wanted)?;
     let clocks = found["fmax"].as_object().into_iter().flat_map(serde_json::Map::values);

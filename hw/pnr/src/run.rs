@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// How many of the last lines of a tool's output an error shows.
 const SHOWN_LINES: usize = 12;
@@ -28,6 +30,12 @@ pub enum Error {
         /// The end of what it printed.
         output: String,
     },
+    /// The caller wanted no more of it.
+    #[error("{program} was stopped")]
+    Stopped {
+        /// The program.
+        program: PathBuf,
+    },
     /// A file that the tool wrote cannot be read or lacks what is wanted.
     #[error("{path} does not tell {wanted}; the tool may be of another version than `scripts/setup --ecp5` installs")]
     Report {
@@ -38,13 +46,29 @@ pub enum Error {
     },
 }
 
-/// Runs a tool in `folder` to its end, and shows each line that it prints to `line`.
-pub(crate) fn run(
-    program: &Path,
-    arguments: &[String],
-    folder: &Path,
-    line: &mut dyn FnMut(&str),
-) -> Result<(), Error> {
+/// Looks on while a tool runs.
+pub trait Watch {
+    /// Takes a line that it printed.
+    fn line(&mut self, text: &str);
+
+    /// Returns whether the tool is to be stopped; asked several times a second.
+    fn stops(&self) -> bool;
+}
+
+/// Nobody looks on.
+impl Watch for () {
+    fn line(&mut self, _text: &str) {}
+
+    fn stops(&self) -> bool {
+        false
+    }
+}
+
+/// How often a tool that prints nothing is asked after.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Runs a tool in `folder` to its end.
+pub(crate) fn run(program: &Path, arguments: &[String], folder: &Path, watch: &mut dyn Watch) -> Result<(), Error> {
     let start = |source| Error::Start { program: program.to_owned(), source };
     let mut command = Command::new(program);
     // Both outputs into one pipe, in the order in which they are written.
@@ -54,14 +78,28 @@ pub(crate) fn run(
     let mut child = command.spawn().map_err(start)?;
     // The command holds the pipe's other end open.
     drop(command);
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
+        lines.try_for_each(|bytes| sender.send(String::from_utf8_lossy(&bytes).into_owned()))
+    });
     let mut last = VecDeque::new();
-    for bytes in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        line(&text);
-        if last.len() == SHOWN_LINES {
-            last.pop_front();
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(text) => {
+                watch.line(&text);
+                if last.len() == SHOWN_LINES {
+                    last.pop_front();
+                }
+                last.push_back(text);
+            }
+            Err(RecvTimeoutError::Timeout) => (),
+            Err(RecvTimeoutError::Disconnected) => break,
         }
-        last.push_back(text);
+        if watch.stops() {
+            child.kill().and_then(|()| child.wait()).map_err(start)?;
+            return Err(Error::Stopped { program: program.to_owned() });
+        }
     }
     if child.wait().map_err(start)?.success() {
         return Ok(());

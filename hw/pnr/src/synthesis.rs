@@ -39,7 +39,7 @@ pub fn script(top: &str) -> String {
 /// # Errors
 /// yosys cannot be run, fails, or does not tell what it counted.
 pub fn synthesise(yosys: &Path, folder: &Path, top: &str) -> Result<Synthesis, Error> {
-    run(yosys, &["-q".to_owned(), "-p".to_owned(), script(top)], folder, &mut |_| ())?;
+    run(yosys, &["-q".to_owned(), "-p".to_owned(), script(top)], folder, &mut ())?;
     let path = folder.join(STATISTICS);
     let found = report(&path, WANTED)?;
     read(&found).ok_or(Error::Report { path, wanted: WANTED })

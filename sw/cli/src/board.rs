@@ -97,6 +97,7 @@ impl BoardArgs {
 impl Chosen {
     /// Returns what is built.
     pub fn build(&self) -> Result<Build<'_>, Failure> {
-        Ok(Build::new(&self.board, &self.hw, self.clock_khz, self.baud)?)
+        Build::new(&self.board, &self.hw, self.clock_khz, self.baud)
+            .map_err(|error| Failure::new(error.to_string(), "pass another `--clock` or `--baud`"))
     }
 }

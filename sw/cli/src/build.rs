@@ -3,19 +3,20 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use hafnia_config::board::{Build, BuildRecord};
+use hafnia_config::board::{Board, Build, BuildRecord};
 use hafnia_config::digest::sha256;
 use hafnia_gen::generate_board;
-use hafnia_pnr::{BITSTREAM, Placer, Report, Target, flatten, leave_rows_free, pack, place_and_route};
+use hafnia_pnr::{BITSTREAM, Placer, Report, Target, Watch, flatten, leave_rows_free, pack, place_and_route};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use crate::Status;
 use crate::board::{BoardArgs, Chosen};
 use crate::console::{Console, Failure};
+use crate::signals;
 use crate::tool::tool;
 
 #[derive(clap::Args)]
@@ -46,17 +47,30 @@ struct Tried {
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let chosen = args.board.resolve()?;
     let build = chosen.build()?;
+    let ends = signals::told()?;
     // What cannot be written should be known before the work. What the tools printed stays, nothing else of a build that fails.
     let made = !args.output.exists();
     std::fs::create_dir_all(&args.output).map_err(|error| unwritable(&args.output, &error))?;
-    make(args, &chosen, &build, console).inspect_err(|_| {
+    make(args, &chosen, &build, &ends, console).map_err(|failure| {
         if made {
             let _ = std::fs::remove_dir(&args.output);
         }
+        // A terminal's Ctrl-C ends the tool too, whose failure is then no news.
+        if ends.load(Ordering::SeqCst) { ended() } else { failure }
     })
 }
 
-fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> Result<Status, Failure> {
+fn ended() -> Failure {
+    Failure::new("ended by a signal", "start it again: it begins anew")
+}
+
+fn make(
+    args: &Args,
+    chosen: &Chosen,
+    build: &Build<'_>,
+    ends: &AtomicBool,
+    console: &Console,
+) -> Result<Status, Failure> {
     let [yosys, nextpnr, ecppack] = ["yosys", "nextpnr-ecp5", "ecppack"].map(tool);
     let [yosys, nextpnr, ecppack] = [yosys?, nextpnr?, ecppack?];
     let work = tempfile::tempdir()?;
@@ -69,11 +83,10 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     write(&target.pins, chosen.board.pins())?;
 
     let spinner = console.spinner();
-    let mut log = Log::create(&args.output, "yosys.log")?;
-    let block_rams = flatten(&yosys.program, folder, &target, &mut |line| {
-        log.line(line);
-        stage(&spinner, "synthesis", line);
-    })?;
+    let shown = |log: &str, stage: String| Shown::create(&args.output.join(log), stage, &spinner, ends);
+    let mut synthesis = shown("yosys.log", "synthesis".to_owned())?;
+    let block_rams =
+        flatten(&yosys.program, folder, &target, &mut synthesis).map_err(|error| synthesis.failure(&error, NO_ROOM))?;
     let placer = args.placer.unwrap_or_else(|| Placer::suited(block_rams, build.board.device.block_rams()));
     let free = match placer {
         Placer::Heap => 0,
@@ -81,25 +94,34 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
     };
     let done = AtomicUsize::new(0);
     let route = |&seed: &u32| {
-        let mut log = Log::create(&args.output, &format!("nextpnr-{seed}.log"))?;
-        let mut show = |line: &str| {
-            log.line(line);
-            let place =
-                format!("place and route, seed {seed} ({} of {} done)", done.load(Ordering::Relaxed), args.seeds.len());
-            stage(&spinner, &place, line);
-        };
-        let report = place_and_route(&nextpnr.program, folder, &target, placer, seed, &mut show);
+        let stage = format!("seed {seed} ({} of {} done)", done.load(Ordering::Relaxed), args.seeds.len());
+        let mut routing = shown(&format!("nextpnr-{seed}.log"), format!("place and route, {stage}"))?;
+        let report = place_and_route(&nextpnr.program, folder, &target, placer, seed, &mut routing);
         done.fetch_add(1, Ordering::Relaxed);
-        let report = report.map_err(|error| Failure::new(error.to_string(), TOO_LARGE))?;
+        let report = report.map_err(|error| routing.failure(&error, NO_ROUTES))?;
         Ok(Tried { seed, report: report.without_luts(free) })
     };
     let jobs = crate::setup::jobs(args.jobs).min(args.seeds.len());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
-    let tried: Vec<Tried> = pool.install(|| args.seeds.par_iter().map(route).collect::<Result<_, Failure>>())?;
+    let routed: Vec<_> = pool.install(|| args.seeds.par_iter().map(route).collect());
     spinner.finish_and_clear();
-    let best = tried.iter().max_by(|a, b| a.report.fmax_mhz.total_cmp(&b.report.fmax_mhz)).expect("a seed was tried");
+    let (mut tried, mut failed) = (Vec::new(), None);
+    for (seed, routed) in args.seeds.iter().zip(routed) {
+        match routed {
+            Ok(routed) => tried.push(routed),
+            Err(failure) => {
+                eprintln!("warning: seed {seed} came to nothing");
+                failed = Some(failure);
+            }
+        }
+    }
+    let fastest = tried.iter().max_by(|a, b| a.report.fmax_mhz.total_cmp(&b.report.fmax_mhz));
+    let best = match (fastest, failed) {
+        (Some(best), _) if !ends.load(Ordering::SeqCst) => best,
+        (_, failed) => return Err(failed.unwrap_or_else(ended)),
+    };
     if best.report.slack_ns() < 0.0 {
-        return Err(too_slow(best, &tried));
+        return Err(too_slow(build.board, best, &tried));
     }
     pack(&ecppack.program, folder, best.seed)?;
 
@@ -125,8 +147,9 @@ fn make(args: &Args, chosen: &Chosen, build: &Build<'_>, console: &Console) -> R
 /// The record beside a bitstream.
 pub const RECORD: &str = "build.json";
 
-const TOO_LARGE: &str = "where there is not enough room, take a smaller preset or leave injectors out; `hafnia price` tells what \
-                         an array takes";
+const NO_ROUTES: &str = "where there is not enough room, take a smaller preset or leave injectors out, `hafnia price` tells what \
+                         an array takes; where no routes are found, pass other `--seeds` or the other `--placer`";
+const NO_ROOM: &str = "see to it that there is room in memory and on the disk";
 
 fn seed(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| format!("write whole numbers up to {}, separated by commas, such as 1,2,3", u32::MAX))
@@ -149,25 +172,37 @@ fn target(build: &Build<'_>, top: &str) -> Target {
 }
 
 /// What a tool prints, in a file that grows with it: who stops a build that takes long still has it.
-struct Log(File);
+struct Shown<'a> {
+    path: PathBuf,
+    log: File,
+    stage: String,
+    spinner: &'a ProgressBar,
+    ends: &'a AtomicBool,
+}
 
-impl Log {
-    fn create(folder: &Path, name: &str) -> Result<Self, Failure> {
-        let path = folder.join(name);
-        File::create(&path).map(Self).map_err(|error| unwritable(&path, &error))
+impl<'a> Shown<'a> {
+    fn create(path: &Path, stage: String, spinner: &'a ProgressBar, ends: &'a AtomicBool) -> Result<Self, Failure> {
+        let log = File::create(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Self { path: path.to_owned(), log, stage, spinner, ends })
     }
 
-    /// Adds a line; a full disk is told when the results are written.
-    fn line(&mut self, line: &str) {
-        let _ = writeln!(self.0, "{line}");
+    fn failure(&self, error: &hafnia_pnr::Error, help: &str) -> Failure {
+        Failure::new(error.to_string(), format!("all that it printed is in {}; {help}", self.path.display()))
     }
 }
 
-/// Shows what a tool is at.
-fn stage(spinner: &ProgressBar, stage: &str, line: &str) {
-    let line = line.trim_start_matches("Info: ").trim();
-    if !line.is_empty() {
-        spinner.set_message(format!("{stage}: {}", line.chars().take(80).collect::<String>()));
+impl Watch for Shown<'_> {
+    fn line(&mut self, text: &str) {
+        // A full disk is told when the results are written.
+        let _ = writeln!(self.log, "{text}");
+        let text = text.trim_start_matches("Info: ").trim();
+        if !text.is_empty() {
+            self.spinner.set_message(format!("{}: {}", self.stage, text.chars().take(80).collect::<String>()));
+        }
+    }
+
+    fn stops(&self) -> bool {
+        self.ends.load(Ordering::SeqCst)
     }
 }
 
@@ -175,7 +210,8 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot write {}: {error}", path.display()), "pass `-o` a folder that can be written to")
 }
 
-fn too_slow(best: &Tried, tried: &[Tried]) -> Failure {
+fn too_slow(board: &Board, best: &Tried, tried: &[Tried]) -> Failure {
+    let clock = f64::from(board.clock_within(best.report.fmax_mhz)) / 1000.0;
     let seeds: Vec<String> =
         tried.iter().map(|tried| format!("{:.1} with seed {}", tried.report.fmax_mhz, tried.seed)).collect();
     Failure::new(
@@ -185,7 +221,7 @@ fn too_slow(best: &Tried, tried: &[Tried]) -> Failure {
             seeds.join(", "),
             best.report.path
         ),
-        format!("pass `--clock {}`, other `--seeds`, or a smaller preset", best.report.fmax_mhz.floor()),
+        format!("pass `--clock {clock}`, other `--seeds`, or a smaller preset"),
     )
 }
 

@@ -24,23 +24,34 @@ impl Pll {
     /// # Panics
     /// If no setting takes the oscillator: it must have 4 to 400 MHz.
     pub fn nearest(oscillator_khz: u32, clock_khz: u32) -> Self {
-        let oscillator = f64::from(oscillator_khz);
-        let dividers = |detector: f64| {
-            (1..=80_u32).flat_map(move |feedback| (1..=128_u32).map(move |output| (feedback, output, detector)))
-        };
-        let all = (1..=128_u32)
-            .map(|reference| (reference, oscillator / f64::from(reference)))
-            .filter(|(_, detector)| DETECTOR_KHZ.contains(detector))
-            .flat_map(|(reference, detector)| dividers(detector).map(move |rest| (reference, rest)));
-        let rated = all.filter_map(|(reference_divider, (feedback_divider, output_divider, detector))| {
-            let clock = detector * f64::from(feedback_divider);
-            let inner = clock * f64::from(output_divider);
-            let pll = Self { reference_divider, feedback_divider, output_divider };
+        let rated = Self::all(oscillator_khz).map(|(pll, clock, inner)| {
             let rating = ((clock - f64::from(clock_khz)).abs(), (inner - LIKED_KHZ).abs());
-            INNER_KHZ.contains(&inner).then_some((rating, pll))
+            (rating, pll)
         });
         let order = |a: &(f64, f64), b: &(f64, f64)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
         rated.min_by(|(a, _), (b, _)| order(a, b)).expect("the oscillator of a board is in range").1
+    }
+
+    /// Returns the highest clock in kHz that is not above `limit_khz`, or 0.
+    pub fn fastest(oscillator_khz: u32, limit_khz: u32) -> u32 {
+        let clocks = Self::all(oscillator_khz).map(|(pll, ..)| pll.clock_khz(oscillator_khz));
+        clocks.filter(|&clock| clock <= limit_khz).max().unwrap_or(0)
+    }
+
+    /// Returns every setting with its clock and the frequency of its inner oscillator, in kHz.
+    fn all(oscillator_khz: u32) -> impl Iterator<Item = (Self, f64, f64)> {
+        let oscillator = f64::from(oscillator_khz);
+        let detector = move |reference: u32| oscillator / f64::from(reference);
+        let references = (1..=128).filter(move |&reference| DETECTOR_KHZ.contains(&detector(reference)));
+        let dividers = references.flat_map(|reference| {
+            (1..=80).flat_map(move |feedback| (1..=128).map(move |output| (reference, feedback, output)))
+        });
+        dividers.filter_map(move |(reference_divider, feedback_divider, output_divider)| {
+            let clock = detector(reference_divider) * f64::from(feedback_divider);
+            let inner = clock * f64::from(output_divider);
+            let pll = Self { reference_divider, feedback_divider, output_divider };
+            INNER_KHZ.contains(&inner).then_some((pll, clock, inner))
+        })
     }
 
     /// Returns the clock in kHz, rounded.
@@ -62,6 +73,15 @@ mod tests {
             let pll = Pll::nearest(oscillator * 1000, clock * 1000);
             assert_eq!((pll.reference_divider, pll.feedback_divider, pll.output_divider), dividers, "{clock} MHz");
             assert_eq!(pll.clock_khz(oscillator * 1000), clock * 1000);
+        }
+    }
+
+    #[test]
+    fn a_limit_allows_the_highest_clock_that_can_be_made() {
+        for (oscillator, limit, clock) in
+            [(25_000, 81_800, 81_250), (25_000, 112_710, 112_500), (48_000, 60_000, 60_000), (25_000, 2_000, 0)]
+        {
+            assert_eq!(Pll::fastest(oscillator, limit), clock);
         }
     }
 }

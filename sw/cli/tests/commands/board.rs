@@ -1,12 +1,10 @@
-//! `generate --board`, `build`, `flash`, `simulate`, and a run on a simulated board at its port.
+//! `generate --board`, `flash`, `simulate`, and a run on a simulated board at its port.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use crate::common::{assert_documented, command, folder, json, model, refused, stdout, text};
+use crate::common::{assert_documented, command, folder, json, model, program, refused, stdout, text};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -19,26 +17,6 @@ fn a_board_is_generated_with_its_pins() {
     }
     let pins = std::fs::read_to_string(folder.path().join("colorlight-i5.lpf")).unwrap();
     assert!(stdout(&["presets", "colorlight-i5"], 0).ends_with(&pins));
-}
-
-#[test]
-fn what_cannot_be_built_is_refused_before_the_work() {
-    let folder = folder();
-    let output = folder.path().join("out");
-    let build = |more: &[&str]| refused(&[&["build", "--board", "ulx3s-85f", "-o", text(&output)], more].concat());
-    let message = build(&["--clock", "2"]);
-    assert!(message.contains("nearest"), "{message}");
-    let message = build(&["--clock", "10"]);
-    assert!(message.contains("3000000 bit/s") && message.contains("18000 kHz or more"), "{message}");
-    assert!(build(&["--clock", "fast"]).contains("such as 50"));
-    assert!(build(&["--baud", "3M"]).contains("such as 3000000"));
-    assert!(build(&["--seeds", "1-3"]).contains("such as 1,2,3"));
-    assert!(!output.exists());
-    let file = folder.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let message = refused(&["build", "--board", "ulx3s-85f", "-o", text(&file)]);
-    assert!(message.contains("cannot write") && message.contains("pass `-o`"), "{message}");
-    assert!(refused(&["build", "--board", "icestick", "-o", "x"]).contains("ulx3s-85f"));
 }
 
 /// A folder as `build` writes it, with these bytes for a bitstream.
@@ -81,42 +59,6 @@ fn a_build_is_checked_before_it_goes_to_a_board() {
     assert!(refused(&["flash", "--board", "ulx3s-25f", path, "--dry-run"]).contains("not a record of a build"));
 }
 
-/// Makes a program that knows its version, and otherwise says this and fails.
-fn fails(program: &Path, text: &str) {
-    let script = format!("#!/bin/sh\ncase \"$1\" in -V|--[vV]ersion) exit 0;; esac\necho '{text}' >&2\nexit 1\n");
-    std::fs::write(program, script).unwrap();
-    std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).unwrap();
-}
-
-#[test]
-fn a_build_that_fails_leaves_its_log_and_the_build_before() {
-    let folder = folder();
-    let programs = folder.path().join("venv/bin");
-    std::fs::create_dir_all(&programs).unwrap();
-    for name in ["yosys", "nextpnr-ecp5", "ecppack"] {
-        fails(&programs.join(format!("yowasp-{name}")), "not today");
-    }
-    let output = folder.path().join("out");
-    let build = || {
-        let mut build = command(&["build", "--board", "ulx3s-25f", "-o", text(&output)]);
-        let output = build.env("HAFNIA_BUILD", folder.path()).output().unwrap();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
-        String::from_utf8(output.stderr).unwrap()
-    };
-    let files = || -> BTreeMap<_, _> {
-        let entries = std::fs::read_dir(&output).unwrap().map(|entry| entry.unwrap());
-        entries.map(|entry| (entry.file_name(), std::fs::read_to_string(entry.path()).unwrap())).collect()
-    };
-    let log = BTreeMap::from([("yosys.log".into(), "not today\n".to_owned())]);
-    let message = build();
-    assert!(message.contains("not today"), "{message}");
-    assert_eq!(files(), log);
-    built(&output, b"bits");
-    let before = files();
-    build();
-    assert_eq!(files(), before);
-}
-
 /// What openFPGALoader says is told with what to do about it.
 #[test]
 fn a_board_that_is_not_reached_is_explained() {
@@ -125,7 +67,7 @@ fn a_board_that_is_not_reached_is_explained() {
     let programs = folder.path().join("bin");
     std::fs::create_dir(&programs).unwrap();
     let says = |text: &str| {
-        fails(&programs.join("openFPGALoader"), text);
+        program(&programs.join("openFPGALoader"), &format!("echo '{text}' >&2; exit 1"));
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
         let mut flash = command(&["flash", "--board", "ulx3s-25f", self::text(folder.path())]);
         let output = flash.env("PATH", path).output().unwrap();

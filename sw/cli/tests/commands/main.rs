@@ -3,6 +3,7 @@
 mod advise;
 mod bad_input;
 mod board;
+mod build;
 mod common;
 mod engines;
 mod export;

@@ -54,7 +54,7 @@ fn netlist_and_routed_design_give_what_the_golden_model_gives() {
         speed_grade: board.speed_grade,
     };
     let [yosys, nextpnr] = ["yosys", "nextpnr-ecp5"].map(tool);
-    flatten(&yosys, folder, &target, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    flatten(&yosys, folder, &target, &mut ()).unwrap_or_else(|error| panic!("{error}"));
     let netlist = |file: &str| netlist_verilog(&yosys, folder, file, &top).unwrap_or_else(|error| panic!("{error}"));
     let synthesised = netlist(NETLIST);
     let bench = Bench::built(hw.clone(), name, &|build| netlist_design(build, &synthesised));
@@ -62,7 +62,7 @@ fn netlist_and_routed_design_give_what_the_golden_model_gives() {
     bench.check(&got);
 
     // It takes less time than the other.
-    let report = place_and_route(&nextpnr, folder, &target, Placer::Static, 1, &mut |_| ())
+    let report = place_and_route(&nextpnr, folder, &target, Placer::Static, 1, &mut ())
         .unwrap_or_else(|error| panic!("{error}"));
     println!("routed: {:.1} MHz", report.fmax_mhz);
     unpacks_to_what_was_packed(folder);

@@ -1,5 +1,6 @@
 //! Runs the `hafnia` command.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -60,6 +61,13 @@ pub fn assert_documented(value: &Value) {
 /// A fresh folder.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written")
+}
+
+/// Makes a program of these lines of the shell, which answers at once when it is asked for its version.
+pub fn program(path: &Path, script: &str) {
+    let version = "case \"$1\" in -V|--[vV]ersion) exit 0;; esac";
+    std::fs::write(path, format!("#!/bin/sh\n{version}\n{script}\n")).expect("the folder is ours");
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("the file is ours");
 }
 
 /// Writes a sweep of 40 digits over `grid`, and returns its path.
