@@ -11,7 +11,7 @@ use hafnia_verilate::{DEFAULT_WAIVERS, Design, Dut, NETLIST_WAIVERS};
 /// Name of the module around the board's top.
 const TOP: &str = "simulated_board";
 
-/// Returns the design of a board. It has a clock, and the two pins of the line.
+/// Returns the design of a board: its pins, a clock for an oscillator, and nothing else.
 pub fn board_design(build: &Build<'_>) -> Design {
     let generated = generate_board(build);
     design(&generated, &generated.verilog, "", &DEFAULT_WAIVERS)
@@ -23,27 +23,23 @@ pub fn netlist_design(build: &Build<'_>, verilog: &str) -> Design {
 }
 
 fn design(board: &GeneratedBoard, verilog: &str, cells: &str, waivers: &[&str]) -> Design {
-    let verilog = [verilog, cells, include_str!("../models/pll.v"), &around(board)].concat();
-    let ports = vec![
-        hafnia_verilate::Port::input("clk_i", 1),
-        hafnia_verilate::Port::input("uart_rx_i", 1),
-        hafnia_verilate::Port::output("uart_tx_o", 1),
-    ];
-    Design { top: TOP.to_owned(), verilog, ports, waivers: waivers.iter().map(|&waiver| waiver.to_owned()).collect() }
-}
-
-/// Returns the module that gives the clock to the board's top; nobody looks at its lights and pins for others.
-fn around(board: &GeneratedBoard) -> String {
     let Module { name: top, ports } = board.top();
-    let others = ports.iter().filter(|port| port.name.starts_with("led_") || port.name.starts_with("held_"));
-    let (nets, pins): (String, String) =
-        others.map(|Port { name, .. }| (format!("wire {name};\n"), format!(", .{name}({name})"))).unzip();
-    format!(
-        "module {TOP} (input clk_i, input uart_rx_i, output uart_tx_o);
-{nets}{top} board (.oscillator_i(clk_i), .uart_rx_i(uart_rx_i), .uart_tx_o(uart_tx_o){pins});
-endmodule
-"
-    )
+    let (mut around, mut connections, mut simulated) = (Vec::new(), Vec::new(), Vec::new());
+    for Port { name, input, width_bits } in ports {
+        let pin = if name == "oscillator_i" { "clk_i" } else { name };
+        let (direction, port) = match input {
+            true => ("input", hafnia_verilate::Port::input(pin, *width_bits)),
+            false => ("output", hafnia_verilate::Port::output(pin, *width_bits)),
+        };
+        around.push(format!("{direction} {pin}"));
+        connections.push(format!(".{name}({pin})"));
+        simulated.push(port);
+    }
+    let (around, connections) = (around.join(", "), connections.join(", "));
+    let around = format!("module {TOP} ({around});\n{top} board ({connections});\nendmodule\n");
+    let verilog = [verilog, cells, include_str!("../models/pll.v"), &around].concat();
+    let waivers = waivers.iter().map(|&waiver| waiver.to_owned()).collect();
+    Design { top: TOP.to_owned(), verilog, ports: simulated, waivers }
 }
 
 /// The line of a simulated board: time passes while somebody waits for bytes.
@@ -70,6 +66,11 @@ impl SimulatedLine {
     /// Returns the line of a board that was just configured.
     pub fn new(dut: Dut, build: &Build<'_>) -> Self {
         Self { dut, bit_cycles: bit_cycles(build), received: Vec::new() }
+    }
+
+    /// Returns the board, for its other pins.
+    pub fn dut(&mut self) -> &mut Dut {
+        &mut self.dut
     }
 
     fn pass(&mut self, bytes: &[u8]) -> Result<()> {

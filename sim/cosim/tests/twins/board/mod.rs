@@ -5,6 +5,9 @@ mod netlist;
 mod sessions;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use hafnia_config::Elaborated;
 use hafnia_config::board::{self, Board, Build};
@@ -12,8 +15,9 @@ use hafnia_config::fault::Noise;
 use hafnia_config::link::BoardRegister;
 use hafnia_config::schedule::Schedule;
 use hafnia_cosim::board::{SimulatedLine, board_design};
+use hafnia_cosim::terminal::Terminal;
 use hafnia_cosim::{compare, random};
-use hafnia_driver::transport::serial::{Line, LineCounts, SerialTransport};
+use hafnia_driver::transport::serial::{Line, LineCounts, Port, SerialTransport};
 use hafnia_driver::{Accel, BatchRun, Depth, DriverError, Transport};
 use hafnia_golden::network::Network;
 use hafnia_golden::run::{BatchResult, Golden};
@@ -65,6 +69,23 @@ impl Bench {
     /// The line of a board that was just configured.
     pub fn line(&self) -> SimulatedLine {
         SimulatedLine::new(self.model.dut().unwrap(), &build(&self.board, &self.hw))
+    }
+
+    /// Gives the serial port of a board that was just configured, a pseudo-terminal, to `user`.
+    pub fn at_a_terminal(&self, user: impl FnOnce(Port)) {
+        let build = build(&self.board, &self.hw);
+        let mut terminal = Terminal::open(self.model.dut().unwrap(), &build).unwrap();
+        let path = terminal.path();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let served = scope.spawn(|| terminal.serve(&|| done.load(Ordering::SeqCst)));
+            let port = Port::open(path.to_str().unwrap(), build.baud).unwrap_or_else(|error| panic!("{error}"));
+            // The board is ended whatever becomes of its user. A netlist is simulated slowly.
+            let used = catch_unwind(AssertUnwindSafe(|| user(port.waiting(Duration::from_secs(10)).unwrap())));
+            done.store(true, Ordering::SeqCst);
+            served.join().unwrap().unwrap();
+            used.unwrap_or_else(|panic| resume_unwind(panic));
+        });
     }
 
     /// Runs the batch over a line.
@@ -207,30 +228,59 @@ fn noise_on_the_line_never_gives_a_wrong_result() {
     assert!(repeated > 50, "{repeated} requests were sent again");
 }
 
-/// A line that is cut after some bytes.
+/// A line that is cut after some bytes, either way.
 struct CutLine<'a> {
     line: &'a mut SimulatedLine,
     left: usize,
 }
 
-impl Line for CutLine<'_> {
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let sent = bytes.len().min(self.left);
-        self.left -= sent;
-        self.line.send(&bytes[..sent])?;
-        if sent < bytes.len() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
-    }
-
-    fn receive(&mut self, received: &mut Vec<u8>) -> io::Result<bool> {
-        self.line.receive(received)
+impl CutLine<'_> {
+    /// Takes up to so many bytes from what is left, or fails if that is nothing.
+    fn take(&mut self, bytes: usize) -> io::Result<usize> {
+        let taken = bytes.min(self.left);
+        self.left -= taken;
+        if taken < bytes || self.left == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
     }
 }
 
+impl Line for CutLine<'_> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let before = self.left;
+        let taken = self.take(bytes.len());
+        self.line.send(&bytes[..before - self.left])?;
+        taken.map(|_| ())
+    }
+
+    fn receive(&mut self, received: &mut Vec<u8>) -> io::Result<bool> {
+        let before = received.len();
+        let any = self.line.receive(received)?;
+        self.take(received.len() - before)?;
+        Ok(any)
+    }
+}
+
+/// Unplugged while it is opened, while the network is loaded, while the program runs, and while its results are read.
 #[test]
 fn a_run_that_was_cut_off_leaves_a_board_that_works() {
+    const ALL: usize = 1 << 40;
     let bench = Bench::new(config(4, 4, 4).validate().unwrap());
     let mut line = bench.line();
-    for left in [1, 11, 300, 1_000, 2_000] {
+    let mut whole = CutLine { line: &mut line, left: ALL };
+    {
+        let link = SerialTransport::open(&mut whole, &bench.hw).unwrap();
+        let mut accel = Accel::open(link, &bench.hw, &bench.network, &bench.schedule).unwrap();
+        accel.set_noise(bench.noise.clone(), SEED).unwrap();
+        let program = accel.stage(0, &bench.images).unwrap();
+        accel.arm(0, &program).unwrap();
+        // What was posted is under way until a read is answered.
+        accel.link().board_register(BoardRegister::Name).unwrap();
+    }
+    let loaded = ALL - whole.left;
+    bench.run(&mut whole).unwrap();
+    let all = ALL - whole.left - loaded;
+    assert!(loaded > 1_000 && all > loaded + 1_000, "{loaded} of {all} bytes come before the first start");
+    let starts = (1..8).map(|eighths| loaded + (all - loaded) * eighths / 8);
+    for left in [1, 11, loaded / 8, loaded / 2].into_iter().chain(starts).chain([all - 1]) {
         let error = bench.run(CutLine { line: &mut line, left }).unwrap_err().to_string();
         assert!(error.contains("the serial line failed") && error.contains("plugged in"), "{error}");
         bench.check(&bench.run(&mut line).unwrap_or_else(|error| panic!("after {left} bytes: {error}")).0);
@@ -264,4 +314,48 @@ fn a_board_tells_what_it_is_and_how_its_line_fares() {
     // One refusal is told once, and what comes next is not what was refused.
     assert_eq!(link.board_register(BoardRegister::ClockKhz).unwrap(), build.clock_khz);
     assert_eq!(link.board_register(BoardRegister::Breaks).unwrap(), 0);
+}
+
+/// The alive light blinks; behind an error on the line its light is steady, or that one where there is no other.
+#[test]
+fn lights_tell_of_errors_on_the_line() {
+    // Blinking so slowly would take long to simulate.
+    let fast = |build: &Build<'_>| {
+        let design = board_design(build);
+        assert!(design.verilog.contains("count[22] : count[25]"));
+        Design { verilog: design.verilog.replace("count[22] : count[25]", "count[9] : count[12]"), ..design }
+    };
+    for (board, lit) in [("ulx3s-85f", 1), ("ecpix5-85f", 0), ("colorlight-i9", 0)] {
+        let bench = Bench::built(config(2, 2, 2).validate().unwrap(), board, &fast);
+        let mut line = bench.line();
+        let levels = |line: &mut SimulatedLine, pin: &str| -> Vec<u32> {
+            let mut level = |_| {
+                line.dut().step(64).unwrap();
+                line.dut().peek(pin).unwrap()[0]
+            };
+            (0..256).map(&mut level).collect()
+        };
+        let error = if board == "colorlight-i9" { "led_alive_o" } else { "led_error_o_0" };
+        let mut link = SerialTransport::open(&mut line, &bench.hw).unwrap();
+        // 4,096 cycles dark, 4,096 lit.
+        let alive = levels(link.line(), "led_alive_o");
+        assert_eq!(alive.windows(2).filter(|pair| pair[0] != pair[1]).count(), 4, "{board}: {alive:?}");
+        if board == "ulx3s-85f" {
+            assert_eq!(link.line().dut().peek("held_high_o_0").unwrap(), [1]);
+        }
+        // A byte without its stop bit, then a break: 8 cycles a bit.
+        for (level, cycles) in [(0, 8), (1, 64), (0, 8), (1, 400), (0, 400), (1, 400)] {
+            link.line().dut().poke("uart_rx_i", &[level]).unwrap();
+            link.line().dut().step(cycles).unwrap();
+        }
+        assert_eq!(levels(link.line(), error), [lit; 256], "{board}: after errors");
+        for (register, want) in
+            [(BoardRegister::FramingErrors, 1), (BoardRegister::Breaks, 1), (BoardRegister::Overruns, 0)]
+        {
+            assert_eq!(link.board_register(register).unwrap(), want, "{board}: {register:?}");
+        }
+        // The next session puts it out.
+        let mut link = SerialTransport::open(&mut line, &bench.hw).unwrap();
+        assert!(levels(link.line(), error).contains(&(1 - lit)), "{board}: without errors");
+    }
 }

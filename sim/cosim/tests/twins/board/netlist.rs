@@ -3,16 +3,11 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use hafnia_config::Elaborated;
 use hafnia_config::accel::ProtectionConfig;
 use hafnia_config::board;
-use hafnia_config::board::Build;
 use hafnia_cosim::board::netlist_design;
-use hafnia_cosim::terminal::Terminal;
-use hafnia_driver::transport::serial::Port;
 use hafnia_gen::generate_board;
 use hafnia_pnr::{
     BITSTREAM, NETLIST, Placer, Target, configuration, flatten, netlist_verilog, pack, place_and_route, routed,
@@ -68,7 +63,7 @@ fn netlist_and_routed_design_give_what_the_golden_model_gives() {
     unpacks_to_what_was_packed(folder);
     let routed = netlist(&routed(1));
     let bench = Bench::built(hw.clone(), name, &|build| netlist_design(build, &routed));
-    through_a_terminal(&bench, &build);
+    bench.at_a_terminal(|port| bench.check(&bench.run(port).unwrap_or_else(|error| panic!("{error}")).0));
 }
 
 /// The bitstream, unpacked and packed again, is the same bitstream.
@@ -86,20 +81,4 @@ fn unpacks_to_what_was_packed(folder: &Path) {
     let output = Command::new(ecpunpack).args(arguments).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(bitstream.len() > 100_000 && bitstream == packed(2));
-}
-
-/// Runs the batch over a pseudo-terminal, as on a board's serial port.
-fn through_a_terminal(bench: &Bench, build: &Build<'_>) {
-    let mut terminal = Terminal::open(bench.model.dut().unwrap(), build).unwrap();
-    let path = terminal.path();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let served = scope.spawn(|| terminal.serve(&|| done.load(Ordering::SeqCst)));
-        let port = Port::open(path.to_str().unwrap(), build.baud).unwrap_or_else(|error| panic!("{error}"));
-        // A netlist is simulated slowly.
-        let got = bench.run(port.waiting(Duration::from_secs(10)).unwrap());
-        done.store(true, Ordering::SeqCst);
-        served.join().unwrap().unwrap();
-        bench.check(&got.unwrap_or_else(|error| panic!("{error}")).0);
-    });
 }

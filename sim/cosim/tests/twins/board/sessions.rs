@@ -138,9 +138,12 @@ fn sessions_over_the_bus() {
 }
 
 #[test]
-fn sessions_over_the_line_of_a_board() {
+fn sessions_at_the_port_of_a_board() {
     for (bench, cases) in benches() {
-        let mut link = SerialTransport::open(bench.line(), &bench.hw).unwrap();
-        sessions(&bench, cases, &mut link, &|run| assert_eq!(compare(run, &bench.want, true), None));
+        bench.at_a_terminal(|port| {
+            let mut link = SerialTransport::open(port, &bench.hw).unwrap();
+            let late = !bench.schedule.resident;
+            sessions(&bench, cases, &mut link, &|run| assert_eq!(compare(run, &bench.want, late), None));
+        });
     }
 }
