@@ -8,8 +8,8 @@ use hafnia_cosim::Remote;
 use crate::console::Failure;
 use crate::hardware::HardwareArgs;
 
-/// Rates of a line in bits per second.
-const BAUDS: std::ops::RangeInclusive<u32> = 300..=12_000_000;
+/// Rates of a line in bits per second. On a slower one the driver would not wait for an answer to end.
+const BAUDS: std::ops::RangeInclusive<u32> = 9_600..=3_000_000;
 
 /// Which board, and what is on it.
 #[derive(clap::Args)]

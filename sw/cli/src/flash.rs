@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "DIR")]
     build: PathBuf,
     /// Write the flash memory, so that the board starts with this accelerator from now on; without it the accelerator lasts until
-    /// the power goes.
+    /// the power goes, but for an OrangeCrab, whose boot loader always writes it.
     #[arg(long)]
     permanent: bool,
     /// Check the files and print the command, and leave the board alone.
@@ -42,14 +42,15 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let bitstream = args.build.join(BITSTREAM);
     let record = checked(&board, &args.build, &bitstream)?;
     let mut words = board.loader.options.clone();
-    if args.permanent || board.loader.permanent {
+    let permanent = args.permanent || board.loader.permanent;
+    if permanent {
         words.push("--write-flash".to_owned());
     }
     words.push(bitstream.display().to_string());
     let line = shlex::try_join(["openFPGALoader"].into_iter().chain(words.iter().map(String::as_str)))?;
     let result = json!({
         "board": board.name, "preset": record.config.name, "config_hash": record.config_hash, "sha256": record.sha256,
-        "command": line, "permanent": args.permanent || board.loader.permanent, "done": !args.dry_run,
+        "command": line, "permanent": permanent, "done": !args.dry_run,
     });
     if args.dry_run {
         let text =
@@ -68,7 +69,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     if !child.wait()?.success() {
         return Err(Failure::new("openFPGALoader failed with what it says above", help(&board, &said)));
     }
-    console.result(&format!("`{}` has `{}` now", board.name, record.config.name), &result)?;
+    let lasts = if permanent { "and starts with it from now on" } else { "until its power goes" };
+    console.result(&format!("`{}` has `{}` now, {lasts}", board.name, record.config.name), &result)?;
     Ok(Status::Done)
 }
 

@@ -49,12 +49,15 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let unusable = |reason: String| {
         Failure::new(
             format!("cannot make the port {}: {reason}", path.display()),
-            "pass a name that does not exist yet",
+            "pass a name that does not exist yet, in a folder that does",
         )
     };
     // Before the work.
     if path.symlink_metadata().is_ok() {
         return Err(unusable("it is there already".to_owned()));
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(unusable(format!("there is no folder {}", folder.display())));
     }
     let model = builder().build(&board_design(&build), Variant::default())?;
     let ends = signals::told()?;

@@ -133,6 +133,8 @@ fn a_run_on_a_simulated_board_gives_the_row_of_the_golden_model() {
         refused(&["simulate", "--board", "ulx3s-25f", "--preset", "4x4", "--port", port])
             .contains("does not exist yet")
     );
+    let nowhere = refused(&["simulate", "--board", "ulx3s-25f", "--port", &format!("{port}/none/port")]);
+    assert!(nowhere.contains("there is no folder"), "{nowhere}");
     let golden = run(&["--preset", "4x4", "--engine", "golden"]);
     let golden: Vec<&str> = golden.iter().map(String::as_str).collect();
     let rows = [&fpga, &golden].map(|arguments| json(arguments, 0));
@@ -140,6 +142,18 @@ fn a_run_on_a_simulated_board_gives_the_row_of_the_golden_model() {
         assert_eq!(rows[0][field], rows[1][field], "{field}");
     }
     assert_eq!(rows[0]["engine"], "fpga");
+    let counters = |row: &Value| {
+        let mut counters = row["counters"].as_object().unwrap().clone();
+        // The array waits for weights that come over the line.
+        counters.retain(|name, _| name != "cycles" && name != "stall_weights");
+        counters
+    };
+    assert_eq!(counters(&rows[0]), counters(&rows[1]));
+    let verify: Vec<&str> = [&["verify"], &fpga[1..]].concat();
+    let verify: Vec<&str> = verify.into_iter().filter(|&word| word != "--engine" && word != "fpga").collect();
+    let verified = json(&verify, 0);
+    assert_eq!((&verified["equal"], &verified["rows"][0]["engine"]), (&json!(true), &json!("fpga")));
+    assert_eq!(verified["rows"][0]["flips"], rows[0]["flips"]);
     a_sweep_gives_the_rows_of_the_golden_model(port);
     // What is in the board is not what the command asks for.
     let other: Vec<&str> = fpga.iter().map(|&word| if word == "4x4" { "8x8" } else { word }).collect();
