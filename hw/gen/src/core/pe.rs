@@ -43,15 +43,26 @@ impl Pe {
     }
 }
 
-/// The product as a sum of `x`, shifted, for each bit of the weight; the sign's counts against the others.
-fn sum_of_parts() -> String {
-    let part = |bit: usize| match bit {
-        0 => "(weight[0] ? {{8{x[7]}}, x} : 16'd0)".to_owned(),
-        bit => format!("(weight[{bit}] ? {{{{{}{{x[7]}}}}, x, {bit}'d0}} : 16'd0)", 8 - bit),
-    };
-    let pair = |bit: usize, sign: &str| format!("({} {sign} {})", part(bit), part(bit + 1));
-    format!("({} + {})\n    + ({} + {})", pair(0, "+"), pair(2, "+"), pair(4, "+"), pair(6, "-"))
-}
+/// The product as a sum of `x` for each bit of the weight, the sign's against the others. Two neighbours are added at a time, each
+/// time as few bits as can change: yosys makes carry chains of these, and of one long sum more than twice as much logic.
+const SUM_OF_PARTS: &str = "\
+wire [7:0] part_0 = x & {8{weight[0]}};
+wire [7:0] part_1 = x & {8{weight[1]}};
+wire [7:0] part_2 = x & {8{weight[2]}};
+wire [7:0] part_3 = x & {8{weight[3]}};
+wire [7:0] part_4 = x & {8{weight[4]}};
+wire [7:0] part_5 = x & {8{weight[5]}};
+wire [7:0] part_6 = x & {8{weight[6]}};
+wire [7:0] part_7 = x & {8{weight[7]}};
+wire [8:0] pair_0 = {{2{part_0[7]}}, part_0[7:1]} + {part_1[7], part_1};
+wire [8:0] pair_2 = {{2{part_2[7]}}, part_2[7:1]} + {part_3[7], part_3};
+wire [8:0] pair_4 = {{2{part_4[7]}}, part_4[7:1]} + {part_5[7], part_5};
+wire [8:0] pair_6 = {{2{part_6[7]}}, part_6[7:1]} - {part_7[7], part_7};
+wire [9:0] four_0 = {{2{pair_0[8]}}, pair_0[8:1]} + {pair_2, part_2[0]};
+wire [9:0] four_4 = {{2{pair_4[8]}}, pair_4[8:1]} + {pair_6, part_6[0]};
+wire [11:0] high = {{4{four_0[9]}}, four_0[9:2]} + {four_4, pair_4[0], part_4[0]};
+wire [15:0] sum = {high, four_0[1:0], pair_0[0], part_0[0]};
+";
 
 impl Logic for Pe {
     fn update(&mut self) {}
@@ -77,7 +88,7 @@ reg [7:0] shadow;
 reg [7:0] weight;
 reg [15:0] product;
 reg [{top}:0] psum;
-assign x_o = x;
+{parts}assign x_o = x;
 assign switch_o = switch_q;
 assign psum_o = psum;
 always @(posedge clk_i) begin
@@ -89,7 +100,8 @@ always @(posedge clk_i) begin
   psum <= psum_i + {{{{{pad}{{product[15]}}}}, product}};
 end
 ",
-                product = if self._soft { sum_of_parts() } else { "$signed(x) * $signed(weight)".to_owned() },
+                parts = if self._soft { SUM_OF_PARTS } else { "" },
+                product = if self._soft { "sum" } else { "$signed(x) * $signed(weight)" },
                 top = PSUM_BITS - 1,
                 pad = PSUM_BITS - 16,
             ),

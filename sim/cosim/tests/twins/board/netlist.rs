@@ -1,6 +1,7 @@
 //! The same board once more, as yosys makes a netlist of it, and as nextpnr places and routes it: what would be in the device
 //! gives what the golden model gives.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -80,11 +81,27 @@ fn unpacks_to_what_was_packed(folder: &Path) {
     let arguments = ["--input", BITSTREAM, "--textcfg", &configuration(2)];
     let output = Command::new(ecpunpack).args(arguments).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let [routed, unpacked] = [1, 2].map(|seed| {
-        let text = std::fs::read_to_string(folder.join(configuration(seed))).unwrap();
-        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    });
-    let different = routed.iter().zip(&unpacked).find(|(routed, unpacked)| routed != unpacked);
-    assert_eq!((different, routed.len()), (None, unpacked.len()));
+    let [routed, unpacked] =
+        [1, 2].map(|seed| essence(&std::fs::read_to_string(folder.join(configuration(seed))).unwrap()));
+    assert!(routed.len() > 100_000, "{} settings", routed.len());
+    assert_eq!(routed.symmetric_difference(&unpacked).next(), None);
     assert!(bitstream.len() > 100_000 && bitstream == packed(2));
+}
+
+/// Every wire that a configuration leads to another, what each LUT computes and what each block RAM begins with. Both programs leave
+/// out some of what is so anyhow, and not the same: modes, wires at the edge clocks and between a LUT and its output, LUTs of ones.
+fn essence(configuration: &str) -> BTreeSet<(String, String)> {
+    let mut place = "";
+    let lines = configuration.lines().map(|line| {
+        if line.starts_with('.') {
+            place = line;
+        }
+        (place, line)
+    });
+    let counts = |(place, line): &(&str, &str)| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["arc:", to, _] => !to.contains("ECLK") && !(to.len() == 2 && to.starts_with('F')),
+        ["word:", word, value] => word.ends_with(".INIT") && value.contains('0'),
+        _ => place.starts_with(".bram_init") && !line.is_empty(),
+    };
+    lines.filter(counts).map(|(place, line)| (place.to_owned(), line.to_owned())).collect()
 }
