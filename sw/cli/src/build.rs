@@ -105,21 +105,20 @@ fn make(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let routed: Vec<_> = pool.install(|| args.seeds.par_iter().map(route).collect());
     spinner.finish_and_clear();
-    let (mut tried, mut failed) = (Vec::new(), None);
+    let (mut tried, mut failed) = (Vec::new(), Vec::new());
     for (seed, routed) in args.seeds.iter().zip(routed) {
         match routed {
             Ok(routed) => tried.push(routed),
-            Err(failure) => {
-                eprintln!("warning: seed {seed} came to nothing");
-                failed = Some(failure);
-            }
+            Err(failure) => failed.push((seed, failure)),
         }
     }
     let fastest = tried.iter().max_by(|a, b| a.report.fmax_mhz.total_cmp(&b.report.fmax_mhz));
-    let best = match (fastest, failed) {
-        (Some(best), _) if !ends.load(Ordering::SeqCst) => best,
-        (_, failed) => return Err(failed.unwrap_or_else(ended)),
+    let Some(best) = fastest.filter(|_| !ends.load(Ordering::SeqCst)) else {
+        return Err(failed.pop().map_or_else(ended, |(_, failure)| failure));
     };
+    for (seed, _) in failed {
+        eprintln!("warning: seed {seed} came to nothing, nextpnr-{seed}.log tells why");
+    }
     if best.report.slack_ns() < 0.0 {
         return Err(too_slow(build.board, best, &tried));
     }

@@ -279,8 +279,8 @@ fn a_run_that_was_cut_off_leaves_a_board_that_works() {
     bench.run(&mut whole).unwrap();
     let all = ALL - whole.left - loaded;
     assert!(loaded > 1_000 && all > loaded + 1_000, "{loaded} of {all} bytes come before the first start");
-    let starts = (1..8).map(|eighths| loaded + (all - loaded) * eighths / 8);
-    for left in [1, 11, loaded / 8, loaded / 2].into_iter().chain(starts).chain([all - 1]) {
+    let behind = (1..4).map(|quarters| loaded + (all - loaded) * quarters / 4);
+    for left in [11, loaded / 2].into_iter().chain(behind).chain([all - 1]) {
         let error = bench.run(CutLine { line: &mut line, left }).unwrap_err().to_string();
         assert!(error.contains("the serial line failed") && error.contains("plugged in"), "{error}");
         bench.check(&bench.run(&mut line).unwrap_or_else(|error| panic!("after {left} bytes: {error}")).0);
@@ -326,7 +326,7 @@ fn lights_tell_of_errors_on_the_line() {
         Design { verilog: design.verilog.replace("count[22] : count[25]", "count[9] : count[12]"), ..design }
     };
     for (board, lit) in [("ulx3s-85f", 1), ("ecpix5-85f", 0), ("colorlight-i9", 0)] {
-        let bench = Bench::built(config(2, 2, 2).validate().unwrap(), board, &fast);
+        let bench = Bench::built(netlist::least(), board, &fast);
         let mut line = bench.line();
         let levels = |line: &mut SimulatedLine, pin: &str| -> Vec<u32> {
             let mut level = |_| {
