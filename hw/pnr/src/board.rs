@@ -63,11 +63,12 @@ impl Placer {
         if 4 * block_rams > 3 * available { Self::Static } else { Self::Heap }
     }
 
-    /// Returns the router that goes with it.
+    /// Returns the router that goes with it, and its options. Without the second, `router2` leads single nets far around and leaves it
+    /// at that (`docs/boards.md`).
     const fn router(self) -> &'static str {
         match self {
             Self::Heap => "router1",
-            Self::Static => "router2",
+            Self::Static => "router2 --tmg-ripup",
         }
     }
 }
