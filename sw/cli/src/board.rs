@@ -66,7 +66,7 @@ fn bauds(text: &str) -> Result<u32, String> {
 }
 
 /// Reads MHz, to the kHz.
-fn mhz(text: &str) -> Result<u32, String> {
+pub fn mhz(text: &str) -> Result<u32, String> {
     let khz = text.parse::<f64>().ok().map(|mhz| (mhz * 1000.0).round());
     let wanted = "write the clock in MHz, 1 to 400, such as 50 or 62.5";
     khz.filter(|khz| (1e3..=4e5).contains(khz)).map(|khz| khz as u32).ok_or_else(|| wanted.to_owned())

@@ -7,7 +7,7 @@ use hafnia_gen::{generate, generate_board};
 use serde_json::json;
 
 use crate::Status;
-use crate::board::board_names;
+use crate::board::{board_names, mhz};
 use crate::console::{Console, Failure};
 use crate::hardware::HardwareArgs;
 
@@ -18,6 +18,9 @@ pub struct Args {
     /// Write the top of a board and its pins as well; `hafnia build` makes the bitstream.
     #[arg(long, value_name = "NAME", value_parser = board_names())]
     board: Option<String>,
+    /// Clock of the accelerator on the board in MHz; without it that of the board.
+    #[arg(long, value_name = "MHZ", requires = "board", value_parser = mhz)]
+    clock: Option<u32>,
     /// Folder to write into.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -26,9 +29,11 @@ pub struct Args {
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let board = args.board.as_deref().map(board::find).transpose()?;
     let hw = board.as_ref().map_or_else(|| args.hardware.clone(), |board| args.hardware.on(board)).resolve()?;
+    // What cannot be is known before anything is written.
+    let build = board.as_ref().map(|board| Build::new(board, &hw, args.clock, None)).transpose()?;
     let mut files = generate(&hw).write(&args.output)?;
-    if let Some(board) = &board {
-        files.extend(write_board(&Build::new(board, &hw, None, None)?, &args.output)?);
+    if let Some(build) = &build {
+        files.extend(write_board(build, &args.output)?);
     }
     let text: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
     console.result(&text.join("\n"), &json!({ "config_hash": hw.config.hash(), "files": files }))?;

@@ -15,6 +15,11 @@ fn a_board_is_generated_with_its_pins() {
     for name in ["hafnia_4x4_25f.v", "hafnia_colorlight_i5.v", "colorlight-i5.lpf"] {
         assert!(list.contains(name), "{list}");
     }
+    let at = |clock: &str| {
+        stdout(&["generate", "--board", "colorlight-i5", "--clock", clock, "-o", text(folder.path())], 0);
+        std::fs::read_to_string(folder.path().join("hafnia_colorlight_i5.v")).unwrap()
+    };
+    assert!(at("50") != at("40") && at("40").contains("40000"));
     let pins = std::fs::read_to_string(folder.path().join("colorlight-i5.lpf")).unwrap();
     assert!(stdout(&["presets", "colorlight-i5"], 0).ends_with(&pins));
 }
