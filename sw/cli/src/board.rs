@@ -83,13 +83,13 @@ pub struct Chosen {
 impl BoardArgs {
     /// Returns the flags that choose the same accelerator.
     pub fn flags(&self, board: &Board) -> Vec<String> {
-        self.hardware.on(board).flags()
+        self.hardware.on(Some(board)).flags()
     }
 
     /// Reads and checks the choice.
     pub fn resolve(&self) -> Result<Chosen, Failure> {
         let board = board::find(&self.board)?;
-        let hw = self.hardware.on(&board).resolve()?;
+        let hw = self.hardware.on(Some(&board)).resolve()?;
         Ok(Chosen { board, hw, clock_khz: self.clock, baud: self.baud })
     }
 }
@@ -97,7 +97,17 @@ impl BoardArgs {
 impl Chosen {
     /// Returns what is built.
     pub fn build(&self) -> Result<Build<'_>, Failure> {
-        Build::new(&self.board, &self.hw, self.clock_khz, self.baud)
-            .map_err(|error| Failure::new(error.to_string(), "pass another `--clock` or `--baud`"))
+        planned(&self.board, &self.hw, self.clock_khz, self.baud)
     }
+}
+
+/// Returns the build of an accelerator for a board, at this clock in kHz and line rate or the board's own.
+pub fn planned<'a>(
+    board: &'a Board,
+    hw: &'a Elaborated,
+    clock_khz: Option<u32>,
+    baud: Option<u32>,
+) -> Result<Build<'a>, Failure> {
+    Build::new(board, hw, clock_khz, baud)
+        .map_err(|error| Failure::new(error.to_string(), "pass another `--clock` or `--baud`"))
 }

@@ -205,7 +205,8 @@ impl Watch for Shown<'_> {
     }
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+/// The failure to write a file or folder below `-o`.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot write {}: {error}", path.display()), "pass `-o` a folder that can be written to")
 }
 

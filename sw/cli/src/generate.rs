@@ -7,7 +7,8 @@ use hafnia_gen::{generate, generate_board};
 use serde_json::json;
 
 use crate::Status;
-use crate::board::{board_names, mhz};
+use crate::board::{board_names, mhz, planned};
+use crate::build::unwritable;
 use crate::console::{Console, Failure};
 use crate::hardware::HardwareArgs;
 
@@ -28,9 +29,9 @@ pub struct Args {
 
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let board = args.board.as_deref().map(board::find).transpose()?;
-    let hw = board.as_ref().map_or_else(|| args.hardware.clone(), |board| args.hardware.on(board)).resolve()?;
+    let hw = args.hardware.on(board.as_ref()).resolve()?;
     // What cannot be is known before anything is written.
-    let build = board.as_ref().map(|board| Build::new(board, &hw, args.clock, None)).transpose()?;
+    let build = board.as_ref().map(|board| planned(board, &hw, args.clock, None)).transpose()?;
     let mut files = generate(&hw).write(&args.output)?;
     if let Some(build) = &build {
         files.extend(write_board(build, &args.output)?);
@@ -45,12 +46,7 @@ fn write_board(build: &Build<'_>, folder: &Path) -> Result<[PathBuf; 2], Failure
     let verilog = folder.join(format!("{}.v", generated.top().name));
     let pins = folder.join(format!("{}.lpf", build.board.constraints));
     for (path, text) in [(&verilog, &*generated.verilog), (&pins, build.board.pins())] {
-        hafnia_files::write(path, text.as_bytes()).map_err(|error| {
-            Failure::new(
-                format!("cannot write {}: {error}", path.display()),
-                "pass `-o` a folder that can be written to",
-            )
-        })?;
+        hafnia_files::write(path, text.as_bytes()).map_err(|error| unwritable(path, &error))?;
     }
     Ok([verilog, pins])
 }

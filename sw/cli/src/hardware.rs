@@ -66,10 +66,10 @@ impl ArrayArgs {
 }
 
 impl HardwareArgs {
-    /// Returns the same with the board's preset where none is named.
-    pub fn on(&self, board: &Board) -> Self {
+    /// Returns the same with the preset of the board, if there is one, where none is named.
+    pub fn on(&self, board: Option<&Board>) -> Self {
         let mut filled = self.clone();
-        if filled.array.config.is_none() {
+        if let (None, Some(board)) = (&filled.array.config, board) {
             filled.array.preset.get_or_insert_with(|| board.preset.clone());
         }
         filled

@@ -126,7 +126,7 @@ impl SetupArgs {
 
     /// Returns the choice of hardware, which a board has an opinion of.
     pub fn hardware(&self) -> Result<HardwareArgs, Failure> {
-        Ok(self.port.board()?.map_or_else(|| self.hardware.clone(), |board| self.hardware.on(&board)))
+        Ok(self.hardware.on(self.port.board()?.as_ref()))
     }
 
     /// What simulation alone can do is refused of a board.

@@ -235,26 +235,23 @@ struct CutLine<'a> {
 }
 
 impl CutLine<'_> {
-    /// Takes up to so many bytes from what is left, or fails if that is nothing.
-    fn take(&mut self, bytes: usize) -> io::Result<usize> {
-        let taken = bytes.min(self.left);
-        self.left -= taken;
-        if taken < bytes || self.left == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
+    /// Counts bytes that passed, and fails if they were the last.
+    fn passed(&mut self, bytes: usize) -> io::Result<()> {
+        self.left = self.left.saturating_sub(bytes);
+        if self.left == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 }
 
 impl Line for CutLine<'_> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let before = self.left;
-        let taken = self.take(bytes.len());
-        self.line.send(&bytes[..before - self.left])?;
-        taken.map(|_| ())
+        self.line.send(&bytes[..bytes.len().min(self.left)])?;
+        self.passed(bytes.len())
     }
 
     fn receive(&mut self, received: &mut Vec<u8>) -> io::Result<bool> {
         let before = received.len();
         let any = self.line.receive(received)?;
-        self.take(received.len() - before)?;
+        self.passed(received.len() - before)?;
         Ok(any)
     }
 }

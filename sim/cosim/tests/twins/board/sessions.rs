@@ -1,5 +1,5 @@
 //! What the driver does, the same over every transport: a fake that computes nothing, the bus of the simulated accelerator with
-//! and without its weight-stream port, and a board through the pins of its line.
+//! and without its weight-stream port, and a board at a serial port, through the pins of its line.
 
 use std::collections::HashMap;
 
