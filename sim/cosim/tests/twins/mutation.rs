@@ -23,14 +23,17 @@ const fn fault(name: &'static str, text: &'static str, instead: &'static str) ->
     Fault { name, text, instead }
 }
 
-const FAULTS: [Fault; 63] = [
+const FAULTS: [Fault; 66] = [
     // Requantiser
-    fault("rounding bit left out", "half <= 49'd1 << (s_i - 6'd1);", "half <= 49'd0;"),
-    fault("ties toward minus infinity", "49'd1 << (s_i - 6'd1);", "(49'd1 << (s_i - 6'd1)) - 49'd1;"),
-    fault("saturation at 127 missing", "else if (~shifted[48] & |shifted[47:7]) clamped <= 8'sd127;", ""),
-    fault("ReLU missing", "if (shifted[48] & flags_3[2]) clamped <= 8'sd0;\n    else", ""),
-    fault("logical shift", "rounded >>> s_2", "rounded >> s_2"),
-    fault("shift too far", "rounded >>> s_2", "rounded >>> (s_2 + 6'd1)"),
+    fault("rounding bit left out", "nearest = kept + {7'd0, rounds}", "nearest = kept"),
+    fault("ties toward minus infinity", "product_low[15:0]};", "product_low[15:0]} - 49'd1;"),
+    fault("saturation at 127 missing", "else if (saturates) clamped", "else if (saturates & sign) clamped"),
+    fault("rounded past 127", "(~sign & &kept[6:0])", "1'b0"),
+    fault("what exceeds by few places is not seen", "{|above[6:3], |above[2:0]}", "{|above[6:3], 1'b0}"),
+    fault("what exceeds by many places is not seen", "{|above[6:3], |above[2:0]}", "{1'b0, |above[2:0]}"),
+    fault("ReLU missing", "if (sign & flags_3[2]) clamped <= 8'sd0;\n    else", ""),
+    fault("sign of the product lost", "negative = product[48]", "negative = 1'b0"),
+    fault("shift too far", "shifted_1 = s_2[0] ?", "shifted_1 = 1'b1 ?"),
     fault("pool takes the smallest", "clamped > largest", "clamped < largest"),
     fault("upper half of the product unsigned", "{{17{sum_i[31]}}, sum_i[31:16]}", "{17'd0, sum_i[31:16]}"),
     // Array
