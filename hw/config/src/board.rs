@@ -90,6 +90,15 @@ impl Device {
         }
     }
 
+    /// Returns its number of multipliers (MULT18X18D), as nextpnr counts them.
+    pub const fn multipliers(self) -> u64 {
+        match self {
+            Self::Lfe5u12f | Self::Lfe5u25f => 28,
+            Self::Lfe5u45f | Self::Lfe5um5g45f => 72,
+            Self::Lfe5u85f | Self::Lfe5um5g85f => 156,
+        }
+    }
+
     /// Returns its rows of tiles of logic (PLC2) by nextpnr's numbers, from 2 on; the others are of block RAMs and multipliers. Source: the
     /// data base of Project Trellis.
     pub fn logic_rows(self) -> impl Iterator<Item = u32> {
@@ -201,7 +210,8 @@ pub enum BoardError {
     },
 }
 
-fn mhz(khz: u32) -> f64 {
+/// Returns the MHz of a clock in kHz, to be shown.
+pub fn mhz(khz: u32) -> f64 {
     f64::from(khz) / 1000.0
 }
 

@@ -4,9 +4,9 @@ use crate::accel::{AccelConfig, ArrayConfig, ConfigError, InjectorConfig, Memory
 use crate::fault::Kinds;
 use crate::protect::Code;
 
-/// Returns every preset, smallest array first.
+/// Returns every preset, smallest array first, and those of boards last.
 ///
-/// From `8x8` up the weight memory holds all of `vgg-a8`; the smaller arrays stream it. `8x8-all` has read noise at the
+/// From `8x8` to `16x16` the weight memory holds all of `vgg-a8`; the smaller arrays stream it. `8x8-all` has read noise at the
 /// feature maps too, `8x8-faults` every kind of fault at every memory, and write-verify.
 pub fn all() -> Vec<AccelConfig> {
     vec![
@@ -19,6 +19,7 @@ pub fn all() -> Vec<AccelConfig> {
         small_device(),
         medium_device(),
         large_device(),
+        large_array(),
     ]
 }
 
@@ -31,7 +32,7 @@ fn small_device() -> AccelConfig {
 /// `8x8-45f`, for an LFE5U-45F: it streams `vgg-a8`, and errs at the weights alone.
 fn medium_device() -> AccelConfig {
     let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
-    // 72 multipliers, of which the columns' requantisation takes 17.
+    // 72 multipliers, of which requantisation and counters take 17.
     let array = ArrayConfig { rows: 8, cols: 8, soft_rows: 2 };
     AccelConfig { name: "8x8-45f".into(), array, injector, ..preset(8, 8, [4096, 2048, 1024, 256]) }
 }
@@ -45,6 +46,14 @@ fn large_device() -> AccelConfig {
         protection: ProtectionConfig::of(Code::Secded { data_bits: 64 }, 8),
         ..preset
     }
+}
+
+/// `12x12-85f`, with nearly all multipliers of an LFE5U-85F: it streams `vgg-a8`, and errs at the weights alone.
+fn large_array() -> AccelConfig {
+    let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
+    // 156 multipliers, of which requantisation and counters take 25.
+    let array = ArrayConfig { rows: 12, cols: 12, soft_rows: 2 };
+    AccelConfig { name: "12x12-85f".into(), array, injector, ..preset(12, 12, [4096, 2048, 1024, 256]) }
 }
 
 /// Returns the preset of this name.

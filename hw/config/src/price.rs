@@ -15,7 +15,7 @@ pub const DEVICE: &str = "LFE5U-85F";
 /// Its block RAMs.
 pub const DEVICE_DP16KD: u64 = Device::Lfe5u85f.block_rams();
 /// Its multipliers (MULT18X18D).
-pub const DEVICE_MULT18X18D: u64 = 156;
+pub const DEVICE_MULT18X18D: u64 = Device::Lfe5u85f.multipliers();
 
 /// A record: how it was measured, and what was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

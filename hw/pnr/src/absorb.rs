@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::board::NETLIST;
 use crate::run::{Error, report};
+use crate::synthesis::Counts;
 
 const WANTED: &str = "the cells of the design";
 
@@ -38,11 +39,11 @@ struct Nets {
     hard: HashSet<u64>,
 }
 
-/// Changes the netlist in `folder`, and returns its number of block RAMs.
+/// Changes the netlist in `folder`, and returns its cells.
 ///
 /// # Errors
 /// There is no such netlist, or it cannot be written.
-pub fn absorb_registers(folder: &Path) -> Result<u64, Error> {
+pub fn absorb_registers(folder: &Path) -> Result<Counts, Error> {
     let path = folder.join(NETLIST);
     let failed = || Error::Report { path: path.clone(), wanted: WANTED };
     let mut netlist = report(&path, WANTED)?;
@@ -50,7 +51,11 @@ pub fn absorb_registers(folder: &Path) -> Result<u64, Error> {
     std::fs::write(&path, netlist.to_string()).map_err(|_| failed())?;
     let modules = netlist["modules"].as_object().into_iter().flatten();
     let cells = modules.filter_map(|(_, module)| module["cells"].as_object()).flatten();
-    Ok(cells.filter(|(_, cell)| cell["type"] == "DP16KD").count() as u64)
+    let mut counts = Counts::new();
+    for kind in cells.filter_map(|(_, cell)| cell["type"].as_str()) {
+        *counts.entry(kind.to_owned()).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 /// Changes each module of the netlist, and returns how many registers went into something; none if it is no netlist.

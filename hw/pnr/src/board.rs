@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use hafnia_config::board::Device;
+
 use crate::absorb::absorb_registers;
 use crate::report::Report;
 use crate::run::{Error, Watch, report, run, words};
+use crate::spread::free_rows;
+use crate::synthesis::{Counts, count};
 
 /// The netlist, that nextpnr reads.
 pub const NETLIST: &str = "net.json";
@@ -57,10 +61,13 @@ impl Placer {
         }
     }
 
-    /// Returns the one that finds routes for a design with so many block RAMs on a device that has so many: it is their nets for
-    /// which there is no room (`docs/boards.md`).
-    pub const fn suited(block_rams: u64, available: u64) -> Self {
-        if 4 * block_rams > 3 * available { Self::Static } else { Self::Heap }
+    /// Returns the one that finds routes for a design of these cells: where nearly all block RAMs or multipliers are taken, there is no
+    /// room for their nets unless the logic is spread and some rows are free; where none can be, `heap` was seen to find routes
+    /// (`docs/boards.md`).
+    pub fn suited(cells: &Counts, device: Device) -> Self {
+        let nearly_all = |kind, available| 4 * count(cells, kind) > 3 * available;
+        let few_left = nearly_all("DP16KD", device.block_rams()) || nearly_all("MULT18X18D", device.multipliers());
+        if few_left && free_rows(cells, device).is_some() { Self::Static } else { Self::Heap }
     }
 
     /// Returns the router that goes with it, and its options. Without the second, `router2` leads single nets far around and leaves it
@@ -73,11 +80,11 @@ impl Placer {
     }
 }
 
-/// Synthesises the design in `folder`, leaves the netlist there, and returns its number of block RAMs.
+/// Synthesises the design in `folder`, leaves the netlist there, and returns its cells.
 ///
 /// # Errors
 /// yosys cannot be run or fails.
-pub fn flatten(yosys: &Path, folder: &Path, target: &Target, watch: &mut dyn Watch) -> Result<u64, Error> {
+pub fn flatten(yosys: &Path, folder: &Path, target: &Target, watch: &mut dyn Watch) -> Result<Counts, Error> {
     let top = &target.top;
     // Registers that are kept apart lose their modules last, when nothing is merged any more.
     let script = format!(
@@ -128,9 +135,19 @@ pub fn pack(ecppack: &Path, folder: &Path, seed: u32) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    /// 8x8-85f takes 196 of the 208 block RAMs of an LFE5U-85F, and 8x8-45f 68 of 108.
     #[test]
-    fn a_device_is_filled_evenly_where_its_block_rams_are_nearly_all_taken() {
-        assert_eq!([Placer::suited(196, 208), Placer::suited(68, 108)], [Placer::Static, Placer::Heap]);
+    fn logic_is_spread_where_block_rams_or_multipliers_are_nearly_all_taken_and_rows_can_be_free() {
+        let placer = |luts, block_rams, multipliers, device| {
+            let cells = [("LUT4", luts), ("DP16KD", block_rams), ("MULT18X18D", multipliers)];
+            Placer::suited(&cells.map(|(kind, count)| (kind.to_owned(), count)).into(), device)
+        };
+        let device = Device::Lfe5u85f;
+        assert_eq!(placer(20_000, 156, 117, device), Placer::Heap);
+        assert_eq!([placer(20_000, 157, 0, device), placer(20_000, 0, 118, device)], [Placer::Static; 2]);
+        // Half of the device and one more, and 9/16 of it and one more.
+        assert_eq!(
+            [placer(41_821, 196, 145, device), placer(47_048, 196, 145, device)],
+            [Placer::Static, Placer::Heap]
+        );
     }
 }

@@ -18,4 +18,4 @@ pub use report::{Hop, Path, Report, Use};
 pub use route::{SEED, SPEED_GRADE, route, route_arguments};
 pub use run::{Error, Watch};
 pub use spread::leave_rows_free;
-pub use synthesis::{Counts, Synthesis, script, synthesise};
+pub use synthesis::{Counts, Synthesis, count, script, synthesise};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use hafnia_config::board::{Board, Build, BuildRecord};
+use hafnia_config::board::{Board, Build, BuildRecord, mhz};
 use hafnia_config::digest::sha256;
 use hafnia_gen::generate_board;
 use hafnia_pnr::{BITSTREAM, Placer, Report, Target, Watch, flatten, leave_rows_free, pack, place_and_route};
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 3], value_parser = seed)]
     seeds: Vec<u32>,
     /// How nextpnr places and routes: `heap`, or `static` for a device that is nearly full, where `heap` finds no routes. Without it
-    /// `static` where more than three quarters of the block RAMs are taken.
+    /// `static` where more than three quarters of the block RAMs or multipliers are taken, and no more than 56% of the LUTs.
     #[arg(long, value_name = "NAME", value_parser = placers())]
     placer: Option<Placer>,
     /// Seeds tried at once, each with up to 1.5 GB; without it one per processor.
@@ -85,12 +85,12 @@ fn make(
     let spinner = console.spinner();
     let shown = |log: &str, stage: String| Shown::create(&args.output.join(log), stage, &spinner, ends);
     let mut synthesis = shown("yosys.log", "synthesis".to_owned())?;
-    let block_rams =
+    let cells =
         flatten(&yosys.program, folder, &target, &mut synthesis).map_err(|error| synthesis.failure(&error, NO_ROOM))?;
-    let placer = args.placer.unwrap_or_else(|| Placer::suited(block_rams, build.board.device.block_rams()));
+    let placer = args.placer.unwrap_or_else(|| Placer::suited(&cells, build.board.device));
     let free = match placer {
         Placer::Heap => 0,
-        Placer::Static => leave_rows_free(folder, &target.top, build.board.device)?,
+        Placer::Static => leave_rows_free(folder, &target.top, &cells, build.board.device)?,
     };
     let done = AtomicUsize::new(0);
     let route = |&seed: &u32| {
@@ -211,7 +211,7 @@ pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn too_slow(board: &Board, best: &Tried, tried: &[Tried]) -> Failure {
-    let clock = f64::from(board.clock_within(best.report.fmax_mhz)) / 1000.0;
+    let clock = mhz(board.clock_within(best.report.fmax_mhz));
     let seeds: Vec<String> =
         tried.iter().map(|tried| format!("{:.1} with seed {}", tried.report.fmax_mhz, tried.seed)).collect();
     Failure::new(
@@ -268,7 +268,7 @@ fn text(record: &BuildRecord, folder: &Path) -> String {
         record.board,
         record.device,
         record.config.name,
-        f64::from(record.clock_khz) / 1000.0,
+        mhz(record.clock_khz),
         record.fmax_mhz,
         record.seed,
         part("TRELLIS_COMB"),

@@ -6,7 +6,7 @@ use hafnia_config::Elaborated;
 use hafnia_config::area::Recorded;
 use hafnia_config::price::{Record, variants};
 use hafnia_config::protect::Code;
-use hafnia_pnr::{Counts, Synthesis, script, synthesise};
+use hafnia_pnr::{Counts, Synthesis, count, script, synthesise};
 
 /// What yosys may build of: LUTs, carry chains, wide multiplexers, flip-flops, DSP and block RAM. No latch is among them,
 /// and no distributed RAM (`TRELLIS_DPR16X4`).
@@ -17,10 +17,6 @@ const BLOCK_BITS: u64 = 18 * 1024;
 fn synthesised(hw: &Elaborated) -> Synthesis {
     let (generated, folder) = written(hw);
     synthesise(&tool("yosys"), folder.path(), &generated.manifest.top).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn count(cells: &Counts, kind: &str) -> u64 {
-    cells.get(kind).copied().unwrap_or(0)
 }
 
 fn assert_uses_the_right_blocks(hw: &Elaborated, Synthesis { modules, total }: &Synthesis) {
