@@ -213,10 +213,10 @@ pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 fn too_slow(board: &Board, best: &Tried, tried: &[Tried]) -> Failure {
     let clock = mhz(board.clock_within(best.report.fmax_mhz));
     let seeds: Vec<String> =
-        tried.iter().map(|tried| format!("{:.1} with seed {}", tried.report.fmax_mhz, tried.seed)).collect();
+        tried.iter().map(|tried| format!("{:.1} MHz with seed {}", tried.report.fmax_mhz, tried.seed)).collect();
     Failure::new(
         format!(
-            "{:.1} MHz are not reached: {} MHz. The slowest path goes {}",
+            "{:.1} MHz are not reached: {}. The slowest path goes {}",
             best.report.wanted_mhz,
             seeds.join(", "),
             best.report.path

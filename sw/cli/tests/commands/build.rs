@@ -146,7 +146,7 @@ fn what_fails_names_its_log_and_leaves_the_build_before() {
     let before = bench.files();
 
     let output = bench.command(&["--seeds", "1,2"]).env("WANTED_MHZ", "85").output().unwrap();
-    assert_fails(&output, &["60.8 with seed 1, 71.8 with seed 2 MHz", "near.Q", "pass `--clock 71.429`"]);
+    assert_fails(&output, &["60.8 MHz with seed 1, 71.8 MHz with seed 2", "near.Q", "pass `--clock 71.429`"]);
     // What it advises can be done.
     assert!(bench.command(&["--seeds", "1", "--clock", "71.429"]).output().unwrap().status.success());
     assert!(bench.command(&["--seeds", "1"]).output().unwrap().status.success());
