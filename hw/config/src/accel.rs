@@ -484,6 +484,12 @@ const fn address_bits(depth: u32) -> u32 {
 }
 
 impl Elaborated {
+    /// Returns how many multipliers (MULT18X18D) the array takes at least: one for each PE whose product is not made of logic, and two for
+    /// the requantisation of each column. The counters may take one more.
+    pub const fn multipliers(&self) -> u64 {
+        (self.cols * (self.rows - self.config.array.soft_rows + 2)) as u64
+    }
+
     /// Returns read noise of these rates in the cells at risk.
     ///
     /// # Errors

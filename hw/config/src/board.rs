@@ -180,6 +180,20 @@ pub enum BoardError {
         /// Names that exist.
         known: String,
     },
+    /// The device has too few multipliers.
+    #[error("`{config}` takes {needed} multipliers or more, and the {device} of `{board}` has {available}")]
+    Size {
+        /// Board.
+        board: String,
+        /// Its device.
+        device: Device,
+        /// Name of the configuration.
+        config: String,
+        /// Multipliers that its array takes.
+        needed: u64,
+        /// Those of the device.
+        available: u64,
+    },
     /// The PLL cannot make the clock.
     #[error(
         "a clock of {} MHz cannot be made from the {} MHz of `{board}` within 0.1%; nearest: {} MHz",
@@ -285,13 +299,18 @@ impl<'a> Build<'a> {
     /// Returns the build with this clock and line rate, or the board's own.
     ///
     /// # Errors
-    /// [`BoardError::Clock`] and [`BoardError::Baud`] if they cannot be.
+    /// [`BoardError::Size`] if the array is too large, [`BoardError::Clock`] and [`BoardError::Baud`] if they cannot be.
     pub fn new(
         board: &'a Board,
         hw: &'a Elaborated,
         clock_khz: Option<u32>,
         baud: Option<u32>,
     ) -> Result<Self, BoardError> {
+        let (needed, available) = (hw.multipliers(), board.device.multipliers());
+        if needed > available {
+            let (device, config) = (board.device, hw.config.name.clone());
+            return Err(BoardError::Size { board: board.name.clone(), device, config, needed, available });
+        }
         let (asked, baud) = (clock_khz.unwrap_or(board.clock_khz), baud.unwrap_or(board.baud));
         let pll = Pll::nearest(board.oscillator_khz, asked);
         let clock_khz = pll.clock_khz(board.oscillator_khz);
@@ -340,6 +359,10 @@ mod tests {
         let error = |clock, baud| Build::new(&board, &hw, Some(clock), Some(baud)).unwrap_err().to_string();
         assert!(error(1_000_000, 115_200).contains("nearest: 800 MHz"), "{}", error(1_000_000, 115_200));
         assert!(error(10_000, 3_000_000).contains("18 MHz or more"), "{}", error(10_000, 3_000_000));
+        let large = presets::find("12x12-85f").unwrap().validate().unwrap();
+        let small = find("colorlight-i5").unwrap();
+        let refused = Build::new(&small, &large, None, None).unwrap_err().to_string();
+        assert!(refused.contains("144 multipliers or more") && refused.contains("has 28"), "{refused}");
         assert!(find("icestick").unwrap_err().to_string().contains("ulx3s-85f"));
     }
 }

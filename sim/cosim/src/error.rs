@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hafnia_driver::DriverError;
+use hafnia_driver::transport::serial::SerialError;
 
 /// An error of this crate. A difference between hardware and golden model is none: it is a result.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +17,24 @@ pub enum CosimError {
     Verilate(#[from] hafnia_verilate::Error),
     /// A serial port cannot be opened.
     #[error(
-        "cannot open the serial port {port}: {reason}; `ls /dev/ttyUSB* /dev/ttyACM*` lists those of boards that are plugged in, and where \
-         the permission is missing, `sudo usermod -aG dialout $USER` and a new login give it"
+        "cannot open the serial port {port}: {reason}; no other program may hold it, `ls /dev/ttyUSB* /dev/ttyACM*` lists those of boards \
+         that are plugged in, and where the permission is missing, `sudo usermod -aG dialout $USER` and a new login give it"
     )]
     Port {
         /// The port.
         port: String,
         /// What the system said.
         reason: String,
+    },
+    /// No session could be opened with the board at a port.
+    #[error("{port} at {baud} bit/s: {source}")]
+    Session {
+        /// The port.
+        port: String,
+        /// Its rate.
+        baud: u32,
+        /// What went wrong.
+        source: SerialError,
     },
     /// Another board is at the port.
     #[error("the board at {port} is `{got}`, not `{want}`; pass `--board {got}`, or the port of the other")]

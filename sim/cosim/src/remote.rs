@@ -27,8 +27,9 @@ impl Remote {
         let Self { port, baud, board } = self;
         let line = Port::open(port, *baud)
             .map_err(|source| CosimError::Port { port: port.clone(), reason: source.to_string() })?;
-        let mut link = SerialTransport::open(line, hw).map_err(DriverError::from)?;
-        let got = link.board_register(BoardRegister::Name).map_err(DriverError::from)?;
+        let failed = |source| CosimError::Session { port: port.clone(), baud: *baud, source };
+        let mut link = SerialTransport::open(line, hw).map_err(failed)?;
+        let got = link.board_register(BoardRegister::Name).map_err(failed)?;
         if got != board.hash() {
             let known = hafnia_config::board::all().into_iter().find(|board| board.hash() == got);
             let got = known.map_or_else(|| format!("0x{got:08x}"), |board| board.name);

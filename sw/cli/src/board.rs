@@ -2,7 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 use hafnia_config::Elaborated;
-use hafnia_config::board::{self, Board, Build};
+use hafnia_config::board::{self, Board, BoardError, Build};
 use hafnia_cosim::Remote;
 
 use crate::console::Failure;
@@ -108,6 +108,11 @@ pub fn planned<'a>(
     clock_khz: Option<u32>,
     baud: Option<u32>,
 ) -> Result<Build<'a>, Failure> {
-    Build::new(board, hw, clock_khz, baud)
-        .map_err(|error| Failure::new(error.to_string(), "pass another `--clock` or `--baud`"))
+    Build::new(board, hw, clock_khz, baud).map_err(|error| {
+        let help = match error {
+            BoardError::Size { .. } => format!("take the board's own `--preset {}`, or a smaller array", board.preset),
+            _ => "pass another `--clock` or `--baud`".to_owned(),
+        };
+        Failure::new(error.to_string(), help)
+    })
 }

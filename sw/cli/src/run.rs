@@ -42,8 +42,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     match (args.engine, &args.setup.port.port) {
         (EngineName::Fpga, None) => {
             return Err(Failure::new(
-                "--engine fpga needs to know the board",
-                "add `--port /dev/ttyUSB0 --board NAME`",
+                "--engine fpga needs a board and the port that it is at",
+                "add `--board NAME` and `--port`, such as `--port /dev/ttyUSB0`",
             ));
         }
         (EngineName::Golden | EngineName::Sim, Some(port)) => {

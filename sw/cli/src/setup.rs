@@ -12,7 +12,7 @@ use hafnia_quantize::{Model, read_model};
 use hafnia_verilate::{Builder, Design, Variant};
 use ndarray::Array3;
 
-use crate::board::PortArgs;
+use crate::board::{PortArgs, planned};
 use crate::console::Failure;
 use crate::fault::FaultArgs;
 use crate::hardware::HardwareArgs;
@@ -101,6 +101,9 @@ impl SetupArgs {
     pub fn resolve(&self) -> Result<Setup, Failure> {
         let remote = self.port.remote()?;
         let hw = self.hardware()?.resolve()?;
+        if let Some(remote) = &remote {
+            planned(&remote.board, &hw, None, None)?;
+        }
         self.check_remote()?;
         let model = read_model(&self.model)?;
         let data = hafnia_dataset::locate(self.data.as_deref())?;

@@ -1,6 +1,5 @@
 //! A session with one accelerator and one network.
 
-use hafnia_config::Elaborated;
 use hafnia_config::fault::{Draws, Epochs, Kind, Noise, Site};
 use hafnia_config::flip::{Flip, FlipCounts};
 use hafnia_config::program::Descriptor;
@@ -12,6 +11,7 @@ use hafnia_config::regs::{
 use hafnia_config::schedule::Schedule;
 use hafnia_config::scrub::Scrubbed;
 use hafnia_config::shape::LayerKind;
+use hafnia_config::{Elaborated, presets};
 use hafnia_golden::cells::of_batch;
 use hafnia_golden::clean::LayerOutput;
 use hafnia_golden::network::Network;
@@ -140,7 +140,9 @@ impl<'a, T: Transport> Accel<'a, T> {
         }
         let (got, want) = (self.read_register("CONFIG_HASH")?, self.hw.config_hash);
         if got != want {
-            return Err(DriverError::WrongConfig { got, want, preset: self.hw.config.name.clone() });
+            let known = presets::all().into_iter().find(|preset| preset.hash().starts_with(&format!("{got:08x}")));
+            let known = known.map(|preset| format!(" (`{}`)", preset.name)).unwrap_or_default();
+            return Err(DriverError::WrongConfig { got, known, want, preset: self.hw.config.name.clone() });
         }
         Ok(())
     }

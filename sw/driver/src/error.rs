@@ -29,11 +29,13 @@ pub enum DriverError {
     },
     /// The accelerator was built from another configuration.
     #[error(
-        "the accelerator was built from configuration 0x{got:08x}, not from `{preset}` (0x{want:08x}); load the matching build or pass its preset"
+        "the accelerator was built from configuration 0x{got:08x}{known}, not from `{preset}` (0x{want:08x}); load the matching build or pass its preset"
     )]
     WrongConfig {
         /// Hash read.
         got: u32,
+        /// Which preset that is, in brackets, if it is one.
+        known: String,
         /// Hash expected.
         want: u32,
         /// Name of the configuration asked for.

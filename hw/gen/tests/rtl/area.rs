@@ -29,8 +29,7 @@ fn assert_uses_the_right_blocks(hw: &Elaborated, Synthesis { modules, total }: &
             assert_is_block_ram(name, size, cells);
         }
     }
-    // One for each PE and two for each requantiser; the counters' product may be one more.
-    let (dsp, want) = (count(total, "MULT18X18D"), u64::from(hw.rows * hw.cols + 2 * hw.cols));
+    let (dsp, want) = (count(total, "MULT18X18D"), hw.multipliers());
     assert!((want..=want + 1).contains(&dsp), "{dsp} MULT18X18D, expected {want} or one more");
     let pe = &modules["pe"];
     assert_eq!(count(pe, "MULT18X18D"), 1, "{pe:?}");

@@ -161,8 +161,10 @@ fn a_run_on_a_simulated_board_gives_the_row_of_the_golden_model() {
     assert_eq!(verified["rows"][0]["flips"], rows[0]["flips"]);
     a_sweep_gives_the_rows_of_the_golden_model(port);
     // What is in the board is not what the command asks for.
-    let other: Vec<&str> = fpga.iter().map(|&word| if word == "4x4" { "8x8" } else { word }).collect();
-    assert!(refused(&other).contains("not from `8x8`"));
+    let with = |preset| fpga.iter().map(|&word| if word == "4x4" { preset } else { word }).collect::<Vec<&str>>();
+    let message = refused(&with("4x4-25f"));
+    assert!(message.contains("(`4x4`), not from `4x4-25f`"), "{message}");
+    assert!(refused(&with("8x8")).contains("80 multipliers or more"));
     let other: Vec<&str> = fpga.iter().map(|&word| if word == "ulx3s-25f" { "ulx3s-85f" } else { word }).collect();
     assert!(refused(&other).contains("is `ulx3s-25f`, not `ulx3s-85f`"));
     for option in [&["--flip-log", "x.csv"][..], &["--wave", "x.vcd"]] {
