@@ -23,37 +23,35 @@ pub fn all() -> Vec<AccelConfig> {
     ]
 }
 
-/// `4x4-25f`, for an LFE5U-25F: it streams `vgg-a8`, and errs at the weights alone.
+/// `4x4-25f`, for an LFE5U-25F: it streams `vgg-a8`.
 fn small_device() -> AccelConfig {
-    let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
-    AccelConfig { name: "4x4-25f".into(), injector, ..preset(4, 4, [2048, 2048, 1024, 256]) }
+    of_device("25f", 0, preset(4, 4, [2048, 2048, 1024, 256]))
 }
 
-/// `8x8-45f`, for an LFE5U-45F: it streams `vgg-a8`, and errs at the weights alone.
+/// `8x8-45f`, for an LFE5U-45F: it streams `vgg-a8`.
 fn medium_device() -> AccelConfig {
-    let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
     // 72 multipliers, of which requantisation and counters take 17.
-    let array = ArrayConfig { rows: 8, cols: 8, soft_rows: 2 };
-    AccelConfig { name: "8x8-45f".into(), array, injector, ..preset(8, 8, [4096, 2048, 1024, 256]) }
+    of_device("45f", 2, preset(8, 8, [4096, 2048, 1024, 256]))
 }
 
-/// `8x8-85f`, for an LFE5U-85F: `8x8` with the code `secded-72-64`. It errs at the weights alone.
+/// `8x8-85f`, for an LFE5U-85F: `8x8` with the code `secded-72-64`.
 fn large_device() -> AccelConfig {
     let preset = preset(8, 8, [18432, 8192, 1024, 1024]);
-    AccelConfig {
-        name: "8x8-85f".into(),
-        injector: InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() },
-        protection: ProtectionConfig::of(Code::Secded { data_bits: 64 }, 8),
-        ..preset
-    }
+    let protection = ProtectionConfig::of(Code::Secded { data_bits: 64 }, 8);
+    of_device("85f", 0, AccelConfig { protection, ..preset })
 }
 
-/// `12x12-85f`, with nearly all multipliers of an LFE5U-85F: it streams `vgg-a8`, and errs at the weights alone.
+/// `12x12-85f`, with nearly all multipliers of an LFE5U-85F: it streams `vgg-a8`.
 fn large_array() -> AccelConfig {
-    let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
     // 156 multipliers, of which requantisation and counters take 25.
-    let array = ArrayConfig { rows: 12, cols: 12, soft_rows: 2 };
-    AccelConfig { name: "12x12-85f".into(), array, injector, ..preset(12, 12, [4096, 2048, 1024, 256]) }
+    of_device("85f", 2, preset(12, 12, [4096, 2048, 1024, 256]))
+}
+
+/// The same for a device, with so many rows whose products are made of logic. It errs at the weights alone.
+fn of_device(device: &str, soft_rows: u32, preset: AccelConfig) -> AccelConfig {
+    let array = ArrayConfig { soft_rows, ..preset.array };
+    let injector = InjectorConfig { weights: Kinds::READ, ..InjectorConfig::default() };
+    AccelConfig { name: format!("{}-{device}", preset.name), array, injector, ..preset }
 }
 
 /// Returns the preset of this name.
