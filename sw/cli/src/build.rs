@@ -47,6 +47,12 @@ struct Tried {
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let chosen = args.board.resolve()?;
     let build = chosen.build()?;
+    if let Some((_, seed)) = args.seeds.iter().enumerate().find(|&(at, seed)| args.seeds[..at].contains(seed)) {
+        return Err(Failure::new(
+            format!("--seeds has {seed} more than once"),
+            "name each seed once: it would be routed alike",
+        ));
+    }
     let ends = signals::told()?;
     // What cannot be written should be known before the work. What the tools printed stays, nothing else of a build that fails.
     let made = !args.output.exists();

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 /// Where results and progress go.
@@ -84,10 +84,16 @@ impl Console {
 
     /// Returns a progress bar with rate and time left, drawn on stderr while that is a terminal.
     pub fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
-        let style = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} ETA {eta}";
-        let bar = ProgressBar::with_draw_target(Some(total), stderr())
-            .with_style(ProgressStyle::with_template(style).expect("the template is fixed"))
-            .with_message(what);
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} ETA {left}")
+            .expect("the template is fixed")
+            // Nothing is known of the time left before the first is done.
+            .with_key("left", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                let _ = match state.pos() {
+                    0 => write!(text, "?"),
+                    _ => write!(text, "{:#}", HumanDuration(state.eta())),
+                };
+            });
+        let bar = ProgressBar::with_draw_target(Some(total), stderr()).with_style(style).with_message(what);
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }

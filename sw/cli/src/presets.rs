@@ -76,7 +76,7 @@ fn accelerator(config: &AccelConfig) -> String {
 fn board_row(board: &Board) -> String {
     let Board { name, title, preset, baud, .. } = board;
     let (device, clock) = (board.device.to_string(), board::mhz(board.clock_khz));
-    format!("{name:<16}{title:<28}{device:<14}{preset:<10}{clock:>6} MHz{baud:>10} bit/s\n")
+    format!("{name:<16}{title:<30}{device:<14}{preset:<10}{clock:>6} MHz{baud:>10} bit/s\n")
 }
 
 fn row([name, array, weights, maps, accumulators, parameters, descriptors, injector, code]: [String; 9]) -> String {

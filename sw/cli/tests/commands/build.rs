@@ -91,6 +91,7 @@ fn what_cannot_be_built_is_refused_before_the_work() {
     assert!(build(&["--clock", "fast"]).contains("such as 50"));
     assert!(build(&["--baud", "3M"]).contains("such as 3000000"));
     assert!(build(&["--seeds", "1-3"]).contains("such as 1,2,3"));
+    assert!(build(&["--seeds", "3,1,3"]).contains("--seeds has 3 more than once"));
     assert!(!output.exists());
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
