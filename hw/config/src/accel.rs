@@ -371,6 +371,11 @@ impl AccelConfig {
         let json = serde_json::to_string(self).expect("a configuration is plain data");
         sha256(json.as_bytes())
     }
+
+    /// Returns the first 32 bits of the hash, as the register CONFIG_HASH has them.
+    pub fn hash_word(&self) -> u32 {
+        u32::from_str_radix(&self.hash()[..8], 16).expect("hexadecimal digits")
+    }
 }
 
 /// A checked configuration with every derived width, depth and latency. Nothing is derived twice elsewhere.
@@ -586,7 +591,7 @@ impl Elaborated {
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         sizes.dedup();
         let [codec_latency, bias_codec_latency] = [0, 1].map(|site: usize| codewords[site].code.latency());
-        let config_hash = u32::from_str_radix(&config.hash()[..8], 16).expect("hexadecimal digits");
+        let config_hash = config.hash_word();
         Self {
             rows,
             cols,

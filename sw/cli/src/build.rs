@@ -10,6 +10,7 @@ use hafnia_config::board::{Board, Build, BuildRecord, mhz};
 use hafnia_config::digest::sha256;
 use hafnia_gen::generate_board;
 use hafnia_pnr::{BITSTREAM, Placer, Report, Target, Watch, flatten, leave_rows_free, pack, place_and_route};
+use hafnia_sweep::twice;
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
@@ -47,7 +48,7 @@ struct Tried {
 pub fn run(args: &Args, console: &Console) -> Result<Status, Failure> {
     let chosen = args.board.resolve()?;
     let build = chosen.build()?;
-    if let Some((_, seed)) = args.seeds.iter().enumerate().find(|&(at, seed)| args.seeds[..at].contains(seed)) {
+    if let Some(seed) = twice(&args.seeds) {
         return Err(Failure::new(
             format!("--seeds has {seed} more than once"),
             "name each seed once: it would be routed alike",

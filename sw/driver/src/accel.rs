@@ -140,7 +140,7 @@ impl<'a, T: Transport> Accel<'a, T> {
         }
         let (got, want) = (self.read_register("CONFIG_HASH")?, self.hw.config_hash);
         if got != want {
-            let known = presets::all().into_iter().find(|preset| preset.hash().starts_with(&format!("{got:08x}")));
+            let known = presets::all().into_iter().find(|preset| preset.hash_word() == got);
             let known = known.map(|preset| format!(" (`{}`)", preset.name)).unwrap_or_default();
             return Err(DriverError::WrongConfig { got, known, want, preset: self.hw.config.name.clone() });
         }

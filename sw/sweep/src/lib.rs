@@ -30,5 +30,5 @@ pub use row::{Row, rate};
 pub use run::{Machine, Progress, run};
 pub use shard::Shard;
 pub use slurm::{Array, Slurm, WaitsFor};
-pub use spec::{Engine, Spec, Stop};
+pub use spec::{Engine, Spec, Stop, twice};
 pub use store::{Results, Store};

@@ -373,9 +373,6 @@ impl Spec {
 
     /// The first value that stands twice in a list.
     fn repeated(&self) -> Option<(&'static str, String)> {
-        fn twice<T: PartialEq + std::fmt::Debug>(list: &[T]) -> Option<String> {
-            list.iter().enumerate().find(|(i, value)| list[..*i].contains(value)).map(|(_, value)| format!("{value:?}"))
-        }
         [
             ("models", twice(&self.models)),
             ("presets", twice(&self.presets)),
@@ -393,6 +390,11 @@ impl Spec {
         .into_iter()
         .find_map(|(key, value)| Some((key, value?)))
     }
+}
+
+/// Returns the first value that stands twice in a list, as text.
+pub fn twice<T: PartialEq + std::fmt::Debug>(list: &[T]) -> Option<String> {
+    list.iter().enumerate().find(|(i, value)| list[..*i].contains(value)).map(|(_, value)| format!("{value:?}"))
 }
 
 /// Names the first key that means nothing, and the nearest that does.
